@@ -1,0 +1,1 @@
+"""From bytes to typed events, without a socket in sight."""

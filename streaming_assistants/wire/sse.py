@@ -1,0 +1,123 @@
+"""Server-sent events, from bytes to frames. Sans-IO: nothing here reads a socket or waits.
+
+The decoder reads by the WHATWG rules (https://html.spec.whatwg.org/multipage/server-sent-events.html)
+with one addition: :meth:`FrameDecoder.close` gives back a last frame that lacks its blank line, which
+the rules discard and some servers send.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Frame(NamedTuple):
+    """One server-sent event.
+
+    ``event`` is ``""`` when the frame named none. ``data`` is the joined data lines, undecoded: JSON is
+    UTF-8, so whoever parses it also learns of invalid bytes. ``parts`` is None but for a frame of
+    several data lines: there it holds each (event, data) line by itself, for servers that forget the
+    blank line between two frames.
+    """
+
+    event: str
+    data: bytes
+    id: str = ""
+    retry: int | None = None
+    parts: tuple[tuple[str, bytes], ...] | None = None
+
+
+class FrameDecoder:
+    """Turns chunks of a response body, cut anywhere, into frames.
+
+    >>> decoder = FrameDecoder()
+    >>> decoder.feed(b"event: done\\ndata: [DO")
+    []
+    >>> decoder.feed(b"NE]\\n\\n")
+    [Frame(event='done', data=b'[DONE]', id='', retry=None, parts=None)]
+    """
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []  # chunks of a block that has no end yet; joined once, at its end
+        self._started = False
+        self._after_cr = False
+        self._last_id = ""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Takes the next bytes; answers with the frames that they complete."""
+        if not self._started:
+            chunk = self._without_bom(chunk)
+        if self._after_cr and chunk:
+            # The CR that ended the last chunk was a line end by itself: a CRLF cut in two is one end.
+            self._after_cr = False
+            if chunk[0] == 0x0A:
+                chunk = chunk[1:]
+        if b"\r" in chunk:
+            self._after_cr = chunk[-1] == 0x0D
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not chunk:
+            return []
+
+        held = self._held
+        if held:
+            crosses = chunk[0] == 0x0A and held[-1][-1] == 0x0A
+            if not crosses and b"\n\n" not in chunk:
+                held.append(chunk)
+                return []
+            held.append(chunk)
+            chunk = b"".join(held)
+            held.clear()
+        blocks = chunk.split(b"\n\n")
+        rest = blocks.pop()
+        if rest:
+            held.append(rest)
+        return [frame for block in blocks if (frame := self._frame(block)) is not None]
+
+    def close(self) -> Frame | None:
+        """Ends the body; answers with the last frame where its blank line is missing."""
+        block = b"".join(self._held)
+        self._held.clear()
+        return self._frame(block)
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        start = b"".join(self._held) + chunk
+        self._held.clear()
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            if start:
+                self._held.append(start)
+            return b""
+        self._started = True
+        return start[len(_BOM) :] if start.startswith(_BOM) else start
+
+    def _frame(self, block: bytes) -> Frame | None:
+        # Nearly every frame is "event: NAME\ndata: JSON": two slices, no loop.
+        if block[:7] == b"event: ":
+            end = block.find(b"\n", 7)
+            if end > 0 and block.startswith(b"data: ", end + 1) and block.find(b"\n", end + 7) < 0:
+                return Frame(str(block[7:end], "utf-8", "replace"), block[end + 7 :], self._last_id)
+        return self._frame_of_lines(block.split(b"\n"))
+
+    def _frame_of_lines(self, lines: list[bytes]) -> Frame | None:
+        event = ""
+        retry: int | None = None
+        parts: list[tuple[str, bytes]] = []
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            if not name:
+                continue  # a blank line, or a comment
+            if value[:1] == b" ":
+                value = value[1:]
+            if name == b"data":
+                parts.append((event, value))
+            elif name == b"event":
+                event = str(value, "utf-8", "replace")
+            elif name == b"id":
+                if b"\0" not in value:
+                    self._last_id = str(value, "utf-8", "replace")
+            elif name == b"retry" and value.isdigit():
+                retry = int(value)
+        if not parts:
+            return None
+        data = b"\n".join([value for _, value in parts])
+        return Frame(event, data, self._last_id, retry, tuple(parts) if len(parts) > 1 else None)
