@@ -1,0 +1,1 @@
+"""Where inference comes from: one sans-IO translator for each upstream."""
