@@ -171,8 +171,120 @@ RESOURCES = (
     "beta.threads.messages",
     "beta.threads.runs",
     "beta.threads.runs.steps",
+    "vector_stores",
+    "vector_stores.files",
+    "vector_stores.file_batches",
 )
 """Where the objects are that carry the Assistants API's methods, below a client."""
+
+
+def declares(owner: type, name: str) -> bool:
+    """Whether a class of the SDK gives its objects an attribute, whenever that is made."""
+    return any(name in vars(base) or name in getattr(base, "__annotations__", {}) for base in owner.__mro__)
+
+
+def has_deployment(client: JSON) -> bool:
+    """Whether it was built with ``azure_deployment``, which puts the deployment into its base URL."""
+    return is_azure(client) and "/openai/deployments/" in client.base_url.path
+
+
+def absolute(client: JSON, url: str) -> str:
+    """``url`` of an Azure client, below ``/openai`` and not below a deployment."""
+    base = client.base_url
+    root = base.raw_path.split(b"/deployments/")[0]
+    return str(base.copy_with(raw_path=root + url.encode()))
+
+
+class ModuleAttribute:
+    """What the module-level client has under a name, for a module that has no such attribute."""
+
+    def __init__(self, name: str) -> None:
+        self.__name = name
+
+    def __getattr__(self, name: str) -> JSON:
+        return getattr(getattr(module_client(openai), self.__name), name)
+
+
+# ---------------------------------------------------------------- deprecations
+
+_OWN = ("streaming_assistants", "openai", "wrapt", "typing_extensions", "warnings")
+
+
+def _is_deprecated(method: JSON) -> bool:
+    """Whether it is the function that ``deprecated`` made: functools.wraps() copies the mark to others."""
+    function = getattr(method, "__func__", method)
+    made_in = getattr(function, "__globals__", {}).get("__name__")
+    return hasattr(function, "__deprecated__") and made_in in ("typing_extensions", "warnings")
+
+
+def undeprecated(method: JSON) -> JSON:
+    """The SDK's method without the decorator that warns of it."""
+    while _is_deprecated(method):
+        decorated: JSON = getattr(method, "__func__", method)
+        function = decorated.__wrapped__
+        owner = getattr(method, "__self__", None)
+        method = function if owner is None else function.__get__(owner, type(owner))
+    return method
+
+
+def warn_deprecated(method: JSON) -> None:
+    """Gives the warning of a method that the SDK deprecates, once, at the line of the code that called it."""
+    if not _is_deprecated(method):
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OWN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(str(method.__deprecated__), DeprecationWarning, stacklevel=level)
+
+
+# ---------------------------------------------------------------- requests
+
+RAW_HEADER = {"X-Stainless-Raw-Response": "true"}
+"""Asks a client's own ``get`` and ``post`` for the response, as ``with_raw_response`` does."""
+
+
+def raw(method: Callable[..., JSON]) -> Callable[..., JSON]:
+    """The form of a method that ``with_raw_response`` has: it gives the response."""
+
+    def call(*args: JSON, **kwargs: JSON) -> JSON:
+        return method(
+            *args, **{**kwargs, "extra_headers": {**(kwargs.get("extra_headers") or {}), **RAW_HEADER}}
+        )
+
+    return call
+
+
+def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
+    """(object, headers, request) of a raw response."""
+    return response.parse(), response.headers, response.http_request
+
+
+def capped(client: JSON, timeout: JSON, seconds: float) -> JSON:
+    """``timeout``, or else the client's, with no part of it longer than ``seconds``."""
+    found = client.timeout if timeout is None or not given(timeout) else timeout
+    if found is None or isinstance(found, (int, float)):
+        return min(found, seconds) if found is not None else seconds
+    if isinstance(found, tuple):
+        return type(found)(seconds if part is None else min(part, seconds) for part in found)
+    parts = {name: getattr(found, name) for name in ("connect", "read", "write", "pool")}
+    return type(found)(**{name: seconds if v is None else min(v, seconds) for name, v in parts.items()})
+
+
+def retry_seconds(client: JSON, error: Exception, failures: int) -> float | None:
+    """How long the client itself would wait before it tries again, None where it would not."""
+    response = getattr(error, "response", None)
+    left = client.max_retries - failures
+    worth = (
+        isinstance(error, openai.APIConnectionError) if response is None else client._should_retry(response)
+    )
+    if left <= 0 or not worth:
+        return None
+    options = importlib.import_module("openai._models").FinalRequestOptions.construct(method="get", url="/")
+    headers = None if response is None else response.headers
+    return cast("float", client._calculate_retry_timeout(left, options, headers))
+
+
+# ---------------------------------------------------------------- the module-level client
 
 
 def module_loaders() -> list[JSON]:
@@ -210,17 +322,47 @@ def timeout_errors() -> tuple[type[Exception], ...]:
 
 def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
     """A client of the SDK whose every request is answered in memory with ``body``."""
-    module = _own_transport()
 
-    def answer(request: JSON) -> JSON:
+    def answer(request: JSON) -> tuple[int, Mapping[str, str], bytes]:
         if on_request is not None:
             on_request(request)
-        return module.Response(
-            200, headers={"content-type": "text/event-stream", **(headers or {})}, content=body
-        )
+        return 200, {"content-type": "text/event-stream", **(headers or {})}, body
 
-    http = module.Client(transport=module.MockTransport(answer), trust_env=False)
-    return openai.OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+    return probe_client_of(answer)
+
+
+Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"
+"""From a request to (status, headers, body)."""
+
+
+def probe_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
+    """A client of the SDK whose requests ``answer`` answers in memory."""
+    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
+    http: JSON = _memory(answer, is_async=is_async)
+    return kind(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+
+
+def probe_azure(answer: Answering) -> JSON:
+    """An Azure client with a deployment, answered in memory."""
+    return openai.AzureOpenAI(
+        api_key="probe",
+        azure_endpoint="http://probe.invalid",
+        azure_deployment="probe",
+        api_version="probe",
+        http_client=_memory(answer, is_async=False),
+        max_retries=0,
+    )
+
+
+def _memory(answer: Answering, *, is_async: bool) -> JSON:
+    module = _own_transport()
+
+    def handle(request: JSON) -> JSON:
+        status, headers, body = answer(request)
+        return module.Response(status, headers=dict(headers), content=body)
+
+    kind = module.AsyncClient if is_async else module.Client
+    return kind(transport=module.MockTransport(handle), trust_env=False)
 
 
 def _own_transport() -> JSON:

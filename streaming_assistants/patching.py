@@ -12,7 +12,17 @@ import openai
 import wrapt
 
 from . import _sdk
-from .capabilities import OURS, TABLE, Capabilities, adaptations, judge, resolve
+from .capabilities import (
+    NAMESPACES,
+    OURS,
+    TABLE,
+    Capabilities,
+    adaptations,
+    judge,
+    judge_namespace,
+    namespaces,
+    resolve,
+)
 
 ClientT = TypeVar("ClientT")
 Method = Callable[..., Any]
@@ -65,15 +75,36 @@ class Patch:
         absent.__qualname__ = f"{type(self._owner).__name__}.{self._name}"
         return absent
 
-    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+    def _bottom(self) -> Any:
+        """The SDK's own method, below other libraries' wrappers."""
         method = self._beneath()
         while isinstance(method, _WRAPPERS):
             method = method.__wrapped__
-        return method(*args, **kwargs)
+        return method
+
+    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+        # Its deprecation warning was given by then, by _call.
+        return _sdk.undeprecated(self._bottom())(*args, **kwargs)
 
     def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         beneath = self._beneath()
-        return _through(beneath, self._ours, args, kwargs) if self._on else beneath(*args, **kwargs)
+        if not self._on:
+            return beneath(*args, **kwargs)
+        _sdk.warn_deprecated(self._bottom())
+        return _through(beneath, self._ours, args, kwargs)
+
+
+class Placed:
+    """One attribute that the SDK does not have, put on an object; it knows the way back."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self._owner, self._name, self._value = owner, name, value
+        vars(owner)[name] = value
+
+    def undo(self) -> None:
+        """Takes it away, unless somebody put another thing in its place."""
+        if vars(self._owner).get(self._name) is self._value:
+            del vars(self._owner)[self._name]
 
 
 def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -92,7 +123,7 @@ class _Patched:
 
     def __init__(self, repair: bool) -> None:
         self.repair = repair
-        self.patches: list[Patch] = []
+        self.patches: list[Patch | Placed] = []
 
 
 def patch(client: ClientT, *, repair: bool = True) -> ClientT:
@@ -135,8 +166,10 @@ def capabilities(client: Any) -> Capabilities:
         client = _sdk.module_client(_checked_module(client))
     patched: _Patched | None = vars(_checked(client)).get(_KEY)
     repair = patched.repair if patched is not None else True
-    rows = [judge(capability, client, repair=repair, full=True) for capability in TABLE]
-    return Capabilities((*rows, *(each.judgement() for each in adaptations(client))))
+    table = [capability for capability in TABLE if capability.concerns(client)]
+    rows = [judge(capability, client, repair=repair, full=True) for capability in table]
+    spaces = [judge_namespace(client, namespace) for namespace in NAMESPACES]
+    return Capabilities((*spaces, *rows, *(each.judgement() for each in adaptations(client))))
 
 
 def _checked(client: Any) -> Any:
@@ -157,22 +190,35 @@ def _checked_module(module: ModuleType) -> ModuleType:
 def _patch_client(client: Any, repair: bool) -> None:
     if _KEY in vars(client):
         return
+    patched = vars(client)[_KEY] = _Patched(repair)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
     for adaptation in adaptations(client):
         makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
+    raw: list[tuple[str, str]] = []
     for capability in TABLE:
+        if not capability.concerns(client):
+            continue
         found = judge(capability, client, repair=repair)
         log.debug("%s: %s (%s)", *found)
         if found.provider == OURS:
             make = _for_client(capability.make, client)
             makes.setdefault((capability.resource, capability.method), []).append(make)
-    patched = vars(client)[_KEY] = _Patched(repair)
+            if capability.raw:
+                raw.append((capability.resource, capability.method))
+    # After the judging, which asks what the SDK has, and before the methods that go on them.
+    for owner, name, value in namespaces(client):
+        patched.patches.append(Placed(owner, name, value))
     for (resource, method), layers in makes.items():
         patched.patches.append(Patch(resolve(client, resource), method, layers))
     for name in ("copy", "with_options"):
         patched.patches.append(Patch(client, name, [lambda below: _patching(below, repair)]))
     _renew_raw_views(client)
+    for resource, method in raw:
+        owner = resolve(client, resource)
+        view = getattr(owner, "with_raw_response", None)
+        if view is not None and not hasattr(view, method):
+            patched.patches.append(Placed(view, method, _sdk.raw(getattr(owner, method))))
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
@@ -199,6 +245,9 @@ def _patch_module(module: ModuleType, repair: bool) -> None:
     # The module makes its client on first use, and anew after a reset: each is patched as it comes.
     for owner in _sdk.module_loaders():
         patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, repair)]))
+    for namespace in NAMESPACES:
+        if not namespace.owner and not hasattr(module, namespace.name):
+            patched.patches.append(Placed(module, namespace.name, _sdk.ModuleAttribute(namespace.name)))
 
 
 def _unpatch_module(module: ModuleType) -> None:

@@ -6,7 +6,7 @@ the SDK lacks. Source: the API reference and the signatures of openai 3.52.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Required, TypedDict
@@ -29,6 +29,19 @@ class RequestParams(TypedDict, total=False):
     extra_query: Mapping[str, object] | None
     extra_body: object | None
     timeout: Any
+
+
+class PollParams(TypedDict, total=False):
+    """What every method that waits takes.
+
+    ``poll_interval_ms``: between two answers, in milliseconds; left out, the server's
+    ``openai-poll-after-ms`` or 1000. ``max_wait_seconds``: after which PollTimeoutError is raised; left
+    out, never. ``on_poll`` is called with each refreshed object; for an async client it may be async.
+    """
+
+    poll_interval_ms: int
+    max_wait_seconds: float | None
+    on_poll: Callable[[Any], object] | None
 
 
 class InferenceParams(RequestParams, total=False):
