@@ -19,13 +19,21 @@ class Colour:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_async = name == "async"
+        self._clients: list[Any] = []
 
     def __repr__(self) -> str:
         return self.name
 
     def bare(self, url: str, **options: Any) -> Any:
         made = openai.AsyncOpenAI if self.is_async else openai.OpenAI
-        return made(base_url=url, api_key="test", **{"max_retries": 0, **options})
+        client = made(base_url=url, api_key="test", **{"max_retries": 0, **options})
+        self._clients.append(client)
+        return client
+
+    async def close(self) -> None:
+        """Closes the clients that the test made."""
+        for client in self._clients:
+            await self.of(client.close())
 
     def client(self, url: str, **options: Any) -> Any:
         return sa.patch(self.bare(url, **options))
@@ -94,9 +102,7 @@ class Colour:
     async def created(self, client: Any, **options: Any) -> Any:
         """``runs.create(stream=True)``."""
         runs = client.beta.threads.runs
-        return await self.of(
-            runs.create(thread_id="thread_1", assistant_id="asst_1", stream=True, **options)
-        )
+        return await self.of(runs.create(thread_id="thread_1", assistant_id="asst_1", stream=True, **options))
 
 
 @contextlib.contextmanager

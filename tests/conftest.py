@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -11,7 +11,9 @@ from .samples import recordings
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "recordings: reads recorded traffic, which is kept outside the project")
+    config.addinivalue_line(
+        "markers", "recordings: reads recorded traffic, which is kept outside the project"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,8 +33,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> Colour:
-    return Colour(request.param)
+async def colour(request: pytest.FixtureRequest) -> AsyncIterator[Colour]:
+    made = Colour(request.param)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

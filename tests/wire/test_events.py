@@ -97,7 +97,10 @@ def test_an_unknown_event_may_hold_what_is_no_json() -> None:
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        (b"event: thread.run.completed\ndata: {oops\n\n", "expected JSON as the data of 'thread.run.completed'"),
+        (
+            b"event: thread.run.completed\ndata: {oops\n\n",
+            "expected JSON as the data of 'thread.run.completed'",
+        ),
         (b'event: thread.run.completed\ndata: {"id":"\xff"}\n\n', "expected JSON"),
         (b"event: thread.run.completed\ndata: 5\n\n", "expected a JSON object"),
         (b"event: thread.message.delta\ndata: []\n\n", "expected a JSON object"),
@@ -218,7 +221,9 @@ ODD_DELTAS = st.fixed_dictionaries(
                     st.fixed_dictionaries(
                         {"index": VALUES, "type": st.sampled_from(["text", "refusal", "x"])},
                         optional={
-                            "text": st.fixed_dictionaries({"value": VALUES}, optional={"annotations": VALUES}),
+                            "text": st.fixed_dictionaries(
+                                {"value": VALUES}, optional={"annotations": VALUES}
+                            ),
                             "refusal": VALUES,
                         },
                     ),
