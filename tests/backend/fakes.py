@@ -138,8 +138,8 @@ class ResponseScript:
     def __init__(self) -> None:
         self.events: Script = []
         self._output: list[Event] = []
-        self._emit("response.created", response=self._response("in_progress"))
-        self._emit("response.in_progress", response=self._response("in_progress"))
+        self.emit("response.created", response=self._response("in_progress"))
+        self.emit("response.in_progress", response=self._response("in_progress"))
 
     def text(
         self, *deltas: str, annotations: Iterable[tuple[int, Event]] = (), end: bool = True
@@ -151,12 +151,12 @@ class ResponseScript:
             for place, (after, mark) in enumerate(marks):
                 if after == number:
                     kind = "response.output_text.annotation.added"
-                    self._emit(kind, **where, annotation_index=place, annotation=mark)
+                    self.emit(kind, **where, annotation_index=place, annotation=mark)
             if number < len(deltas):
-                self._emit("response.output_text.delta", **where, delta=deltas[number], logprobs=[])
+                self.emit("response.output_text.delta", **where, delta=deltas[number], logprobs=[])
         if end:
             text = "".join(deltas)
-            self._emit("response.output_text.done", **where, text=text, logprobs=[])
+            self.emit("response.output_text.done", **where, text=text, logprobs=[])
             part = {"type": "output_text", "text": text, "annotations": [m for _, m in marks], "logprobs": []}
             self._close_message(where, part)
         return self
@@ -164,8 +164,8 @@ class ResponseScript:
     def refusal(self, *deltas: str) -> ResponseScript:
         where = self._open_message({"type": "refusal", "refusal": ""})
         for delta in deltas:
-            self._emit("response.refusal.delta", **where, delta=delta)
-        self._emit("response.refusal.done", **where, refusal="".join(deltas))
+            self.emit("response.refusal.delta", **where, delta=delta)
+        self.emit("response.refusal.done", **where, refusal="".join(deltas))
         self._close_message(where, {"type": "refusal", "refusal": "".join(deltas)})
         return self
 
@@ -173,77 +173,77 @@ class ResponseScript:
         item = {"type": "function_call", "id": f"fc_{call_id}", "call_id": call_id, "name": name}
         where = self._add({**item, "status": "in_progress", "arguments": ""})
         for delta in deltas:
-            self._emit("response.function_call_arguments.delta", **where, delta=delta)
+            self.emit("response.function_call_arguments.delta", **where, delta=delta)
         arguments = "".join(deltas)
-        self._emit("response.function_call_arguments.done", **where, arguments=arguments, name=name)
-        self._finish(where, {**item, "status": "completed", "arguments": arguments})
+        self.emit("response.function_call_arguments.done", **where, arguments=arguments, name=name)
+        self.finish(where, {**item, "status": "completed", "arguments": arguments})
         return self
 
     def reasoning(self, encrypted: str = "gAAAA") -> ResponseScript:
         item = {"type": "reasoning", "id": f"rs_{len(self._output)}", "summary": []}
         where = self._add(item)
-        self._finish(where, {**item, "encrypted_content": encrypted})
+        self.finish(where, {**item, "encrypted_content": encrypted})
         return self
 
     def file_search(self, results: list[Event] | None, id: str = "fs_1") -> ResponseScript:
         item = {"type": "file_search_call", "id": id, "queries": ["food"]}
         where = self._add({**item, "status": "in_progress", "queries": [], "results": None})
         for state in ("in_progress", "searching", "completed"):
-            self._emit(f"response.file_search_call.{state}", **where)
-        self._finish(where, {**item, "status": "completed", "results": results})
+            self.emit(f"response.file_search_call.{state}", **where)
+        self.finish(where, {**item, "status": "completed", "results": results})
         return self
 
     def code(self, *deltas: str, outputs: list[Event], id: str = "ci_1") -> ResponseScript:
         item = {"type": "code_interpreter_call", "id": id, "container_id": "cntr_1"}
         where = self._add({**item, "status": "in_progress", "code": "", "outputs": None})
-        self._emit("response.code_interpreter_call.in_progress", **where)
+        self.emit("response.code_interpreter_call.in_progress", **where)
         for delta in deltas:
-            self._emit("response.code_interpreter_call_code.delta", **where, delta=delta)
-        self._emit("response.code_interpreter_call_code.done", **where, code="".join(deltas))
+            self.emit("response.code_interpreter_call_code.delta", **where, delta=delta)
+        self.emit("response.code_interpreter_call_code.done", **where, code="".join(deltas))
         for state in ("interpreting", "completed"):
-            self._emit(f"response.code_interpreter_call.{state}", **where)
-        self._finish(where, {**item, "status": "completed", "code": "".join(deltas), "outputs": outputs})
+            self.emit(f"response.code_interpreter_call.{state}", **where)
+        self.finish(where, {**item, "status": "completed", "code": "".join(deltas), "outputs": outputs})
         return self
 
     def completed(self) -> Script:
-        return self._emit("response.completed", response=self._response("completed"))
+        return self.emit("response.completed", response=self._response("completed"))
 
     def incomplete(self, reason: str) -> Script:
         details = {"incomplete_details": {"reason": reason}}
-        return self._emit("response.incomplete", response={**self._response("incomplete"), **details})
+        return self.emit("response.incomplete", response={**self._response("incomplete"), **details})
 
     def failed(self, code: str, message: str) -> Script:
         error = {"error": {"code": code, "message": message}}
-        return self._emit("response.failed", response={**self._response("failed"), **error})
+        return self.emit("response.failed", response={**self._response("failed"), **error})
 
     def error(self, code: str, message: str) -> Script:
-        return self._emit("error", code=code, message=message, param=None)
+        return self.emit("error", code=code, message=message, param=None)
 
-    def _emit(self, kind: str, **fields: Any) -> Script:
+    def emit(self, kind: str, **fields: Any) -> Script:
         self.events.append({"type": kind, "sequence_number": len(self.events), **fields})
         return self.events
 
     def _add(self, item: Event) -> Event:
         index = len(self._output)
         self._output.append(item)
-        self._emit("response.output_item.added", output_index=index, item=item)
+        self.emit("response.output_item.added", output_index=index, item=item)
         return {"item_id": item["id"], "output_index": index}
 
-    def _finish(self, where: Event, item: Event) -> None:
+    def finish(self, where: Event, item: Event) -> None:
         index = where["output_index"]
         self._output[index] = item
-        self._emit("response.output_item.done", output_index=index, item=item)
+        self.emit("response.output_item.done", output_index=index, item=item)
 
     def _open_message(self, part: Event) -> Event:
         item = {"type": "message", "id": f"msg_{len(self._output)}", "role": "assistant"}
         where = self._add({**item, "status": "in_progress", "content": []})
-        self._emit("response.content_part.added", **where, content_index=0, part=part)
+        self.emit("response.content_part.added", **where, content_index=0, part=part)
         return {**where, "content_index": 0}
 
     def _close_message(self, where: Event, part: Event) -> None:
-        self._emit("response.content_part.done", **where, part=part)
+        self.emit("response.content_part.done", **where, part=part)
         item = {"type": "message", "id": where["item_id"], "role": "assistant"}
-        self._finish(where, {**item, "status": "completed", "content": [part]})
+        self.finish(where, {**item, "status": "completed", "content": [part]})
 
     def _response(self, status: str) -> Event:
         ended = status not in ("in_progress", "failed")

@@ -6,12 +6,13 @@ Source of the chunks: https://platform.openai.com/docs/api-reference/chat-stream
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn, UpstreamError
 from .chat_calls import ToolCalls
-from .chat_request import adapted, check, request, texts
+from .chat_request import adapted, check, request
 from .output import Output
-from .reading import Fault, failure, members, optional, usage
+from .reading import Fault, failure, member, members, optional, usage
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -87,7 +88,7 @@ def _follow() -> Conversation:
 
 def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:
     if delta.get("content"):
-        for text in texts(delta["content"]):
+        for text in _texts(delta["content"]):
             # Some models end their calls with a line feed that is no message.
             if text and (text.strip() or not output.functions):
                 yield from _say(output, text)
@@ -104,3 +105,18 @@ def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:
 def _say(output: Output, text: str) -> Conversation:
     value = {"value": text} if output.knows("text") else {"value": text, "annotations": []}
     yield from output.say("text", "text", value)
+
+
+def _texts(content: Json) -> Iterator[str]:
+    """The text of a delta's content: a string, or a list of parts (Mistral), thinking left out."""
+    if isinstance(content, str):
+        yield content
+        return
+    if not isinstance(content, list):
+        raise Fault(f"The upstream sent a malformed event: content is {type(content).__name__}.")
+    for part in content:
+        kind = optional(part, "type", str)
+        if kind == "text":
+            yield member(part, "text", str)
+        elif kind not in ("thinking", "reasoning"):
+            raise Fault(f"The upstream sent content of type {kind!r}, which messages cannot hold.")

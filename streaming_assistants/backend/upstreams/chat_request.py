@@ -6,7 +6,7 @@ Source of the shapes: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 from .base import Json, Piece, Turn, UpstreamError
 from .files import data_url
@@ -142,18 +142,3 @@ def _function(function: Json) -> Json:
     known = {name: value for name, value in function.items() if value is not None}
     known.setdefault("parameters", {"type": "object", "properties": {}})
     return {"type": "function", "function": known}
-
-
-def texts(content: Json) -> Iterator[str]:
-    """The text of a delta's content: a string, or a list of parts (Mistral), thinking left out."""
-    if isinstance(content, str):
-        yield content
-        return
-    if not isinstance(content, list):
-        raise Fault(f"The upstream sent a malformed event: content is {type(content).__name__}.")
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text":
-            yield part["text"]
-        elif kind not in ("thinking", "reasoning"):
-            raise Fault(f"The upstream sent content of type {kind!r}, which messages cannot hold.")

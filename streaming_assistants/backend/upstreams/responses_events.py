@@ -259,8 +259,7 @@ class Response:
             )
         self._searches += 1
         if results:
-            delta = {"ranking_options": self._ranking, "results": results}
-            yield from self._output.grow_call(item.call, "file_search", delta)
+            yield from self._output.grow_call(item.call, "file_search", {"results": results})
 
 
 def _ranking(turn: Turn) -> Json:
