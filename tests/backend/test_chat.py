@@ -328,12 +328,15 @@ def test_text_before_calls_is_a_message_that_ends_first() -> None:
     assert kinds == [ContentDelta, MessageEnd, ToolCallDelta, ToolCallDelta, Finished]
 
 
-def test_text_after_calls_waits_and_blank_text_is_nothing() -> None:
+def test_text_after_calls_is_said_when_their_outputs_are_there_and_blank_text_is_nothing() -> None:
     call = {"tool_calls": [fakes.call_delta(0, "{}", id="c1", name="f")]}
     done = run(fakes.chat(call, {"content": "\n"}, {"content": "Hm."}, finish="tool_calls"))
-    kinds = [type(piece) for piece in done.said]
-    assert kinds == [ToolCallDelta, ToolCallDelta, ContentDelta, MessageEnd, Finished]
-    assert done.text == "Hm."
+    assert [type(piece) for piece in done.said] == [ToolCallDelta, ToolCallDelta, Finished]
+    (kept,) = done.noted
+    step = tool_calls(function_call("c1", "f", "{}", "1"), kept=kept.value)
+    after = run(fakes.chat_text("Done"), items=[user("Go"), step])
+    assert [message[0]["text"]["value"] for message in after.messages] == ["Hm.", "Done"]
+    assert run(fakes.chat(call, {"content": "\n"}, finish="tool_calls")).noted == []
 
 
 def function(name: str | None, arguments: Any = None) -> Any:

@@ -30,8 +30,12 @@ from tests.backend.driving import (
     USAGE,
     WEATHER,
     Transcript,
+    assistant,
     drive,
+    function_call,
+    tool_calls,
     turn,
+    user,
 )
 from tests.backend.test_citations import assert_annotations_match
 
@@ -121,12 +125,25 @@ def test_text_before_calls_is_a_message_that_ends_first() -> None:
     assert kinds == [ContentDelta, MessageEnd, ToolCallDelta, ToolCallDelta, Finished]
 
 
-def test_text_after_calls_waits_so_that_the_calls_stay_one_step() -> None:
-    script = fakes.ResponseScript().call("a", "{}", call_id="c1").text("Meanwhile")
+def test_text_after_calls_is_said_when_their_outputs_are_there() -> None:
+    script = fakes.ResponseScript().call("a", "{}", call_id="c1").text("Mean", "while")
     done = run(script.call("b", "{}", call_id="c2").completed())
     assert [[call["id"] for call in step] for step in done.steps] == [["c1", "c2"]]
-    assert done.text == "Meanwhile"
-    assert done.said[-2:] == [MessageEnd(), FINISHED]
+    assert done.messages == []
+    (kept,) = done.noted
+    calls = [function_call(f"c{n}", "f", "{}", "1") for n in (1, 2)]
+    after = run(fakes.responses_text("Done"), items=[user("Go"), tool_calls(*calls, kept=kept.value)])
+    assert [message[0]["text"]["value"] for message in after.messages] == ["Meanwhile", "Done"]
+    assert isinstance(after.said[0], ContentDelta)
+    third = [user("Go"), tool_calls(*calls, kept=kept.value), assistant("Meanwhile")]
+    assert run(fakes.responses_text("Done"), items=third).text == "Done"
+
+
+def test_text_after_calls_is_said_at_once_when_nothing_will_be_awaited() -> None:
+    script = fakes.ResponseScript().call("a", "{}").text("Mean", "while").incomplete("content_filter")
+    done = run(script)
+    assert (done.text, done.noted) == ("Meanwhile", [])
+    assert done.said[-2] == MessageEnd()
 
 
 @given(st.lists(st.text(), max_size=8))
@@ -139,8 +156,8 @@ def test_reasoning_is_kept_for_the_next_round() -> None:
     done = run(fakes.responses_reasoning_call())
     (kept,) = done.noted
     assert isinstance(kept, Kept)
-    assert [item["type"] for item in kept.value] == ["reasoning", "function_call"]
-    assert kept.value[0]["encrypted_content"] == "gAAAA"
+    assert [item["type"] for item in kept.value["items"]] == ["reasoning", "function_call"]
+    assert kept.value["items"][0]["encrypted_content"] == "gAAAA"
 
 
 def test_reasoning_before_a_message_is_not_kept() -> None:

@@ -266,7 +266,7 @@ def test_what_was_kept_is_left_out_in_later_runs_and_where_it_does_not_fit() -> 
         {"type": "reasoning", "id": "rs_1", "summary": []},
         {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"},
     ]
-    step = tool_calls(function_call("c1", "f", "{}", "1"), kept=kept)
+    step = tool_calls(function_call("c1", "f", "{}", "1"), kept={"items": kept})
     later = body(user("Go"), step, assistant("Done"), user("Again"))["input"]
     assert [item.get("type") for item in later] == [
         None,
@@ -276,7 +276,7 @@ def test_what_was_kept_is_left_out_in_later_runs_and_where_it_does_not_fit() -> 
         None,
     ]
     assert "id" not in later[1]
-    other = tool_calls(function_call("c2", "f", "{}", "1"), kept=kept)
+    other = tool_calls(function_call("c2", "f", "{}", "1"), kept={"items": kept})
     assert [item["type"] for item in body(user("Go"), other)["input"][1:]] == [
         "function_call",
         "function_call_output",
@@ -452,3 +452,34 @@ def test_a_file_that_the_store_refuses_fails_the_run(status: int, code: str) -> 
     )
     assert done.end.code == code
     assert "No such file" in done.end.message
+
+
+def test_a_store_described_with_the_thread_is_made_once() -> None:
+    described = {"file_ids": ["file-a"], "metadata": None}
+    counts = {"in_progress": 0, "completed": 0, "failed": 1, "cancelled": 0, "total": 1}
+    busy, ready = (
+        {**fakes.vector_store(), "status": "in_progress"},
+        {**fakes.vector_store(), "file_counts": counts},
+    )
+    done = run(
+        tools=[FILE_SEARCH],
+        thread_tool_resources={"file_search": {"vector_stores": [described]}},
+        answers=[busy, ready],
+    )
+    assert done.asked[:3] == [
+        Call("POST", "/vector_stores", {"file_ids": ["file-a"]}),
+        Sleep(0.25),
+        Call("GET", "/vector_stores/vs_new"),
+    ]
+    assert done.body["tools"][0]["vector_store_ids"] == ["vs_new"]
+    (remembered,) = done.noted
+    assert remembered.tool_resources == {"file_search": {"vector_store_ids": ["vs_new"], "file_ids": []}}
+    again = run(tools=[FILE_SEARCH], thread_tool_resources=remembered.tool_resources)
+    assert [type(one) for one in again.asked] == [Open]
+
+
+def test_a_store_described_with_the_assistant_fails_with_advice() -> None:
+    described = {"file_search": {"vector_stores": [{"file_ids": ["file-a"]}]}}
+    done = run(tools=[FILE_SEARCH], assistant_tool_resources=described)
+    assert done.asked == []
+    assert "client.vector_stores.create" in done.end.message

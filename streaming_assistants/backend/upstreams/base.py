@@ -124,7 +124,8 @@ class ToolCallDelta:
     """Growth of a tool call: one item of a ``thread.run.step.delta``'s ``step_details.tool_calls``.
 
     The first for an index carries ``id``, ``type`` and, for a function, its name. A ContentDelta or the
-    end of the turn closes the tool step; function calls without output then mean ``requires_action``.
+    end of the turn closes the tool step; function calls without output then mean ``requires_action``, so
+    no ContentDelta follows them in the same turn.
     """
 
     call: Json

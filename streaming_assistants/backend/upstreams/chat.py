@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn, UpstreamError
 from .chat_calls import ToolCalls
 from .chat_request import adapted, check, request
-from .output import Output
+from .output import Output, unsaid
 from .reading import Fault, failure, member, members, optional, usage
 
 logger = logging.getLogger("streaming_assistants")
@@ -24,6 +24,7 @@ def chat(turn: Turn) -> Conversation:
     try:
         check(turn)
         body = yield from request(turn)
+        yield from unsaid(turn)
         yield from _open(body)
         yield from _follow()
     except Fault as fault:
@@ -82,7 +83,7 @@ def _follow() -> Conversation:
         return
     if reason not in _REASONS:
         yield from calls.close()
-    yield from output.close()
+    yield from output.close(whole=reason not in _REASONS)
     yield Finished(_REASONS.get(reason or "stop"), spent)
 
 

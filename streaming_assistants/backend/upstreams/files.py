@@ -121,13 +121,25 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
     search = dict(thread.get("file_search") or {})
     stores = list(search.get("vector_store_ids") or ())
     known = list(search.get("file_ids") or ())
-    new = [file_id for file_id in attached(turn, "file_search") if file_id not in known]
-    if not new:
-        return stores
+    wanted = search.pop("vector_stores", None) or []
+    if ((turn.assistant_tool_resources or {}).get("file_search") or {}).get("vector_stores"):
+        raise Fault(
+            "The assistant's tool_resources.file_search.vector_stores asks for a new vector store, which "
+            "this backend makes for threads only. Create it with client.vector_stores.create(file_ids=...) "
+            "and give the assistant its id in vector_store_ids."
+        )
 
     def remembered() -> ThreadResources:
         found = {**search, "vector_store_ids": list(stores), "file_ids": list(known)}
         return ThreadResources({**thread, "file_search": found})
+
+    for store in wanted:  # the helper of threads.create
+        made = yield from _made(store)
+        stores.append(made)
+        yield remembered()
+    new = [file_id for file_id in attached(turn, "file_search") if file_id not in known]
+    if not new:
+        return stores
 
     if not stores:
         # The hosted API's own expiry for the store of a thread's attachments.
@@ -164,6 +176,20 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
     known += new
     yield remembered()
     return stores
+
+
+def _made(store: Json) -> Generator[Piece, Json, str]:
+    """Makes a vector store as ``tool_resources`` describes it, waits for its files, returns its id."""
+    state = yield Call("POST", "/vector_stores", {k: v for k, v in store.items() if v is not None})
+    store_id = member(state, "id", str)
+    waited, pause = 0.0, 0.25
+    while state.get("status") == "in_progress" and waited < INDEXING_SECONDS:
+        yield Sleep(pause)
+        waited, pause = waited + pause, min(pause * 2, 2.0)
+        state = yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")
+    if (state.get("file_counts") or {}).get("failed"):
+        logger.warning("%s files of vector store %s failed", state["file_counts"]["failed"], store_id)
+    return store_id
 
 
 def _unsearchable(file_id: str, reason: str, status: int | None) -> Fault:

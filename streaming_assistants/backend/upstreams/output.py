@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from .base import ContentDelta, Json, Kept, MessageEnd, Piece, ToolCallDelta
+from .base import ContentDelta, Json, Kept, MessageEnd, Piece, ToolCallDelta, Turn
 
 
 class Output:
     """Numbers message parts and tool calls, and ends messages where tools begin.
 
-    Once a function is called, message content waits until :meth:`close`: content closes a tool step, and
-    all parallel calls of a round belong into one.
+    Once a function is called, message content waits: content closes a tool step, all parallel calls of a
+    round belong into one, and that one stays open until their outputs are there. So what a model says
+    after its calls is kept with the step, and :func:`unsaid` says it when the run goes on.
     """
 
     def __init__(self) -> None:
@@ -19,7 +20,7 @@ class Output:
         self._parts: dict[Hashable, int] = {}
         self._speaking = False
         self._calls = 0
-        self._held: list[Piece] = []
+        self._held: list[ContentDelta | MessageEnd] = []
 
     def say(self, key: Hashable, kind: str, value: Json) -> Iterator[Piece]:
         """Content for the part that the upstream knows as ``key``."""
@@ -52,19 +53,43 @@ class Output:
     def grow_call(self, index: int, kind: str, value: Json) -> Iterator[Piece]:
         yield ToolCallDelta({"index": index, "type": kind, kind: value})
 
-    def close(self, kept: Json = None) -> Iterator[Piece]:
-        """The end of the round: ``kept`` goes to the open tool step, then what had to wait is said."""
-        if kept is not None:
-            yield Kept(kept)
-        yield from self.end_message() if not self.functions else ()
-        held, self._held = self._held, []
-        yield from held
-        if held and not isinstance(held[-1], MessageEnd):
-            yield MessageEnd()
+    def close(self, *, whole: bool, items: list[Json] | None = None) -> Iterator[Piece]:
+        """The end of the round. A ``whole`` one with function calls waits for their outputs; ``items`` is
+        what the upstream wants to see again with them."""
+        yield from self.end_message()
+        if not whole:
+            yield from self._held
+        elif self.functions and (items or self._held):
+            yield Kept({"items": items or [], "unsaid": _messages(self._held)})
 
-    def _or_hold(self, piece: Piece) -> Iterator[Piece]:
+    def _or_hold(self, piece: ContentDelta | MessageEnd) -> Iterator[Piece]:
         if self.functions:
             self._held.append(piece)
             return
         self._calls = 0
         yield piece
+
+
+def kept_items(item: Json) -> list[Json]:
+    """What an upstream wanted to see again with the stored tool step ``item``."""
+    return list((item.get("kept") or {}).get("items") or ())
+
+
+def unsaid(turn: Turn) -> Iterator[Piece]:
+    """What the model said after the calls whose outputs the turn brings."""
+    last = turn.items[-1] if turn.items else {}
+    for message in (last.get("kept") or {}).get("unsaid") or ():
+        yield from (ContentDelta(part) for part in message)
+        yield MessageEnd()
+
+
+def _messages(held: list[ContentDelta | MessageEnd]) -> list[list[Json]]:
+    messages: list[list[Json]] = []
+    begun = False
+    for piece in held:
+        if isinstance(piece, ContentDelta):
+            if not begun:
+                messages.append([])
+            messages[-1].append(piece.part)
+        begun = isinstance(piece, ContentDelta)
+    return messages

@@ -10,6 +10,7 @@ import logging
 from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
 from .files import searchable
 from .history import has_tool
+from .output import unsaid
 from .reading import Fault, failure, member, optional, usage
 from .responses_events import Response
 from .responses_request import request
@@ -23,7 +24,9 @@ def responses(turn: Turn) -> Conversation:
     """One inference by POST /responses. See :mod:`.base` for the protocol."""
     try:
         stores = (yield from searchable(turn)) if has_tool(turn, "file_search") else []
-        yield Open("POST", "/responses", request(turn, stores))
+        body = request(turn, stores)
+        yield from unsaid(turn)
+        yield Open("POST", "/responses", body)
         yield from _follow(Response(turn))
     except Fault as fault:
         yield fault.failed()
@@ -33,7 +36,7 @@ def _follow(response: Response) -> Conversation:
     while (event := (yield Next())) is not None and event != DONE:
         kind = member(event, "type", str)
         if kind in ("response.completed", "response.incomplete"):
-            yield from response.close(member(event, "response", dict))
+            yield from response.close(member(event, "response", dict), kind == "response.completed")
             yield _finished(member(event, "response", dict), kind)
             return
         if kind == "response.failed":

@@ -76,15 +76,15 @@ class Response:
             # Progress, or a repetition of what deltas and completed items say.
             logger.debug("event of /responses not used: %s", kind)
 
-    def close(self, response: Json) -> Conversation:
+    def close(self, response: Json, whole: bool) -> Conversation:
         """The end of a completed or incomplete response; ``output`` settles what is still open."""
         output = members(response, "output")
         for index, item in enumerate(output):
             if index not in self._closed:
                 yield from self._done(index, item)
-        kept = self._kept if self._output.functions else []
-        # Without reasoning or built-in tools the calls alone say as much.
-        yield from self._output.close(kept if any(i["type"] != "function_call" for i in kept) else None)
+        # Without reasoning or built-in tools the stored calls say as much.
+        needed = any(item["type"] != "function_call" for item in self._kept)
+        yield from self._output.close(whole=whole, items=self._kept if needed else None)
 
     def _item(self, event: Json, kind: str) -> _Item:
         index = member(event, "output_index", int)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from .base import Json, Turn
 from .history import attached, has_tool, past_calls, resources, spoken
+from .output import kept_items
 from .reading import Fault
 
 logger = logging.getLogger("streaming_assistants")
@@ -65,7 +66,7 @@ def _input(turn: Turn) -> Iterator[Json]:
     for place, item in enumerate(turn.items):
         if item["kind"] == "tool_calls":
             # Reasoning matters within the round it belongs to; the API drops it from earlier ones.
-            yield from _round(item, item.get("kept") if place > latest else None)
+            yield from _round(item, kept_items(item) if place > latest else [])
         elif item["kind"] != "message":
             raise Fault(f"The thread has an item of kind {item['kind']!r}, which this backend cannot send.")
         elif item["role"] == "user":
@@ -83,7 +84,7 @@ def _input(turn: Turn) -> Iterator[Json]:
                 yield {"type": "message", "role": "assistant", "content": said}
 
 
-def _round(item: Json, kept: Json) -> Iterator[Json]:
+def _round(item: Json, kept: list[Json]) -> Iterator[Json]:
     calls = list(past_calls(item))
     outputs = [{"type": "function_call_output", "call_id": call.id, "output": call.output} for call in calls]
     ids = {call["id"] for call in item["calls"] if call.get("type") == "function"}
