@@ -585,3 +585,10 @@ def test_malformed_chunks_fail_the_run(events: Any) -> None:
 def test_no_delta_breaks_the_conversation(value: Any) -> None:
     done = run(json.loads(json.dumps(delta(value if isinstance(value, dict) else {"content": value}))))
     assert isinstance(done.end, (Finished, Failed))
+
+
+def test_a_second_choice_is_not_the_answer() -> None:
+    chunks = fakes.chat_text("Hi")
+    second = copy.deepcopy(chunks[1])
+    second["choices"][0].update(index=1, delta={"content": "Other"})
+    assert run([*chunks[:2], second, *chunks[2:]]).text == "Hi"

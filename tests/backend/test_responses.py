@@ -460,3 +460,34 @@ def test_any_part_of_a_script_is_survived(data: st.DataObject) -> None:
     # A run always ends by saying so, whatever events are missing.
     done = run(json.loads(json.dumps(kept)), None, *PUBLISHED, tools=[])
     assert isinstance(done.end, (Finished, Failed))
+
+
+def test_a_container_file_that_cannot_be_read_keeps_its_id(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [None, PUBLISHED[0], UpstreamError("gone", 404)]
+    done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
+    assert done.messages[0][0]["text"]["annotations"][0]["file_path"] == {"file_id": "cfile_1"}
+    assert "cfile_1 could not be read: HTTP status 404" in caplog.text
+
+
+def test_an_image_output_that_cannot_be_copied_is_named_in_the_logs() -> None:
+    outputs = [{"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="}]
+    refused = UpstreamError("no", 400)
+    done = run(fakes.ResponseScript().code("p()", outputs=outputs).completed(), None, refused, refused)
+    ((call,),) = done.steps
+    assert "could not be copied" in call["code_interpreter"]["outputs"][0]["logs"]
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [({"type": "image", "url": "data:image/png;base64,?"}, "base64"), ({"type": "video"}, "'video'")],
+)
+def test_an_output_that_steps_cannot_hold_fails_the_run(output: Any, words: str) -> None:
+    done = run(fakes.ResponseScript().code("p()", outputs=[output]).completed())
+    assert isinstance(done.end, Failed)
+    assert words in done.end.message
+
+
+def test_a_content_part_that_messages_cannot_hold_fails_the_run() -> None:
+    item = {"type": "message", "id": "m", "content": [{"type": "output_audio"}]}
+    done = run([{"type": "response.output_item.done", "output_index": 0, "item": item}])
+    assert "'output_audio'" in done.end.message

@@ -57,9 +57,7 @@ def request(turn: Turn) -> Generator[Piece, Json, Json]:
             if content:
                 messages.append({"role": "user", "content": content})
         else:
-            # A refusal goes as content: what the model said is what it said, and many servers know no
-            # `refusal` in a message and fail on the null content that comes with it.
-            text = "\n".join(text for _, text in spoken(item))
+            text = spoken(item)
             if text:
                 messages.append({"role": "assistant", "content": text})
     tools = [_function(tool["function"]) for tool in turn.tools]

@@ -75,25 +75,26 @@ def plain_text(text: Json) -> str:
     return value
 
 
-def spoken(message: Json) -> list[tuple[str, str]]:
-    """An assistant message as (kind, text) pairs, the kind being ``text`` or ``refusal``.
+def spoken(message: Json) -> str:
+    """What an assistant message says, as one text: the form of an earlier answer that every server takes.
 
-    An image that a tool made is named in words: no upstream takes an image in the assistant's name.
+    A refusal is text like any other here. An image that a tool made is named in words: no upstream takes
+    an image in the assistant's name.
     """
     said = []
     for part in message["content"]:
         kind = part["type"]
         if kind == "text":
-            said.append(("text", plain_text(part["text"])))
+            said.append(plain_text(part["text"]))
         elif kind == "refusal":
-            said.append(("refusal", part["refusal"]))
+            said.append(part["refusal"])
         elif kind == "image_file":
-            said.append(("text", f"(image file {part['image_file']['file_id']})"))
+            said.append(f"(image file {part['image_file']['file_id']})")
         elif kind == "image_url":
-            said.append(("text", f"(image {part['image_url']['url'][:200]})"))
+            said.append(f"(image {part['image_url']['url'][:200]})")
         else:
             raise Fault(f"A message has a content part of type {kind!r}, which this backend cannot send.")
-    return [(kind, text) for kind, text in said if text]
+    return "\n".join(text for text in said if text)
 
 
 def attached(turn: Turn, tool: str) -> list[str]:

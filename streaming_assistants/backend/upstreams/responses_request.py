@@ -74,14 +74,9 @@ def _input(turn: Turn) -> Iterator[Json]:
             if content:
                 yield {"role": "user", "content": content}
         else:
-            said = [
-                {"type": "output_text", "text": text}
-                if kind == "text"
-                else {"type": "refusal", "refusal": text}
-                for kind, text in spoken(item)
-            ]
+            said = spoken(item)
             if said:
-                yield {"type": "message", "role": "assistant", "content": said}
+                yield {"role": "assistant", "content": said}
 
 
 def _round(item: Json, kept: list[Json]) -> Iterator[Json]:
