@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,11 +98,17 @@ def _merge(into: dict[str, Any], delta: dict[str, Any]) -> None:
             into[name] = value
 
 
-def drive(conversation: Conversation, events: Iterable[Any] = (), answers: Iterable[Any] = ()) -> Transcript:
+def drive(
+    conversation: Conversation,
+    events: Iterable[Any] = (),
+    answers: Iterable[Any] | Callable[[Any], Any] = (),
+) -> Transcript:
     """Answers each Call and Open with the next of ``answers`` (None for an Open when they are used up) and
-    each Next with the next of ``events``, then None. An exception among them is thrown in."""
+    each Next with the next of ``events``, then None. An exception among them is thrown in. ``answers`` may
+    be a function of the Call or Open."""
     transcript = Transcript()
-    stream, results = iter(events), iter(answers)
+    stream = iter(events)
+    results = iter(() if callable(answers) else answers)
     result: Any = None
     while True:
         try:
@@ -115,6 +121,9 @@ def drive(conversation: Conversation, events: Iterable[Any] = (), answers: Itera
         result = None
         if isinstance(piece, Next):
             result = next(stream, None)
+        elif isinstance(piece, (Call, Open)) and callable(answers):
+            transcript.asked.append(piece)
+            result = answers(piece)
         elif isinstance(piece, Open):
             transcript.asked.append(piece)
             result = next(results, None)

@@ -100,7 +100,7 @@ def test_responses_bodies(given: Turn) -> None:
 def test_what_was_kept_is_input_that_the_types_know() -> None:
     script = fakes.ResponseScript().code("1+1", outputs=[{"type": "logs", "logs": "2"}]).reasoning()
     script.file_search([fakes.search_result()]).reasoning().call("weather", "{}")
-    (kept,) = drive(responses(turn()), script.completed()).noted
+    kept = drive(responses(turn()), script.completed()).noted[-1]
     assert len(kept.value["items"]) == 5
     step = tool_calls(function_call("call_1", "weather", "{}", "sunny"), kept=kept.value)
     body = drive(responses(turn(user("Go"), step)), fakes.responses_text()).body

@@ -475,3 +475,51 @@ def test_a_store_described_with_the_assistant_fails_with_advice() -> None:
     done = run(tools=[FILE_SEARCH], assistant_tool_resources=described)
     assert done.asked == []
     assert "client.vector_stores.create" in done.end.message
+
+
+# The code_interpreter's container
+
+
+def ran_code(**values: Any) -> Any:
+    """A stored step in whose container ``file-a`` is."""
+    script = fakes.ResponseScript().code("1+1", outputs=[]).text("2").completed()
+    files = [attachment("file-a", "code_interpreter")]
+    done = drive(responses(turn(user("Go", attachments=files), tools=[CODE_INTERPRETER])), script)
+    (kept,) = done.noted
+    return tool_calls(code_call("ci_1", "1+1"), kept=kept.value)
+
+
+def again(*answers: Any) -> Transcript:
+    files = [attachment("file-a", "code_interpreter"), attachment("file-b", "code_interpreter")]
+    items = [user("Go"), ran_code(), assistant("2"), user("More", attachments=files)]
+    return run(*items, tools=[CODE_INTERPRETER], answers=answers)
+
+
+def test_a_thread_goes_on_in_its_container_and_brings_new_files_to_it() -> None:
+    done = again({"id": "cntr_1", "status": "running"}, {"id": "cfile_1"})
+    assert done.asked[:2] == [
+        Call("GET", "/containers/cntr_1"),
+        Call("POST", "/containers/cntr_1/files", {"file_id": "file-b"}),
+    ]
+    assert done.body["tools"] == [{"type": "code_interpreter", "container": "cntr_1"}]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [{"id": "cntr_1", "status": "expired"}],
+        [None],
+        [UpstreamError("no such container", 404)],
+        [{"id": "cntr_1", "status": "running"}, UpstreamError("no such file", 404)],
+    ],
+)
+def test_a_container_that_is_gone_is_replaced_by_a_new_one(answers: Any) -> None:
+    new = {"type": "auto", "file_ids": ["file-a", "file-b"]}
+    assert again(*answers).body["tools"] == [{"type": "code_interpreter", "container": new}]
+
+
+def test_reasoning_and_container_are_kept_together() -> None:
+    script = fakes.ResponseScript().code("1", outputs=[]).reasoning().call("f", "{}").text("Hm").completed()
+    kept = drive(responses(turn(tools=[CODE_INTERPRETER])), script).noted[-1].value
+    assert kept["container"] == {"id": "cntr_1", "file_ids": []}
+    assert kept["unsaid"][0][0]["text"]["value"] == "Hm"

@@ -20,6 +20,7 @@ class Output:
         self._parts: dict[Hashable, int] = {}
         self._speaking = False
         self._calls = 0
+        self._kept: Json = {}
         self._held: list[ContentDelta | MessageEnd] = []
 
     def say(self, key: Hashable, kind: str, value: Json) -> Iterator[Piece]:
@@ -53,20 +54,29 @@ class Output:
     def grow_call(self, index: int, kind: str, value: Json) -> Iterator[Piece]:
         yield ToolCallDelta({"index": index, "type": kind, kind: value})
 
+    def keep(self, name: str, value: Json) -> Iterator[Piece]:
+        """Keeps ``value`` with the open tool step, beside what was kept there before."""
+        self._kept = {**self._kept, name: value}
+        yield Kept(self._kept)
+
     def close(self, *, whole: bool, items: list[Json] | None = None) -> Iterator[Piece]:
         """The end of the round. A ``whole`` one with function calls waits for their outputs; ``items`` is
         what the upstream wants to see again with them."""
         yield from self.end_message()
         if not whole:
             yield from self._held
-        elif self.functions and (items or self._held):
-            yield Kept({"items": items or [], "unsaid": _messages(self._held)})
+        elif self.functions:
+            if items:
+                yield from self.keep("items", items)
+            if self._held:
+                yield from self.keep("unsaid", _messages(self._held))
 
     def _or_hold(self, piece: ContentDelta | MessageEnd) -> Iterator[Piece]:
         if self.functions:
             self._held.append(piece)
             return
         self._calls = 0
+        self._kept = {}
         yield piece
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
+from .containers import container
 from .files import searchable
 from .history import has_tool
 from .output import unsaid
@@ -24,7 +25,8 @@ def responses(turn: Turn) -> Conversation:
     """One inference by POST /responses. See :mod:`.base` for the protocol."""
     try:
         stores = (yield from searchable(turn)) if has_tool(turn, "file_search") else []
-        body = request(turn, stores)
+        place = (yield from container(turn)) if has_tool(turn, "code_interpreter") else None
+        body = request(turn, stores, place)
         yield from unsaid(turn)
         yield Open("POST", "/responses", body)
         yield from _follow(Response(turn))

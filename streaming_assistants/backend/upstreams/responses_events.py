@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .base import Conversation, Json, Turn
 from .citations import CitedText
+from .containers import wanted_files
 from .files import Results
 from .output import Output
 from .reading import Fault, member, members, optional
@@ -40,6 +41,7 @@ class Response:
 
     def __init__(self, turn: Turn) -> None:
         self._ranking = _ranking(turn)
+        self._code_files = wanted_files(turn)
         self._items: dict[int, _Item] = {}
         self._closed: set[int] = set()
         self._output = Output()
@@ -136,6 +138,9 @@ class Response:
         elif kind == "code_interpreter_call":
             yield from self._code(state, (optional(item, "code", str) or "")[state.sent :])
             yield from self._outputs(state, item)
+            place = optional(item, "container_id", str)
+            if place:
+                yield from self._output.keep("container", {"id": place, "file_ids": self._code_files})
         elif kind == "file_search_call":
             yield from self._results(state, item)
 

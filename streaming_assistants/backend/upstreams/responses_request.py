@@ -19,13 +19,13 @@ MINIMUM_OUTPUT_TOKENS = 16
 """POST /responses answers 400 to a smaller ``max_output_tokens``."""
 
 
-def request(turn: Turn, vector_store_ids: list[str]) -> Json:
-    """The streamed request's body; ``vector_store_ids`` are the thread's.
+def request(turn: Turn, vector_store_ids: list[str], container: Json) -> Json:
+    """The streamed request's body, with the thread's vector stores and its code_interpreter's container.
 
     ``store`` stays at the account's default and items of earlier runs carry no ids, so the request refers
     to nothing that the upstream must still hold. ``truncation: auto`` is what the Assistants API did.
     """
-    tools = list(_tools(turn, vector_store_ids))
+    tools = list(_tools(turn, vector_store_ids, container))
     body: Json = {
         "model": turn.model,
         "input": list(_input(turn)),
@@ -114,7 +114,7 @@ def _part(part: Json) -> Json:
     raise Fault(f"A message has a content part of type {kind!r}, which this backend cannot send.")
 
 
-def _tools(turn: Turn, vector_store_ids: list[str]) -> Iterator[Json]:
+def _tools(turn: Turn, vector_store_ids: list[str], container: Json) -> Iterator[Json]:
     for tool in turn.tools:
         kind = tool.get("type")
         if kind == "function":
@@ -128,10 +128,6 @@ def _tools(turn: Turn, vector_store_ids: list[str]) -> Iterator[Json]:
                 # The hosted API took the tool without a store and found nothing; /responses answers 400.
                 logger.info("file_search has no vector store to search in this run, so it is not offered")
         elif kind == "code_interpreter":
-            files = resources(turn, "code_interpreter", "file_ids") + attached(turn, "code_interpreter")
-            container: Json = {"type": "auto"}
-            if files:
-                container["file_ids"] = list(dict.fromkeys(files))
             yield {"type": "code_interpreter", "container": container}
         else:
             raise Fault(f"The tool type {kind!r} is none of the Assistants API's.")
