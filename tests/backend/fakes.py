@@ -60,6 +60,8 @@ def serve_files(server: Loopback, content: bytes = PNG) -> Loopback:
     """Routes what the upstreams ask besides: files, container files, vector stores."""
     server.on("GET", ".*/(files|containers/[^/]+/files)/[^/]+/content", Reply(200, {}, [content]))
     server.on("POST", ".*/files", Reply.json(file_object()))
+    server.on("GET", ".*/containers/[^/]+", lambda asked: Reply.json(container(asked.path.split("/")[-1])))
+    server.on("POST", ".*/containers/[^/]+/files", Reply.json({"id": "cfile_new"}))
     server.on("POST", ".*/vector_stores", Reply.json(vector_store()))
     for method, path in (("POST", ".*/vector_stores/vs_new/files"), ("GET", ".*/vector_stores/.*/files/.*")):
         server.on(method, path, Reply.json(vector_store_file()))
@@ -98,6 +100,10 @@ def file_object(id: str = "file-new", purpose: str = "vision", filename: str = "
         "status": "processed",
         "status_details": None,
     }
+
+
+def container(id: str = "cntr_1", status: str = "running") -> Event:
+    return {"id": id, "object": "container", "created_at": CREATED, "name": "auto", "status": status}
 
 
 def vector_store(id: str = "vs_new") -> Event:

@@ -54,11 +54,12 @@ def test_chat_scripts_have_the_typed_shapes(name: str) -> None:
 
 @newest_types
 def test_other_resources_have_the_typed_shapes() -> None:
-    from openai.types import FileObject, VectorStore
+    from openai.types import ContainerRetrieveResponse, FileObject, VectorStore
     from openai.types.vector_stores import VectorStoreFile
 
     for model, value in (
         (FileObject, fakes.file_object()),
+        (ContainerRetrieveResponse, fakes.container()),
         (VectorStore, fakes.vector_store()),
         (VectorStoreFile, fakes.vector_store_file()),
     ):

@@ -1,4 +1,4 @@
-"""The code_interpreter's session: one container for a thread, as long as it lives.
+"""The code_interpreter's container: one for a thread, as long as it lives.
 
 With the Assistants API, what one run put into ``/mnt/data`` was there for the next run of the thread. A
 container of ``"auto"`` is a new one in each request, empty and paid for anew.
