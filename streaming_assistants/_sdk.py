@@ -313,7 +313,7 @@ def transports() -> list[JSON]:
     return [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
 
 
-def transport_errors() -> tuple[type[Exception], ...]:
+def transport_errors() -> tuple[type[JSON], ...]:
     """What a connection that breaks raises."""
     return tuple(module.TransportError for module in transports())
 

@@ -153,16 +153,16 @@ def _helping(resource: str, method: str, plan: polling.Plan, *listed: Defect) ->
 
 def _waiting(resource: str, method: str, plan: polling.Plan, *listed: Defect) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
-    name = f"{resource}.{method}"
+    later = _later(resource, method, plan, "on_poll", "max_wait_seconds=, on_poll=")
+    return _helping(resource, method, plan, *listed), later
 
+
+def _later(resource: str, method: str, plan: polling.Plan, parameter: str, shown: str) -> Capability:
     def extended(client: Any, below: Method) -> Method:
         sdks = class_method(resolve(client, resource), method)
         return polling.extended(client, plan, _sdk.parameters(sdks) if sdks else frozenset(), below)
 
-    return (
-        _helping(resource, method, plan, *listed),
-        Capability(f"{name}(max_wait_seconds=, on_poll=)", resource, method, extended, "on_poll"),
-    )
+    return Capability(f"{resource}.{method}({shown})", resource, method, extended, parameter)
 
 
 THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.messages"
@@ -187,6 +187,7 @@ TABLE: tuple[Capability, ...] = (
     *_waiting(FILES, "poll", uploads.poll_file, *defects_polling.FILES),
     *_waiting(FILES, "create_and_poll", uploads.create_file, *defects_polling.FILES),
     _helping(FILES, "upload", uploads.upload),
+    _later(FILES, "upload", uploads.upload, "chunking_strategy", "chunking_strategy="),
     *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, *defects_polling.FILES),
     *_waiting(BATCHES, "poll", uploads.poll_batch, *defects_polling.BATCHES),
     *_waiting(BATCHES, "create_and_poll", uploads.create_batch, *defects_polling.BATCHES),
@@ -246,6 +247,9 @@ _ADAPTED = (
     "beta.threads.messages",
     "beta.threads.runs",
     "beta.threads.runs.steps",
+    "vector_stores",
+    "vector_stores.files",
+    "vector_stores.file_batches",
 )
 
 

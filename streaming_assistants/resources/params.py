@@ -103,6 +103,9 @@ LATER_BODY: dict[str, frozenset[str]] = {
     "beta.threads.create_and_run": names(CreateAndRunParams),
     "beta.threads.messages.create": frozenset({"attachments", "metadata"}),
     "beta.threads.runs.create": names(RunParams) - {"include"},
+    "vector_stores.create": frozenset({"chunking_strategy", "description"}),
+    "vector_stores.files.create": frozenset({"attributes", "chunking_strategy"}),
+    "vector_stores.file_batches.create": frozenset({"attributes", "chunking_strategy", "files"}),
 }
 """Body parameters that came to a method after 1.1."""
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import openai
+
 from streaming_assistants import _sdk, steps
 from streaming_assistants.errors import PollTimeoutError
 from streaming_assistants.runs import polling
 from streaming_assistants.runs.polling import Answer, Expired, Steps, Terms
 from streaming_assistants.steps import Call
+from streaming_assistants.streams import broken
 
 from .endpoints import Endpoint
 from .params import PollParams, RequestParams, names
@@ -99,6 +102,8 @@ class Watch:
             tell=wanted.tell,
             pending=self.pending,
             retry=partial(_sdk.retry_seconds, client),
+            # Releases before 1.3 let the transport's own errors out.
+            failed=(openai.APIError, *_sdk.transport_errors()),
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 
@@ -106,13 +111,18 @@ class Watch:
         try:
             thing = yield from plan
         except Expired as error:
+            cause = error.cause
+            if isinstance(cause, _sdk.transport_errors()):
+                cause = broken(cause, cause.request)
             raise PollTimeoutError(
                 f"{self.noun} {id} is {error.status or 'not known to the server'} after {terms.max_wait:g} s "
                 "of waiting. It was left alone: poll it again, or cancel it.",
                 error.request,
                 id=id,
                 status=error.status,
-            ) from error.cause
+            ) from cause
+        except _sdk.transport_errors() as error:
+            raise broken(error, error.request) from error
         # Some servers answer with the vector store's id for a batch.
         return thing if getattr(thing, "id", id) == id else _sdk.changed(thing, id=id)
 

@@ -139,13 +139,15 @@ def poll(
     tell: Callable[[Any], Any] | None = None,
     pending: Callable[[Any], bool] = is_pending,
     retry: Callable[[Exception, int], float | None] = lambda _error, _failures: None,
+    failed: tuple[type[Exception], ...] = (openai.APIError,),
 ) -> Steps:
     """The plan: gives back the object that is pending no more.
 
     ``fetch(seconds left)`` makes the step that asks the server, and ``read`` makes an :class:`Answer` of
     what is sent for it; ``tell(thing)`` makes the step that shows an object to the caller;
     ``retry(error, failures before it)`` says how many seconds to wait before asking again, None for not
-    at all. Raises :class:`Expired`, and the errors of requests that are not worth another try.
+    at all; ``failed`` are the errors that a request may end with. Raises :class:`Expired`, and the errors
+    of requests that are not worth another try.
     """
     started = clock()
     ends = math.inf if terms.max_wait is None else started + terms.max_wait
@@ -159,7 +161,7 @@ def poll(
             raise Expired(status, request, cause)
         try:
             answer = read((yield fetch(None if terms.max_wait is None else left)))
-        except openai.APIError as error:
+        except failed as error:
             cause, request = error, getattr(error, "request", None) or request
             young = not known and clock() - started < GRACE_SECONDS
             if isinstance(error, openai.NotFoundError) and young:
