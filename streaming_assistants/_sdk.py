@@ -216,18 +216,26 @@ _OWN = ("streaming_assistants", "openai", "wrapt", "typing_extensions", "warning
 def _is_deprecated(method: JSON) -> bool:
     """Whether it is the function that ``deprecated`` made: functools.wraps() copies the mark to others."""
     function = getattr(method, "__func__", method)
-    made_in = getattr(function, "__globals__", {}).get("__name__")
-    return hasattr(function, "__deprecated__") and made_in in ("typing_extensions", "warnings")
+    return hasattr(function, "__deprecated__") and _made_in(function) in ("typing_extensions", "warnings")
+
+
+def _made_in(function: JSON) -> str:
+    return str(getattr(function, "__globals__", {}).get("__name__", ""))
 
 
 def undeprecated(method: JSON) -> JSON:
-    """The SDK's method without the decorator that warns of it."""
-    while _is_deprecated(method):
-        decorated: JSON = getattr(method, "__func__", method)
-        function = decorated.__wrapped__
-        owner = getattr(method, "__self__", None)
-        method = function if owner is None else function.__get__(owner, type(owner))
-    return method
+    """The SDK's method below the decorators that warn of it; some are decorated twice."""
+    owner = getattr(method, "__self__", None)
+    function: JSON = getattr(method, "__func__", method)
+    found = function
+    while _is_deprecated(function) or _made_in(function).startswith("openai."):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            break
+        if _is_deprecated(function):
+            found = inner
+        function = inner
+    return found if owner is None else found.__get__(owner, type(owner))
 
 
 def warn_deprecated(method: JSON) -> None:
@@ -418,7 +426,7 @@ def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:
     looked for where it is kept, in the resource's own ``__dict__``: asking for it would create it.
     """
     for name in RAW:
-        view = vars(resource).get(name)
+        view = getattr(resource, "__dict__", {}).get(name)
         if view is not None:
             yield from _nested(view, resource)
 
