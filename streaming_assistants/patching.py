@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import openai
 import wrapt
@@ -23,6 +23,9 @@ from .capabilities import (
     namespaces,
     resolve,
 )
+
+if TYPE_CHECKING:
+    from ._typing import PatchedAsyncAzureOpenAI, PatchedAsyncOpenAI, PatchedAzureOpenAI, PatchedOpenAI
 
 ClientT = TypeVar("ClientT")
 Method = Callable[..., Any]
@@ -126,7 +129,18 @@ class _Patched:
         self.patches: list[Patch | Placed] = []
 
 
-def patch(client: ClientT, *, repair: bool = True) -> ClientT:
+# An Azure client is an OpenAI client too, so it comes first; its type is the more exact one.
+@overload
+def patch(client: openai.AzureOpenAI, *, repair: bool = True) -> PatchedAzureOpenAI: ...
+@overload
+def patch(client: openai.AsyncAzureOpenAI, *, repair: bool = True) -> PatchedAsyncAzureOpenAI: ...
+@overload
+def patch(client: openai.OpenAI, *, repair: bool = True) -> PatchedOpenAI: ...
+@overload
+def patch(client: openai.AsyncOpenAI, *, repair: bool = True) -> PatchedAsyncOpenAI: ...
+@overload
+def patch(client: ModuleType, *, repair: bool = True) -> ModuleType: ...
+def patch(client: Any, *, repair: bool = True) -> Any:
     """Makes Assistants code work on this client; gives back the same object.
 
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the

@@ -7,11 +7,13 @@ the SDK lacks. Source: the API reference and the signatures of openai 3.52.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import Required, TypedDict
 
 if TYPE_CHECKING:
+    from openai._types import FileTypes
+    from openai.types import FileChunkingStrategyParam
     from openai.types.beta import (
         AssistantResponseFormatOptionParam,
         AssistantToolChoiceOptionParam,
@@ -85,6 +87,78 @@ class SubmitParams(RequestParams, total=False):
     thread_id: Required[str]
     run_id: Required[str]
     tool_outputs: Required[Iterable[ToolOutput]]
+
+
+class RunPollParams(RunParams, PollParams, total=False):
+    """``runs.create_and_poll``."""
+
+
+class CreateAndRunPollParams(CreateAndRunParams, PollParams, total=False):
+    """``threads.create_and_run_poll``."""
+
+
+class SubmitPollParams(SubmitParams, PollParams, total=False):
+    """``runs.submit_tool_outputs_and_poll``."""
+
+
+class RunWaitParams(RequestParams, PollParams, total=False):
+    """``runs.poll``, besides the ids."""
+
+
+class InStore(TypedDict, total=False):
+    """What names the vector store, for methods that take it by name."""
+
+    vector_store_id: Required[str]
+
+
+class StoreFileParams(TypedDict, total=False):
+    """How a file is put into a vector store."""
+
+    attributes: dict[str, str | float | bool] | None
+    chunking_strategy: FileChunkingStrategyParam
+
+
+class FileWaitParams(InStore, PollParams, total=False):
+    """``files.poll`` and ``file_batches.poll``."""
+
+
+class FilePollParams(FileWaitParams, StoreFileParams, RequestParams, total=False):
+    """``files.create_and_poll``."""
+
+
+class FileUploadParams(InStore, StoreFileParams, RequestParams, total=False):
+    """``files.upload``."""
+
+    file: Required[FileTypes]
+
+
+class FileUploadPollParams(FileUploadParams, PollParams, total=False):
+    """``files.upload_and_poll``."""
+
+
+class BatchPollParams(StoreFileParams, PollParams, RequestParams, total=False):
+    """``file_batches.create_and_poll``, besides the vector store."""
+
+    file_ids: Iterable[str]
+    files: Iterable[Any]
+
+
+class BatchUploadParams(StoreFileParams, PollParams, RequestParams, total=False):
+    """``file_batches.upload_and_poll``, besides the vector store."""
+
+    files: Required[Iterable[FileTypes]]
+    file_ids: Iterable[str]
+    max_concurrency: int
+
+
+class MessageListParams(RequestParams, total=False):
+    """``messages.list``, besides the thread."""
+
+    after: str
+    before: str
+    limit: int
+    order: Literal["asc", "desc"]
+    run_id: str
 
 
 def names(params: type) -> frozenset[str]:
