@@ -6,7 +6,14 @@ from streaming_assistants import patch
 client = patch(OpenAI())
 """
 
-from .errors import IncompleteStreamError, MalformedEventError, NoFinalObjectError, StreamingAssistantsError
+from .errors import (
+    IncompleteStreamError,
+    MalformedEventError,
+    NoFinalObjectError,
+    StalledPagesError,
+    StreamingAssistantsError,
+    WaitTimeoutError,
+)
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 from .patching import capabilities, patch, unpatch
 from .wire.events import UnknownEvent
@@ -17,8 +24,10 @@ __all__ = [
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",
+    "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",
+    "WaitTimeoutError",
     "capabilities",
     "patch",
     "unpatch",

@@ -41,3 +41,23 @@ class IncompleteStreamError(StreamingAssistantsError, openai.APIConnectionError)
 
 class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
     """``get_final_run()`` and its like, on a stream that held no such object."""
+
+
+class WaitTimeoutError(StreamingAssistantsError, openai.APITimeoutError):
+    """``max_wait_seconds`` passed. The run is left alone; ``status`` is the last one that the server told."""
+
+    def __init__(
+        self, message: str, request: Any, *, run_id: str | None, thread_id: str | None, status: str | None
+    ) -> None:
+        openai.APIConnectionError.__init__(self, message=message, request=request)
+        self.run_id = run_id
+        self.thread_id = thread_id
+        self.status = status
+
+
+class StalledPagesError(StreamingAssistantsError, RuntimeError):
+    """A server answered with the same page again: it ignores ``after``. ``page`` is that page."""
+
+    def __init__(self, message: str, page: Any) -> None:
+        super().__init__(message)
+        self.page = page
