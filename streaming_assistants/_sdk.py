@@ -23,6 +23,9 @@ JSON: TypeAlias = Any
 
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
+JSON_OBJECT = dict[str, object]
+"""``cast_to`` for a plain request whose answer is wanted as it came (1.1 refuses ``object``)."""
+
 PYDANTIC_1 = not hasattr(pydantic.BaseModel, "model_validate")
 
 

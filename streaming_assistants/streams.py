@@ -165,7 +165,7 @@ class EventStream(Stream[EventT]):
 
     def _fetched(self, path: str, options: Any) -> Any:
         try:
-            return self._client.get(path, cast_to=object, options=options)
+            return self._client.get(path, cast_to=_sdk.JSON_OBJECT, options=options)
         except openai.NotFoundError:
             return None
 
@@ -230,7 +230,7 @@ class AsyncEventStream(AsyncStream[EventT]):
 
     async def _fetched(self, path: str, options: Any) -> Any:
         try:
-            return await self._client.get(path, cast_to=object, options=options)
+            return await self._client.get(path, cast_to=_sdk.JSON_OBJECT, options=options)
         except openai.NotFoundError:
             return None
 

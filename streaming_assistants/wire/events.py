@@ -275,7 +275,7 @@ def _decoded(frame: Frame) -> Json:
         return _sdk.json_parser()(frame.data)
     except ValueError as error:
         raise Malformed(
-            f"expected JSON as the data of {frame.event or 'an unnamed event'!r}, "
+            f"expected JSON as the data of {repr(frame.event) if frame.event else 'an unnamed event'}, "
             f"got {short(frame.data)} ({error})",
             frame,
         ) from error
