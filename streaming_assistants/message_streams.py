@@ -1,135 +1,19 @@
-"""The streams of ``messages.list(stream=True)``, in both colours.
+"""The streams of ``messages.list(stream=True)``, in both colours: what a caller iterates.
 
-What a chunk is, and what to do on a server that does not stream this endpoint, is decided in
-``wire/chunks.py`` and ``runs/follow.py``; the classes of a pair differ by ``async`` and ``await``.
+How they are read is in ``message_reading.py``; the classes of a pair differ by ``async`` and ``await``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import anyio
-import openai
 from openai import AsyncStream, Stream
 
-from . import _sdk
-from .errors import MalformedEventError, NoFinalObjectError, WaitTimeoutError
-from .runs.follow import Answer, Follow, Look
-from .runs.settle import Pause
-from .runs.waiting import WaitedTooLong, Waits
-from .streams import broken
-from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
-from .wire.events import Malformed
+from .message_reading import Reading, chunks, chunks_async, texts
+from .wire.chunks import MessageChunk
 
 ChunkT = TypeVar("ChunkT")
-
-_KEY = "streaming_assistants"
-
-
-class Following(NamedTuple):
-    """What a stream needs to know for a server that does not stream; kept with the response.
-
-    ``options`` are the SDK's request options for what is fetched.
-    """
-
-    thread_id: str
-    run_id: str | None
-    poll_interval_ms: int | None
-    max_wait_seconds: float | None
-    options: dict[str, Any]
-
-    def keep(self, response: Any) -> None:
-        """Puts it where the stream finds it: a raw response makes its stream later, and by itself."""
-        response.extensions[_KEY] = self
-
-
-class _Reading:
-    """What both colours do with a response besides waiting for it. Not a base class: see streams.py."""
-
-    def __init__(self, response: Any) -> None:
-        self.reader = ChunkReader()
-        self.message = Accumulator()
-        self.request = response.request
-        following: Following = response.extensions[_KEY]
-        kind = response.headers.get("content-type", "")
-        self.streams = response.status_code < 400 and kind.startswith("text/event-stream")
-        self._options = following.options
-        waits = Waits(following.poll_interval_ms, following.max_wait_seconds, time.monotonic)
-        self.follow = Follow(following.thread_id, following.run_id, waits)
-
-    def fed(self, data: bytes) -> Iterator[MessageChunk]:
-        for chunk in self.reader.feed(data):
-            self.message.add(chunk)
-            yield chunk
-
-    def closed(self) -> Iterator[MessageChunk]:
-        for chunk in self.reader.close():
-            self.message.add(chunk)
-            yield chunk
-
-    def options(self, look: Look) -> dict[str, Any]:
-        return {**self._options, "params": {**self._options.get("params", {}), **look.query}}
-
-    def answer(self, response: Any) -> Answer:
-        try:
-            value = _sdk.json_parser()(response.content)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise MalformedEventError(
-                f"Expected a JSON object from {response.request.url}, got {response.text[:80]!r}",
-                response.request,
-                event="",
-                data=response.content,
-            )
-        return Answer(value, {name.lower(): text for name, text in response.headers.items()})
-
-    def refused(self, look: Look, error: openai.APIStatusError) -> Answer:
-        if look.optional and error.status_code in (404, 405, 501):
-            return Answer(None, {})
-        raise error
-
-    @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turns what a decision or the transport raises into what a caller expects."""
-        follow = self.follow
-        try:
-            yield
-        except Malformed as error:
-            raise MalformedEventError(
-                f"The stream holds a frame that is no chunk of a message: {error}",
-                self.request,
-                event=error.frame.event,
-                data=error.frame.data,
-            ) from error
-        except ServerFailed as error:
-            failed = openai.APIError(str(error), self.request, body=error.body)
-            failed.body = error.body  # releases before 1.3 do not keep it
-            raise failed from error
-        except WaitedTooLong as error:
-            run = f"run {follow.run_id}" if follow.run_id else "the run"
-            raise WaitTimeoutError(
-                f"max_wait_seconds passed while {run} of thread {follow.thread_id} was "
-                f"{follow.status or 'unknown'}; the run goes on.",
-                self.request,
-                run_id=follow.run_id,
-                thread_id=follow.thread_id,
-                status=follow.status,
-            ) from error
-        except _sdk.transport_errors() as error:
-            raise broken(error, self.request) from error
-
-    def final(self) -> Any:
-        if self.follow.message is not None:
-            self.message.hold(self.follow.message)
-        found = self.message.message()
-        if found is None:
-            raise NoFinalObjectError("No message found: the stream ended without one.")
-        return found
 
 
 class MessageStream(Stream[ChunkT]):
@@ -142,58 +26,16 @@ class MessageStream(Stream[ChunkT]):
     """
 
     def __stream__(self) -> Iterator[ChunkT]:
-        self._chunks: Any = self._read()
+        self._reading = Reading(self.response, self._client)
+        self._chunks: Any = chunks(self._reading)
         found: Iterator[ChunkT] = self._chunks
         return found
-
-    @cached_property
-    def _reading(self) -> _Reading:
-        return _Reading(self.response)
-
-    def _read(self) -> Iterator[Any]:
-        reading = self._reading
-        try:
-            with reading.errors():
-                if not reading.streams:
-                    yield from self._followed(reading)
-                    return
-                for data in self.response.iter_bytes():
-                    yield from reading.fed(data)
-                    if reading.reader.done:
-                        return
-                yield from reading.closed()
-        finally:
-            self.response.close()
-
-    def _followed(self, reading: _Reading) -> Iterator[MessageChunk]:
-        self.response.close()
-        plan, answer = reading.follow.plan(), None
-        while True:
-            try:
-                step = plan.send(answer)
-            except StopIteration:
-                return
-            answer = None
-            if isinstance(step, Look):
-                answer = self._looked(step, reading)
-            elif isinstance(step, Pause):
-                time.sleep(step.seconds)
-            else:
-                yield step
-
-    def _looked(self, look: Look, reading: _Reading) -> Answer:
-        client: Any = self._client
-        cast_to, options = _sdk.response_class(), reading.options(look)
-        try:
-            return reading.answer(client.get(look.path, cast_to=cast_to, options=options))
-        except openai.APIStatusError as error:
-            return reading.refused(look, error)
 
     @property
     def text_deltas(self) -> Iterator[str]:
         """What the text grows by, piece by piece."""
         for chunk in self:
-            yield from _texts(chunk)
+            yield from texts(chunk)
 
     def get_final_message(self) -> Any:
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
@@ -218,61 +60,16 @@ class AsyncMessageStream(AsyncStream[ChunkT]):
     """The async form of :class:`MessageStream`: an ``openai.AsyncStream``."""
 
     def __stream__(self) -> AsyncIterator[ChunkT]:
-        self._chunks: Any = self._read()
+        self._reading = Reading(self.response, self._client)
+        self._chunks: Any = chunks_async(self._reading)
         found: AsyncIterator[ChunkT] = self._chunks
         return found
-
-    @cached_property
-    def _reading(self) -> _Reading:
-        return _Reading(self.response)
-
-    async def _read(self) -> AsyncIterator[Any]:
-        reading = self._reading
-        try:
-            with reading.errors():
-                if not reading.streams:
-                    async for step in self._followed(reading):
-                        yield step
-                    return
-                async for data in self.response.aiter_bytes():
-                    for chunk in reading.fed(data):
-                        yield chunk
-                    if reading.reader.done:
-                        return
-                for chunk in reading.closed():
-                    yield chunk
-        finally:
-            await self.response.aclose()
-
-    async def _followed(self, reading: _Reading) -> AsyncIterator[MessageChunk]:
-        await self.response.aclose()
-        plan, answer = reading.follow.plan(), None
-        while True:
-            try:
-                step = plan.send(answer)
-            except StopIteration:
-                return
-            answer = None
-            if isinstance(step, Look):
-                answer = await self._looked(step, reading)
-            elif isinstance(step, Pause):
-                await anyio.sleep(step.seconds)
-            else:
-                yield step
-
-    async def _looked(self, look: Look, reading: _Reading) -> Answer:
-        client: Any = self._client
-        cast_to, options = _sdk.response_class(), reading.options(look)
-        try:
-            return reading.answer(await client.get(look.path, cast_to=cast_to, options=options))
-        except openai.APIStatusError as error:
-            return reading.refused(look, error)
 
     @property
     async def text_deltas(self) -> AsyncIterator[str]:
         """What the text grows by, piece by piece."""
         async for chunk in self:
-            for text in _texts(chunk):
+            for text in texts(chunk):
                 yield text
 
     async def get_final_message(self) -> Any:
@@ -332,7 +129,7 @@ class PendingMessageStream:
     async def text_deltas(self) -> AsyncIterator[str]:
         """What the text grows by, piece by piece."""
         async for chunk in self:
-            for text in _texts(chunk):
+            for text in texts(chunk):
                 yield text
 
     async def get_final_message(self) -> Any:
@@ -344,10 +141,3 @@ class PendingMessageStream:
         """Ends the stream if it was opened. Closing twice is fine."""
         if self._stream is not None:
             await self._stream.close()
-
-
-def _texts(chunk: Any) -> Iterator[str]:
-    for message in chunk.data:
-        for item in message.content:
-            if item.delta.value:
-                yield item.delta.value

@@ -10,12 +10,8 @@ import openai
 from typing_extensions import Required
 
 from streaming_assistants import _sdk
-from streaming_assistants.message_streams import (
-    AsyncMessageStream,
-    Following,
-    MessageStream,
-    PendingMessageStream,
-)
+from streaming_assistants.message_reading import Following
+from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants.runs import waiting
 
 from .params import RequestParams, names
