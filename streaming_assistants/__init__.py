@@ -10,9 +10,9 @@ from .errors import (
     IncompleteStreamError,
     MalformedEventError,
     NoFinalObjectError,
+    PollTimeoutError,
     StalledPagesError,
     StreamingAssistantsError,
-    WaitTimeoutError,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 from .patching import capabilities, patch, unpatch
@@ -24,10 +24,10 @@ __all__ = [
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",
+    "PollTimeoutError",
     "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",
-    "WaitTimeoutError",
     "capabilities",
     "patch",
     "unpatch",

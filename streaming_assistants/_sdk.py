@@ -297,8 +297,10 @@ def with_page_class(answer: JSON, change: Callable[[type], type]) -> JSON:
 
 RAW = ("with_raw_response", "with_streaming_response")
 
-RAW_HEADER = "x-stainless-raw-response"
-"""Carried by a request that was made through a raw view; in lower case."""
+
+def made_raw(headers: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The headers by which a raw view marks its requests, out of ``headers``: none for an ordinary call."""
+    return {name: value for name, value in headers.items() if name.lower() == "x-stainless-raw-response"}
 
 
 def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from . import _sdk, defects
 from .defects import Defect
-from .resources import adapt, messages, pages, requests, runs
+from .resources import adapt, listing, pages, requests, runs
 
 Method = Callable[..., Any]
 Make = Callable[[Any, Method], Method]
@@ -148,7 +148,7 @@ TABLE: tuple[Capability, ...] = (
     _pages(MESSAGES),
     _pages(RUNS),
     _pages(f"{RUNS}.steps"),
-    Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", messages.listing, "stream"),
+    Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", listing.listing, "stream"),
 )
 
 # ---------------------------------------------------------------- parameters and headers

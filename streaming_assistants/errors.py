@@ -43,15 +43,16 @@ class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
     """``get_final_run()`` and its like, on a stream that held no such object."""
 
 
-class WaitTimeoutError(StreamingAssistantsError, openai.APITimeoutError):
-    """``max_wait_seconds`` passed. The run is left alone; ``status`` is the last one that the server told."""
+class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, TimeoutError):
+    """``max_wait_seconds`` passed before what was polled came to its end, which is left as it is.
 
-    def __init__(
-        self, message: str, request: Any, *, run_id: str | None, thread_id: str | None, status: str | None
-    ) -> None:
+    ``id`` names the run, file or batch; ``status`` is the last one that the server told, None where it
+    told none.
+    """
+
+    def __init__(self, message: str, request: Any, *, id: str, status: str | None) -> None:
         openai.APIConnectionError.__init__(self, message=message, request=request)
-        self.run_id = run_id
-        self.thread_id = thread_id
+        self.id = id
         self.status = status
 
 

@@ -16,10 +16,10 @@ import anyio
 import openai
 
 from . import _sdk
-from .errors import MalformedEventError, NoFinalObjectError, WaitTimeoutError
+from .errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
 from .runs.follow import Answer, Follow, Look
 from .runs.settle import Pause
-from .runs.waiting import WaitedTooLong, Waits
+from .runs.waiting import Terms, WaitedTooLong, Waits
 from .streams import broken
 from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
 from .wire.events import Malformed
@@ -35,8 +35,7 @@ class Following(NamedTuple):
 
     thread_id: str
     run_id: str | None
-    poll_interval_ms: int | None
-    max_wait_seconds: float | None
+    terms: Terms
     options: dict[str, Any]
 
     def keep(self, response: Any) -> None:
@@ -64,13 +63,12 @@ class Reading:
     @cached_property
     def follow(self) -> Follow:
         kept = self._following
-        waits = Waits(kept.poll_interval_ms, kept.max_wait_seconds, time.monotonic)
-        return Follow(kept.thread_id, kept.run_id, waits)
+        return Follow(kept.thread_id, kept.run_id, Waits(kept.terms, time.monotonic))
 
     @property
     def streams(self) -> bool:
         """Whether the server streams this endpoint; one that does not answers with a page or an error."""
-        kind = self.response.headers.get("content-type", "")
+        kind = self.response.headers.get("content-type", "").lower()
         return bool(self.response.status_code < 400 and kind.startswith("text/event-stream"))
 
     def fed(self, data: bytes) -> Iterator[MessageChunk]:
@@ -125,12 +123,11 @@ class Reading:
         except WaitedTooLong as error:
             follow = self.follow
             run = f"run {follow.run_id}" if follow.run_id else "the run"
-            raise WaitTimeoutError(
+            raise PollTimeoutError(
                 f"max_wait_seconds passed while {run} of thread {follow.thread_id} was "
-                f"{follow.status or 'unknown'}; the run goes on.",
+                f"{follow.status or 'unknown'}. It was left alone: list its messages again, or cancel it.",
                 self.request,
-                run_id=follow.run_id,
-                thread_id=follow.thread_id,
+                id=follow.run_id or follow.thread_id,
                 status=follow.status,
             ) from error
         except _sdk.transport_errors() as error:

@@ -22,7 +22,7 @@ class MessageStream(Stream[ChunkT]):
     Ends where the server ends it, or where the message's run does. Raises ``openai.APIError`` for an
     error that the server reports, an exception that is both ``openai.APIConnectionError`` and the
     transport's own for a broken connection, MalformedEventError for a frame that is no chunk, and
-    WaitTimeoutError for ``max_wait_seconds``.
+    PollTimeoutError for ``max_wait_seconds``.
     """
 
     def __stream__(self) -> Iterator[ChunkT]:

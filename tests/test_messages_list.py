@@ -283,13 +283,9 @@ async def test_the_deadline_names_the_run(colour: Colour, server: Loopback) -> N
     stream = await listed(colour, colour.client(server.url), max_wait_seconds=0.05, poll_interval_ms=5)
     with pytest.raises(openai.APITimeoutError, match="run_1 of thread thread_1 was in_progress") as caught:
         await colour.list(stream)
-    assert isinstance(caught.value, sa.WaitTimeoutError)
+    assert isinstance(caught.value, sa.PollTimeoutError)
     assert isinstance(caught.value, sa.StreamingAssistantsError)
-    assert (caught.value.run_id, caught.value.thread_id, caught.value.status) == (
-        "run_1",
-        "thread_1",
-        "in_progress",
-    )
+    assert (caught.value.id, caught.value.status) == ("run_1", "in_progress")
 
 
 async def test_leaving_early_stops_the_polling(colour: Colour, server: Loopback) -> None:
@@ -390,6 +386,27 @@ async def test_raw_responses_bring_the_stream_when_parsed(colour: Colour, server
     answer = await colour.of(raw.list("thread_1", stream=True))
     assert answer.headers["content-type"] == "text/event-stream"
     assert values(await colour.list(answer.parse())) == ["Hel", "lo"]
+
+
+@pytest.mark.parametrize("stalls", [False, True], ids=["streamed", "followed"])
+async def test_streamed_responses_bring_the_stream_too(
+    colour: Colour, server: Loopback, stalls: bool
+) -> None:
+    if stalls:
+        polled(server, GROWING[0])
+    else:
+        astra(server, *HELLO)
+    messages = colour.client(server.url).beta.threads.messages
+    if not hasattr(messages, "with_streaming_response"):
+        return  # before 1.8
+    asked = messages.with_streaming_response.list("thread_1", stream=True, max_wait_seconds=0.01)
+    async with colour.entered(asked) as answer:
+        stream = await colour.of(answer.parse())
+        if not stalls:
+            assert values(await colour.list(stream)) == ["Hel", "lo"]
+            return
+        with pytest.raises(sa.PollTimeoutError):
+            await colour.list(stream)
 
 
 async def test_copies_of_a_client_stream_too(colour: Colour, server: Loopback) -> None:

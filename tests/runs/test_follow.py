@@ -9,7 +9,7 @@ import pytest
 
 from streaming_assistants.runs.follow import Answer, Follow, Look
 from streaming_assistants.runs.settle import Pause
-from streaming_assistants.runs.waiting import WaitedTooLong, Waits, check, hinted
+from streaming_assistants.runs.waiting import Terms, WaitedTooLong, Waits
 from tests.messages_support import MESSAGES, ONE_RUN, RUNS, message, page, run, user
 
 
@@ -28,9 +28,8 @@ class Driven:
 
     def __init__(self, *ticks: tuple[Any, Any], headers: Any = None, **options: Any) -> None:
         self.clock = Clock()
-        waits = Waits(
-            options.pop("poll_interval_ms", None), options.pop("max_wait_seconds", None), self.clock
-        )
+        terms = Terms(options.pop("poll_interval_ms", None), options.pop("max_wait_seconds", None))
+        waits = Waits(terms, self.clock)
         self.follow = Follow("thread_1", options.pop("run_id", None), waits)
         self.asked: list[Look] = []
         self.pauses: list[float] = []
@@ -275,7 +274,7 @@ def test_the_servers_hint_is_the_interval() -> None:
     ],
 )
 def test_junk_in_the_hint_is_ignored_and_the_rest_is_clamped(said: str, seconds: float) -> None:
-    assert hinted({"openai-poll-after-ms": said}) == pytest.approx(seconds)
+    assert Terms().seconds({"openai-poll-after-ms": said}) == pytest.approx(seconds)
 
 
 def test_the_deadline_ends_it_after_one_last_look() -> None:
@@ -289,7 +288,7 @@ def test_the_deadline_ends_it_after_one_last_look() -> None:
 
 @pytest.mark.parametrize("interval", [None, 0, 1, 10_000])
 def test_intervals(interval: Any) -> None:
-    check(interval, None)
+    assert Terms.checked(interval, None).interval_ms == interval
 
 
 @pytest.mark.parametrize(
@@ -302,6 +301,7 @@ def test_intervals(interval: Any) -> None:
         (None, 0, ValueError, "max_wait_seconds"),
         (None, -1.0, ValueError, "max_wait_seconds"),
         (None, float("nan"), ValueError, "max_wait_seconds"),
+        (None, float("inf"), ValueError, "max_wait_seconds"),
         (None, "5", TypeError, "max_wait_seconds"),
     ],
 )
@@ -309,4 +309,4 @@ def test_what_is_no_interval_or_deadline_is_refused(
     interval: Any, wait: Any, error: type[Exception], named: str
 ) -> None:
     with pytest.raises(error, match=named):
-        check(interval, wait)
+        Terms.checked(interval, wait)

@@ -12,7 +12,7 @@ from typing_extensions import Required
 from streaming_assistants import _sdk
 from streaming_assistants.message_reading import Following
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
-from streaming_assistants.runs import waiting
+from streaming_assistants.runs.waiting import Terms
 
 from .params import RequestParams, names
 from .requests import Operation, checked_id, request_options, with_headers
@@ -79,19 +79,19 @@ def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
     thread_id = checked_id("thread_id", bound["thread_id"])
     run_id = bound.get("run_id")
     run_id = checked_id("run_id", run_id) if run_id is not None else None
-    interval, wait = bound.get("poll_interval_ms"), bound.get("max_wait_seconds")
-    waiting.check(interval, wait)
+    terms = Terms.checked(bound.get("poll_interval_ms"), bound.get("max_wait_seconds"))
 
     given = bound.get("extra_headers") or {}
     said = {name: bound.get(name) for name in names(RequestParams)}
     query = {name: bound[name] for name in ("order", "run_id") if bound.get(name) is not None}
     options = request_options(said, {"stream": "true", "limit": 1, **query}, {})
     options["headers"] = with_headers({"OpenAI-Beta": STREAMS}, given)
-    others = {name: value for name, value in given.items() if name.lower() != "openai-beta"}
-    fetches = {**request_options({**said, "extra_headers": others}, {}, {})}
+    raw = _sdk.made_raw(given)
+    others = {name: text for name, text in given.items() if name.lower() != "openai-beta" and name not in raw}
+    fetches = request_options({**said, "extra_headers": others}, {}, {})
     if isinstance(said["extra_body"], Mapping):
         options["extra_json"] = said["extra_body"]
-    following = Following(thread_id, run_id, interval, wait, fetches)
+    following = Following(thread_id, run_id, terms, fetches)
     return LIST.path.format(thread_id=quote(thread_id, safe="")), _opening(client, options), following
 
 
@@ -126,8 +126,11 @@ def _opening(client: Any, options: dict[str, Any]) -> Opening:
         answer = yield {**options, "max_retries": client.max_retries - 1}
     if not isinstance(answer, openai.APIError):
         return answer
-    is_raw = any(name.lower() == _sdk.RAW_HEADER for name in options["headers"])
-    if is_raw or not isinstance(answer, openai.APIStatusError) or answer.status_code not in UNSUPPORTED:
+    if (
+        _sdk.made_raw(options["headers"])
+        or not isinstance(answer, openai.APIStatusError)
+        or answer.status_code not in UNSUPPORTED
+    ):
         raise answer
     return Unsupported(answer.response)
 
