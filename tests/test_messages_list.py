@@ -278,6 +278,20 @@ async def test_errors_that_pass_are_retried_as_often_as_the_caller_allows(
     assert len(server.requests) == 3
 
 
+async def test_a_server_that_is_not_there(colour: Colour) -> None:
+    with Loopback() as gone:
+        pass
+    with pytest.raises(openai.APIConnectionError):
+        await listed(colour, colour.client(gone.url, max_retries=1))
+
+
+async def test_a_server_that_goes_away_while_it_is_polled(colour: Colour, server: Loopback) -> None:
+    server.on("GET", MESSAGES, Reply.json(page(message("Hel"))))
+    server.on("GET", RUNS, Reply(200, {"content-type": "application/json"}, [b"{", CUT]))
+    with pytest.raises(openai.APIConnectionError):
+        await said(colour, colour.client(server.url))
+
+
 async def test_the_deadline_names_the_run(colour: Colour, server: Loopback) -> None:
     polled(server, GROWING[0])
     stream = await listed(colour, colour.client(server.url), max_wait_seconds=0.05, poll_interval_ms=5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import quote
 
 import openai
@@ -13,6 +13,7 @@ from streaming_assistants import _sdk
 from streaming_assistants.message_reading import Following
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants.runs.waiting import Terms
+from streaming_assistants.streams import broken
 
 from .params import RequestParams, names
 from .requests import Operation, checked_id, request_options, with_headers
@@ -122,25 +123,24 @@ def _opening(client: Any, options: dict[str, Any]) -> Opening:
     """
     # Without retries: a server that answers 500 to this form means it.
     answer = yield {**options, "max_retries": 0}
-    if isinstance(answer, openai.APIError) and client.max_retries > 0 and _passes(answer):
+    if _passes(answer) and client.max_retries > 0:
         answer = yield {**options, "max_retries": client.max_retries - 1}
-    if not isinstance(answer, openai.APIError):
+    if not isinstance(answer, Exception):
         return answer
-    if (
-        _sdk.made_raw(options["headers"])
-        or not isinstance(answer, openai.APIStatusError)
-        or answer.status_code not in UNSUPPORTED
-    ):
-        raise answer
-    return Unsupported(answer.response)
+    if _refuses(answer) and not _sdk.made_raw(options["headers"]):
+        return Unsupported(cast(Any, answer).response)
+    raise answer
 
 
-def _passes(error: Any) -> bool:
-    """Whether the SDK would try again, and it may help."""
-    if isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        return status not in UNSUPPORTED and (status in (408, 409, 429) or status >= 500)
-    return isinstance(error, openai.APIConnectionError)
+def _refuses(answer: Any) -> bool:
+    return isinstance(answer, openai.APIStatusError) and answer.status_code in UNSUPPORTED
+
+
+def _passes(answer: Any) -> bool:
+    """Whether it is an error after which the SDK would try again, and that may help."""
+    if isinstance(answer, openai.APIStatusError):
+        return not _refuses(answer) and (answer.status_code in (408, 409, 429) or answer.status_code >= 500)
+    return isinstance(answer, openai.APIConnectionError)
 
 
 def _opened(client: Any, path: str, opening: Opening, following: Following) -> Any:
@@ -168,6 +168,8 @@ def _asked(client: Any, path: str, options: dict[str, Any]) -> Any:
         return client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
     except openai.APIError as error:
         return error
+    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
+        return broken(error, cast(Any, error).request)
 
 
 async def _asked_async(client: Any, path: str, options: dict[str, Any]) -> Any:
@@ -176,6 +178,8 @@ async def _asked_async(client: Any, path: str, options: dict[str, Any]) -> Any:
         return await client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
     except openai.APIError as error:
         return error
+    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
+        return broken(error, cast(Any, error).request)
 
 
 def _made(client: Any, answer: Any, following: Following) -> Any:
