@@ -111,12 +111,15 @@ class Kit:
         """Streams the pieces through a recording handler to the end, and gives the handler."""
         self.streams(*pieces)
         handler = self.handler(**callbacks)
-        manager = (client or self.client()).beta.threads.runs.stream(
-            thread_id="thread_1", assistant_id="asst_1", event_handler=handler
-        )
-        async with self.within(manager) as stream:
+        async with self.within(self.managed(client, event_handler=handler)) as stream:
             await self.value(stream.until_done())
         return handler
+
+    def managed(self, client: Any = None, **params: Any) -> Any:
+        """The manager of a stream, by the name that this SDK has for it."""
+        runs = (client or self.client()).beta.threads.runs
+        start = runs.stream if hasattr(runs, "stream") else runs.create_and_stream
+        return start(thread_id="thread_1", assistant_id="asst_1", **params)
 
     async def read(self, *pieces: Any, client: Any = None) -> list[Any]:
         """The events that ``runs.create(stream=True)`` yields for the pieces."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.loopback import CUT, Loopback, Piece, Reply, Request
 
-PATIENCE = 40
+PATIENCE = 200
 """How often the last answer of a rule is repeated; a client that asks on is polling for ever."""
 
 

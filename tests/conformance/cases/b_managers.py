@@ -95,7 +95,7 @@ async def submit_tool_outputs_stream(t: Kit) -> None:
 async def text_deltas_iterate_over_the_text(t: Kit) -> None:
     """`stream.text_deltas` yields the text pieces and nothing else."""
     t.streams(wire(hello("One ", "two ", "three")))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         equal(await t.all(stream.text_deltas), ["One ", "two ", "three"])
 
 
@@ -103,7 +103,7 @@ async def text_deltas_iterate_over_the_text(t: Kit) -> None:
 async def final_run(t: Kit) -> None:
     """`get_final_run()` reads the stream to its end and gives the run as it ended."""
     t.streams(wire(hello()))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         equal((await t.value(stream.get_final_run())).status, "completed")
 
 
@@ -111,7 +111,7 @@ async def final_run(t: Kit) -> None:
 async def final_run_that_waits_for_tools(t: Kit) -> None:
     """`get_final_run()` of a run that stops at `requires_action` holds the calls to answer."""
     t.streams(wire(weather()))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_run())
     (call,) = final.required_action.submit_tool_outputs.tool_calls
     equal((final.status, call.function.arguments), ("requires_action", '{"city":"Rome"}'))
@@ -121,7 +121,7 @@ async def final_run_that_waits_for_tools(t: Kit) -> None:
 async def final_messages(t: Kit) -> None:
     """`get_final_messages()` gives every message of the run as the server completed it."""
     t.streams(wire([*opening(), *said("One"), *said("Two", id="msg_2", step_id="step_2"), *closing()]))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_messages())
     equal([(m.id, m.status, m.content[0].text.value) for m in final],
           [("msg_1", "completed", "One"), ("msg_2", "completed", "Two")])  # fmt: skip
@@ -132,7 +132,7 @@ async def final_steps(t: Kit) -> None:
     """`get_final_run_steps()` gives the steps as the server completed them."""
     story = [*opening(), *called("f", "{}"), *said("Hi", step_id="step_2"), *closing()]
     t.streams(wire(story))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_run_steps())
     equal([(step.id, step.status) for step in final], [("step_1", "completed"), ("step_2", "completed")])
 
@@ -141,7 +141,7 @@ async def final_steps(t: Kit) -> None:
 async def final_steps_before_outputs(t: Kit) -> None:
     """`get_final_run_steps()` of a run that waits for tool outputs holds the accumulated calls."""
     t.streams(wire(weather()))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         (step,) = await t.value(stream.get_final_run_steps())
     (call,) = step.step_details.tool_calls
     equal((call.function.name, call.function.arguments), ("get_weather", '{"city":"Rome"}'))
@@ -152,7 +152,7 @@ async def final_steps_of_a_submit_stream(t: Kit) -> None:
     """A submit stream, which starts at `thread.run.step.completed`, counts that step among its final steps."""
     first = ("thread.run.step.completed", tool_step(function("f", "{}")))
     t.streams(wire([first, *opening()[1:], *said("Hi", step_id="step_2"), *closing()]))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_run_steps())
     equal([(step.id, step.status) for step in final], [("step_1", "completed"), ("step_2", "completed")])
 
@@ -161,7 +161,7 @@ async def final_steps_of_a_submit_stream(t: Kit) -> None:
 async def leaving_early_releases_the_connection(t: Kit) -> None:
     """Leaving the block of `runs.stream()` early closes the connection."""
     t.streams(*frames(opening()), drip(b": wait\n\n"))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         async for _ in t.each(stream):
             break
     assert t.realm.hung_up(), "the connection is still open"
@@ -171,7 +171,7 @@ async def leaving_early_releases_the_connection(t: Kit) -> None:
 async def close_releases_the_connection(t: Kit) -> None:
     """`handler.close()` closes the connection while the block goes on."""
     t.streams(*frames(opening()), drip(b": wait\n\n"))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         async for _ in t.each(stream):
             break
         await t.value(stream.close())
@@ -183,17 +183,17 @@ async def a_handler_serves_one_stream(t: Kit) -> None:
     """A handler that is given to a second stream is refused with a RuntimeError."""
     handler = await t.play(wire(hello()))
     with raises(RuntimeError):
-        async with t.within(t.client().beta.threads.runs.stream(**TARGET, event_handler=handler)):
+        async with t.within(t.managed(event_handler=handler)):
             pass
 
 
 @managers.case(only="async")
 async def a_manager_never_entered_leaks_nothing(t: Kit) -> None:
     """A stream manager that is never entered leaves no coroutine that was never awaited."""
-    runs = t.client().beta.threads.runs
+    client = t.client()
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        runs.stream(**TARGET)
+        t.managed(client)
         gc.collect()
     leaks = [str(warning.message) for warning in noted if issubclass(warning.category, RuntimeWarning)]
     equal(leaks, [])
@@ -217,7 +217,7 @@ async def the_sdks_own_handler_is_accepted(t: Kit) -> None:
 
     handler = type("Own", (getattr(openai, name),), {"on_text_delta": anote if t.is_async else note})()
     t.streams(wire(hello()))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET, event_handler=handler)) as stream:
+    async with t.within(t.managed(event_handler=handler)) as stream:
         final = await t.value(stream.get_final_messages())
     equal((deltas, final[0].content[0].text.value), (["Hel", "lo"], "Hello"))
 
@@ -226,7 +226,7 @@ async def the_sdks_own_handler_is_accepted(t: Kit) -> None:
 async def a_refused_stream_helper_raises_on_entry(t: Kit) -> None:
     """A 404 in answer to `runs.stream()` raises `NotFoundError` when the block is entered."""
     with raises(openai.NotFoundError):
-        async with t.within(t.client().beta.threads.runs.stream(**TARGET)):
+        async with t.within(t.managed()):
             pass
 
 
@@ -235,6 +235,6 @@ async def a_message_without_deltas(t: Kit) -> None:
     """A message that arrives whole, without deltas, is among the final messages."""
     whole = ("thread.message.completed", message(text("Whole")))
     t.streams(wire([*opening(), ("thread.message.created", message(status="in_progress")), whole, *waiting()]))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET)) as stream:
+    async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_messages())
     equal([m.content[0].text.value for m in final], ["Whole"])
