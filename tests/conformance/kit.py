@@ -15,15 +15,16 @@ import importlib
 import inspect
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import openai
 
 from tests.conformance.handler import new_handler
+from tests.conformance.objects import page
 from tests.conformance.registry import Case
-from tests.conformance.script import Answer, Realm, sse
+from tests.conformance.script import Answer, Realm, reply, sse
 
 Error = TypeVar("Error", bound=BaseException)
 
@@ -97,6 +98,14 @@ class Kit:
     def answers(self, method: str, path: str, *answers: Answer) -> None:
         self.on(method, path, *answers)
 
+    def pages(self, path: str, *pages: list[dict[str, Any]]) -> None:
+        """Scripts a list on several pages, and an empty one after the last: some SDKs ask for that too."""
+        query: dict[str, str] = {}
+        for number, items in enumerate([*pages, []]):
+            answer = reply(page(*items, more=number < len(pages) - 1))
+            self.on("GET", path, answer, query=query)
+            query = {"after": items[-1]["id"]} if items else {}
+
     def handler(self, **callbacks: Any) -> Any:
         """A handler that notes its callbacks in ``calls``; a given callback (``def cb(self, ...)``) runs too."""
         return new_handler(self.handler_base(), self.is_async, callbacks)
@@ -134,26 +143,31 @@ class Kit:
     def naps(self) -> Iterator[list[float]]:
         """Replaces waiting by noting how long: a poll is told by what it asks for, not by the clock."""
         noted: list[float] = []
-        if self.is_async:
-            loop = asyncio.get_running_loop()
-            call_later = loop.call_later
+        sleep = time.sleep
+        time.sleep = noted.append
+        restore = _without_timers(noted) if self.is_async else None
+        try:
+            yield noted
+        finally:
+            time.sleep = sleep
+            if restore is not None:
+                restore()
 
-            def later(delay: float, *args: Any, **kwargs: Any) -> Any:
-                noted.append(delay)
-                return call_later(0, *args, **kwargs)
 
-            loop.call_later = later  # type: ignore[method-assign]
-            try:
-                yield noted
-            finally:
-                loop.call_later = call_later  # type: ignore[method-assign]
-        else:
-            sleep = time.sleep
-            time.sleep = noted.append
-            try:
-                yield noted
-            finally:
-                time.sleep = sleep
+def _without_timers(noted: list[float]) -> Callable[[], None]:
+    """``asyncio.sleep`` notes its delay and returns at once; gives what undoes that."""
+    loop: Any = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def at_once(delay: float, *args: Any, **kwargs: Any) -> Any:
+        noted.append(delay)
+        return call_later(0, *args, **kwargs)
+
+    def restore() -> None:
+        loop.call_later = call_later
+
+    loop.call_later = at_once
+    return restore
 
 
 class _Each:

@@ -128,7 +128,7 @@ async def cancelling_a_task_releases_the_connection(t: Kit) -> None:
                 started.set()
 
     task = asyncio.create_task(read())
-    await started.wait()
+    await asyncio.wait({task, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
     task.cancel()
     with raises(asyncio.CancelledError):
         await task

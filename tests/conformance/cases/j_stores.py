@@ -7,7 +7,7 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises
-from tests.conformance.objects import batch, deleted, page, store_file, uploaded, vector_store
+from tests.conformance.objects import batch, deleted, store_file, uploaded, vector_store
 from tests.conformance.registry import Group
 from tests.conformance.script import error, reply
 
@@ -62,8 +62,7 @@ async def store_life(t: Kit) -> None:
 @stores.case()
 async def store_pages(t: Kit) -> None:
     """`vector_stores.list()` iterates over all pages."""
-    t.on("GET", "/vector_stores", reply(page(vector_store(), more=True)))
-    t.on("GET", "/vector_stores", reply(page({**vector_store(), "id": "vs_2"})), query={"after": "vs_1"})
+    t.pages("/vector_stores", [vector_store()], [{**vector_store(), "id": "vs_2"}])
     found = []
     async for one in t.each(stores_of(t.client()).list()):
         found.append(one.id)
@@ -75,7 +74,7 @@ async def store_files_life(t: Kit) -> None:
     """Files are attached to a vector store, retrieved, listed and detached."""
     t.answers("POST", FILES, reply(store_file("in_progress")))
     t.answers("GET", f"{FILES}/file_1", reply(store_file()))
-    t.answers("GET", FILES, reply(page(store_file())))
+    t.pages(FILES, [store_file()])
     t.answers("DELETE", f"{FILES}/file_1", reply(deleted("file_1", "vector_store.file.deleted")))
     files = stores_of(t.client()).files
     equal((await t.value(files.create("vs_1", file_id="file_1"))).status, "in_progress")
@@ -89,7 +88,7 @@ async def store_batches_life(t: Kit) -> None:
     """File batches are created, retrieved, listed and cancelled."""
     t.answers("POST", BATCHES, reply(batch("in_progress", in_progress=1)))
     t.answers("GET", f"{BATCHES}/vsfb_1", reply(batch(completed=1)))
-    t.answers("GET", f"{BATCHES}/vsfb_1/files", reply(page(store_file())))
+    t.pages(f"{BATCHES}/vsfb_1/files", [store_file()])
     t.answers("POST", f"{BATCHES}/vsfb_1/cancel", reply(batch("cancelled", cancelled=1)))
     batches = stores_of(t.client()).file_batches
     equal((await t.value(batches.create("vs_1", file_ids=["file_1"]))).file_counts.in_progress, 1)

@@ -57,9 +57,8 @@ async def messages_of_a_run(t: Kit) -> None:
 
 @messages.case()
 async def messages_pages(t: Kit) -> None:
-    """`messages.list()` gives a page and iterates over all pages; `stream=False` changes nothing."""
-    t.on("GET", MESSAGES, reply(page(message(id="msg_2"), more=True)))
-    t.on("GET", MESSAGES, reply(page(message(id="msg_1"))), query={"after": "msg_2"})
+    """`messages.list()` gives a page and iterates over all pages."""
+    t.pages(MESSAGES, [message(id="msg_2")], [message(id="msg_1")])
     resource = t.client().beta.threads.messages
     first = await t.value(resource.list(thread_id=THREAD))
     equal([one.id for one in first.data], ["msg_2"])

@@ -42,7 +42,7 @@ async def threads_and_assistants(t: Kit) -> None:
     t.answers("DELETE", "/threads/thread_1", reply(deleted(THREAD, "thread.deleted")))
     t.answers("POST", "/assistants(/asst_1)?", reply(assistant()))
     t.answers("GET", "/assistants/asst_1", reply(assistant()))
-    t.answers("GET", "/assistants", reply(page(assistant())))
+    t.pages("/assistants", [assistant()])
     t.answers("DELETE", "/assistants/asst_1", reply(deleted("asst_1", "assistant.deleted")))
     beta = t.client().beta
     for call in (
@@ -66,10 +66,10 @@ async def threads_and_assistants(t: Kit) -> None:
 async def runs_and_steps(t: Kit) -> None:
     """Runs are retrieved, listed, updated and cancelled, run steps retrieved and listed."""
     t.answers("GET", ONE_RUN, reply(run()))
-    t.answers("GET", RUNS, reply(page(run())))
+    t.pages(RUNS, [run()])
     t.answers("POST", ONE_RUN, reply(run(metadata={"k": "v"})))
     t.answers("POST", f"{ONE_RUN}/cancel", reply(run("cancelling")))
-    t.answers("GET", STEPS, reply(page(step())))
+    t.pages(STEPS, [step()])
     t.answers("GET", f"{STEPS}/step_1", reply(step()))
     runs = t.client().beta.threads.runs
     equal((await t.value(runs.retrieve(RUN, thread_id=THREAD))).status, "completed")
@@ -276,7 +276,8 @@ async def deprecation_warnings_of_helpers(t: Kit) -> None:
 
 def _at_most_one(noted: list[warnings.WarningMessage]) -> None:
     found = [one for one in noted if issubclass(one.category, DeprecationWarning)]
-    assert len(found) <= 1, f"{len(found)} warnings for one call"
+    lines = [f"{one.filename.rpartition(chr(47))[2]}:{one.lineno}" for one in found]
+    assert len(found) <= 1, f"{len(found)} warnings for one call, at {lines}"
     here = inspect.getsourcefile(deprecation_warnings_of_helpers)
     assert all(one.filename == here for one in found), f"points at {found[0].filename}:{found[0].lineno}"
 
