@@ -15,12 +15,16 @@ from tests.conformance.runner import DEADLINE, Outcome, Runner
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     which = options.add_mutually_exclusive_group()
-    which.add_argument("--bare", action="store_true", help="ask the SDK alone (the default is a patched client)")
+    which.add_argument(
+        "--bare", action="store_true", help="ask the SDK alone (the default is a patched client)"
+    )
     which.add_argument("--patched", action="store_true", help="ask a patched client")
     options.add_argument("--json", type=Path, help="write the results here")
     options.add_argument("--only", default="", help="cases whose name or group contains this")
     options.add_argument("--trace", action="store_true", help="show where a case failed")
-    options.add_argument("--deadline", type=float, default=DEADLINE, help="seconds for one case (%(default)s)")
+    options.add_argument(
+        "--deadline", type=float, default=DEADLINE, help="seconds for one case (%(default)s)"
+    )
     chosen = options.parse_args()
 
     cases = [case for case in load().values() if chosen.only in case.name or chosen.only in case.group]

@@ -62,7 +62,9 @@ def new_handler(base: type[Any], is_async: bool, callbacks: Mapping[str, Callabl
     """An instance of a new subclass of ``base``; its ``calls`` list every callback."""
     calls = Calls()
     methods = {
-        name: _callback(name, calls, callbacks.get(name), is_async) for name in CALLBACKS if hasattr(base, name)
+        name: _callback(name, calls, callbacks.get(name), is_async)
+        for name in CALLBACKS
+        if hasattr(base, name)
     }
     handler = type("Recorder", (base,), methods)()
     handler.calls = calls

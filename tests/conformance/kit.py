@@ -49,7 +49,9 @@ class Kit:
     # clients ---------------------------------------------------------------------------------------------
 
     def client(self, **options: Any) -> Any:
-        """A client of the case's colour, patched where the suite runs patched; no retries unless asked for."""
+        """A client of the case's colour, patched where the suite runs patched; no retries unless
+        asked for.
+        """
         return self.adopt(self.bare_client(**options))
 
     def bare_client(self, **options: Any) -> Any:
@@ -107,13 +109,17 @@ class Kit:
             query = {"after": items[-1]["id"]} if items else {}
 
     def handler(self, **callbacks: Any) -> Any:
-        """A handler that notes its callbacks in ``calls``; a given callback (``def cb(self, ...)``) runs too."""
+        """A handler that notes its callbacks in ``calls``; a given callback (``def cb(self, ...)``)
+        runs too.
+        """
         return new_handler(self.handler_base(), self.is_async, callbacks)
 
     def handler_base(self) -> type[Any]:
         """The handler class that a user of this client would subclass."""
         source = importlib.import_module("streaming_assistants") if self.patched else openai
-        found: type[Any] = getattr(source, "AsyncAssistantEventHandler" if self.is_async else "AssistantEventHandler")
+        found: type[Any] = getattr(
+            source, "AsyncAssistantEventHandler" if self.is_async else "AssistantEventHandler"
+        )
         return found
 
     async def play(self, *pieces: Any, client: Any = None, **callbacks: Any) -> Any:
@@ -233,8 +239,9 @@ def raises(*kinds: type[BaseException]) -> Iterator[Caught]:
     try:
         yield caught
     except kinds[0] as error:
-        missing = [kind.__module__ + "." + kind.__name__ for kind in kinds if not isinstance(error, kind)]
-        assert not missing, f"{type(error).__name__} is no {', '.join(missing)}"
+        for kind in kinds:
+            if not isinstance(error, kind):
+                raise AssertionError(f"{type(error).__name__} is no {kind.__name__}") from error
         caught.append(error)
     else:
         raise AssertionError(f"no {kinds[0].__name__} was raised")
@@ -261,6 +268,8 @@ def text_of(events: Iterable[Any]) -> str:
 
 
 def transport_errors(client: Any) -> Any:
-    """The module whose exceptions this client's connection raises: ``httpx``, or ``httpx2`` from openai 3.0."""
+    """The module whose exceptions this client's connection raises: ``httpx``, or ``httpx2`` from
+    openai 3.0.
+    """
     modules = [kind.__module__.partition(".")[0] for kind in type(client._client).__mro__]
     return sys.modules[next(name for name in modules if name.startswith("httpx"))]

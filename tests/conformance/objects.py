@@ -1,4 +1,4 @@
-"""Objects of the Assistants API, complete as a real server sends them, with the interesting field by argument."""
+"""Objects of the Assistants API, complete as a server sends them; the interesting fields are arguments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def run(status: str = "completed", **fields: Any) -> Json:
 
 def required(*calls: Json) -> Json:
     """The fields of a run that waits for the outputs of ``calls``."""
-    return {"required_action": {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": list(calls)}}}
+    return {
+        "required_action": {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": list(calls)}}
+    }
 
 
 def text(value: str, annotations: list[Json] | None = None) -> Json:
@@ -98,20 +100,25 @@ def call_delta(index: int = 0, type: str = "function", **fields: Any) -> Json:
 def assistant() -> Json:
     return {
         "id": ASSISTANT, "object": "assistant", "created_at": 1_700_000_000, "name": "A", "description": None,
-        "model": "gpt-4o", "instructions": None, "tools": [], "metadata": {}, "temperature": 1.0, "top_p": 1.0,
-        "response_format": "auto", "tool_resources": {},
+        "model": "gpt-4o", "instructions": None, "tools": [], "metadata": {}, "temperature": 1.0,
+        "top_p": 1.0, "response_format": "auto", "tool_resources": {},
     }  # fmt: skip
 
 
 def page(*items: Json, more: bool = False) -> Json:
-    ids = {"first_id": items[0]["id"], "last_id": items[-1]["id"]} if items else {"first_id": None, "last_id": None}
+    ids = (
+        {"first_id": items[0]["id"], "last_id": items[-1]["id"]}
+        if items
+        else {"first_id": None, "last_id": None}
+    )
     return {"object": "list", "data": list(items), "has_more": more, **ids}
 
 
 def vector_store(status: str = "completed") -> Json:
     return {
-        "id": "vs_1", "object": "vector_store", "created_at": 1_700_000_000, "name": "books", "usage_bytes": 1,
-        "file_counts": counts(completed=1), "status": status, "last_active_at": 1_700_000_000, "metadata": {},
+        "id": "vs_1", "object": "vector_store", "created_at": 1_700_000_000, "name": "books",
+        "usage_bytes": 1, "file_counts": counts(completed=1), "status": status,
+        "last_active_at": 1_700_000_000, "metadata": {},
     }  # fmt: skip
 
 

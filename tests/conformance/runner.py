@@ -56,7 +56,9 @@ class Runner:
             result = self._try(case, colour)
         if result is None:
             result = {"outcome": "failed", "reason": f"hangs: no end after {self._deadline:g} s"}
-        return Outcome(case.name, colour, result["outcome"], result.get("reason", ""), result.get("trace", ""))
+        return Outcome(
+            case.name, colour, result["outcome"], result.get("reason", ""), result.get("trace", "")
+        )
 
     def run_all(self, cases: Iterable[Case]) -> Iterator[Outcome]:
         for case in cases:
@@ -65,7 +67,9 @@ class Runner:
 
     def _try(self, case: Case, colour: str) -> dict[str, Any] | None:
         worker = self._worker = self._worker or self._start()
-        result = worker.ask({"case": case.name, "colour": colour, "realm": next(self._realms)}, self._deadline)
+        result = worker.ask(
+            {"case": case.name, "colour": colour, "realm": next(self._realms)}, self._deadline
+        )
         if result is None:
             _stop(worker.process)
             self._worker = None

@@ -1,4 +1,4 @@
-"""What the server shall answer, as data that travels to its process, and what it saw, as data that comes back."""
+"""What the server shall answer, as data for its process, and what it saw, as data from there."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class Realm:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers in order, then repeats the last; a later rule wins; ``query`` and ``headers`` must match."""
+        """Answers in order, then repeats the last; a later rule wins; ``query`` and ``headers``
+        must match.
+        """
         rule = {"method": method, "path": path, "query": dict(query or {}), "headers": dict(headers or {})}
         self._ask("rule", {**rule, "answers": [answer.as_json() for answer in answers]})
 
@@ -81,7 +83,9 @@ class Realm:
         self._ask("gate", {"name": name})
 
     def seen(self, method: str = "", path: str = "") -> list[dict[str, Any]]:
-        """The requests so far: ``method, path, query, headers, text`` and, where the body is JSON, ``json``."""
+        """The requests so far: ``method, path, query, headers, text`` and, where the body is JSON,
+        ``json``.
+        """
         requests: Iterable[dict[str, Any]] = self._ask("seen", {})["requests"]
         return [r for r in requests if method in ("", r["method"]) and path in ("", r["path"])]
 

@@ -125,7 +125,8 @@ def main() -> None:
     with Loopback() as server:
         for method in ("GET", "POST", "DELETE"):
             server.on(method, "/.*", dispatch)
-        print(server.port, flush=True)
+        sys.stdout.write(f"{server.port}\n")
+        sys.stdout.flush()
         sys.stdin.read()
 
 

@@ -94,6 +94,10 @@ def standard(name: str, data: str) -> str:
     return f"event: {name}\ndata: {data}\n\n"
 
 
+def crlf(name: str, data: str) -> str:
+    return standard(name, data).replace("\n", "\r\n")
+
+
 def tight(name: str, data: str) -> str:
     return f"event:{name}\ndata:{data}\n\n"
 

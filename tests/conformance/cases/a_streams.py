@@ -194,7 +194,9 @@ async def a_refused_stream_raises_the_status_error(t: Kit) -> None:
 @streams.case()
 async def a_stream_request_is_retried(t: Kit) -> None:
     """A 500 in answer to a stream request is retried as `max_retries` says."""
-    t.answers("POST", RUNS, error(500, "try again", retry_after_ms="1", retry_after="0.001"), sse(wire(hello())))
+    t.answers(
+        "POST", RUNS, error(500, "try again", retry_after_ms="1", retry_after="0.001"), sse(wire(hello()))
+    )
     with t.naps():
         stream = await t.raw(t.client(max_retries=1))
     equal(text_of(await t.all(stream)), "Hello")

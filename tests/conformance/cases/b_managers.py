@@ -82,7 +82,11 @@ async def submit_tool_outputs_stream(t: Kit) -> None:
     story = [*called("get_weather", "{}")[-1:], *opening()[1:], *said("Sunny"), *closing()]
     t.streams(wire(story), path=f"{ONE_RUN}/submit_tool_outputs")
     runs = t.client().beta.threads.runs
-    given = {"run_id": "run_1", "thread_id": "thread_1", "tool_outputs": [{"tool_call_id": "c", "output": "o"}]}
+    given = {
+        "run_id": "run_1",
+        "thread_id": "thread_1",
+        "tool_outputs": [{"tool_call_id": "c", "output": "o"}],
+    }
     async with t.within(runs.submit_tool_outputs_stream(**given)) as stream:
         equal([event.event for event in await t.all(stream)], names(story))
     handler = t.handler()
@@ -127,7 +131,7 @@ async def final_messages(t: Kit) -> None:
           [("msg_1", "completed", "One"), ("msg_2", "completed", "Two")])  # fmt: skip
 
 
-@managers.case("6")
+@managers.case("final_steps_are_stale")
 async def final_steps(t: Kit) -> None:
     """`get_final_run_steps()` gives the steps as the server completed them."""
     story = [*opening(), *called("f", "{}"), *said("Hi", step_id="step_2"), *closing()]
@@ -147,9 +151,11 @@ async def final_steps_before_outputs(t: Kit) -> None:
     equal((call.function.name, call.function.arguments), ("get_weather", '{"city":"Rome"}'))
 
 
-@managers.case("6")
+@managers.case("final_steps_are_stale")
 async def final_steps_of_a_submit_stream(t: Kit) -> None:
-    """A submit stream, which starts at `thread.run.step.completed`, counts that step among its final steps."""
+    """A submit stream, which starts at `thread.run.step.completed`, counts that step among its
+    final steps.
+    """
     first = ("thread.run.step.completed", tool_step(function("f", "{}")))
     t.streams(wire([first, *opening()[1:], *said("Hi", step_id="step_2"), *closing()]))
     async with t.within(t.managed()) as stream:
@@ -234,7 +240,9 @@ async def a_refused_stream_helper_raises_on_entry(t: Kit) -> None:
 async def a_message_without_deltas(t: Kit) -> None:
     """A message that arrives whole, without deltas, is among the final messages."""
     whole = ("thread.message.completed", message(text("Whole")))
-    t.streams(wire([*opening(), ("thread.message.created", message(status="in_progress")), whole, *waiting()]))
+    t.streams(
+        wire([*opening(), ("thread.message.created", message(status="in_progress")), whole, *waiting()])
+    )
     async with t.within(t.managed()) as stream:
         final = await t.value(stream.get_final_messages())
     equal([m.content[0].text.value for m in final], ["Whole"])

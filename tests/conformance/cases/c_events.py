@@ -96,9 +96,14 @@ async def step_delta_event(t: Kit) -> None:
 
 @events.case()
 async def message_events(t: Kit) -> None:
-    """The four `thread.message.*` events with a whole message are of their own classes and hold a `Message`."""
+    """The four `thread.message.*` events with a whole message are of their own classes and hold a
+    `Message`.
+    """
     story = [
-        (f"thread.message.{status}", message(text("Hi"), status="in_progress" if status == "created" else status))
+        (
+            f"thread.message.{status}",
+            message(text("Hi"), status="in_progress" if status == "created" else status),
+        )
         for status in ("created", "in_progress", "completed", "incomplete")
     ]
     for event in await t.read(wire([*story, *closing()])):
@@ -123,7 +128,7 @@ async def error_event_nested(t: Kit) -> None:
     await _raises_the_error(t, wire([*opening(), ("error", body)]))
 
 
-@events.case("flat-error")
+@events.case("flat_errors_are_lost")
 async def error_event_flat(t: Kit) -> None:
     """An `error` event with the error's fields at the top raises `openai.APIError` just so."""
     body = {"message": "Too fast", "code": "rate_limit_exceeded", "type": "server_error"}
@@ -145,7 +150,7 @@ async def done_ends_the_stream(t: Kit) -> None:
     equal(text_of(got), "Hello")
 
 
-@events.case("7")
+@events.case("unknown_events_are_mistyped")
 async def unknown_event(t: Kit) -> None:
     """An event whose name nobody knows is yielded under its name and as no other event's class."""
     got = await t.read(wire([("thread.run.paused", {"id": "run_1", "why": "x"}), *hello()]))
@@ -154,13 +159,17 @@ async def unknown_event(t: Kit) -> None:
 
 
 def _is_of_no_known_class(event: Any) -> None:
-    known = {_class_name(f"thread.run.{status}") for status in (*RUN_STATUSES, "incomplete")} | {"ThreadCreated"}
+    known = {_class_name(f"thread.run.{status}") for status in (*RUN_STATUSES, "incomplete")} | {
+        "ThreadCreated"
+    }
     assert type(event).__name__ not in known, f"typed {type(event).__name__}"
 
 
-@events.case("7")
+@events.case("unknown_events_are_mistyped")
 async def unknown_event_outside_threads(t: Kit) -> None:
-    """An unknown event that is no `thread.*` event is yielded with its name and data, not lost and not fatal."""
+    """An unknown event that is no `thread.*` event is yielded with its name and data, not lost and
+    not fatal.
+    """
     got = await t.read(wire([("server.notice", {"note": "x"}), *hello()]))
     equal(len(got), 13)
     equal(got[0].event, "server.notice")
@@ -169,7 +178,7 @@ async def unknown_event_outside_threads(t: Kit) -> None:
     equal(data["note"] if isinstance(data, dict) else data.note, "x")
 
 
-@events.case("7")
+@events.case("unknown_events_are_mistyped")
 async def a_handler_survives_an_unknown_event(t: Kit) -> None:
     """A handler reads on over events that nobody knows."""
     story = [("thread.run.paused", {"id": "run_1"}), ("server.notice", {"note": "x"}), *hello()]
@@ -210,7 +219,10 @@ async def block_kinds(t: Kit) -> None:
     delta = {"id": "msg_1", "object": "thread.message.delta", "delta": {"content": blocks}}
     story = [("thread.message.created", message(status="in_progress")), ("thread.message.delta", delta)]
     got = (await t.read(wire([*story, *closing()])))[1].data.delta.content
-    equal([type(block).__name__ for block in got], ["ImageFileDeltaBlock", "ImageURLDeltaBlock", "RefusalDeltaBlock"])
+    equal(
+        [type(block).__name__ for block in got],
+        ["ImageFileDeltaBlock", "ImageURLDeltaBlock", "RefusalDeltaBlock"],
+    )
     equal((got[0].image_file.file_id, got[2].refusal), ("file_9", "I will not"))
 
 

@@ -71,9 +71,11 @@ async def current_message_snapshot(t: Kit) -> None:
     equal(handler.current_message_snapshot.status, "completed")
 
 
-@handlers.case("3")
+@handlers.case("text_done_of_the_previous_message")
 async def text_done_once_per_message(t: Kit) -> None:
-    """With two messages, each `on_text_done` comes once, with its own text, before its own `on_message_done`."""
+    """With two messages, each `on_text_done` comes once, with its own text, before its own
+    `on_message_done`.
+    """
     story = [*opening(), *said("One"), *said("Two", id="msg_2", step_id="step_2"), *closing()]
     handler = await t.play(wire(story))
     equal(handler.calls.texts("on_text_done"), ["One", "Two"])
@@ -81,7 +83,7 @@ async def text_done_once_per_message(t: Kit) -> None:
     equal(done, ["on_text_done", "on_message_done"] * 2)
 
 
-@handlers.case("3")
+@handlers.case("text_done_of_the_previous_message")
 async def text_done_once_per_block(t: Kit) -> None:
     """With two text blocks in one message, `on_text_done` comes once per block, with that block's text."""
     final = message(text("One"), text("Two"))
@@ -90,16 +92,19 @@ async def text_done_once_per_block(t: Kit) -> None:
     equal(handler.calls.count("on_text_created"), 2)
 
 
-@handlers.case("3")
+@handlers.case("text_done_of_the_previous_message")
 async def text_done_stays_with_its_message(t: Kit) -> None:
     """A message that ends at its second block is not done again under the next message."""
-    first: list[Event] = [("thread.message.delta", text_delta("One")), ("thread.message.delta", text_delta("Two", 1))]
+    first: list[Event] = [
+        ("thread.message.delta", text_delta("One")),
+        ("thread.message.delta", text_delta("Two", 1)),
+    ]
     completed: Event = ("thread.message.completed", message(text("One"), text("Two")))
     handler = await t.play(wire([*BEFORE, *first, completed, *said("Three", id="msg_2"), *closing()]))
     equal(handler.calls.texts("on_text_done"), ["One", "Two", "Three"])
 
 
-@handlers.case("3")
+@handlers.case("text_done_of_the_previous_message")
 async def interleaved_blocks(t: Kit) -> None:
     """With deltas of two blocks in turns, each block is created once and done once."""
     deltas = [text_delta("O"), text_delta("T", 1), text_delta("ne"), text_delta("wo", 1)]
@@ -119,7 +124,9 @@ async def text_created_once_per_message(t: Kit) -> None:
 async def image_then_text(t: Kit) -> None:
     """An image block followed by a text block gives `on_image_file_done` and the text's callbacks."""
     picture = message_delta({"index": 0, **image("file_9")})
-    handler = await t.play(_blocks(picture, text_delta("Look", 1), final=message(image("file_9"), text("Look"))))
+    handler = await t.play(
+        _blocks(picture, text_delta("Look", 1), final=message(image("file_9"), text("Look")))
+    )
     equal([call.args[0]["file_id"] for call in handler.calls.of("on_image_file_done")], ["file_9"])
     equal(handler.calls.texts("on_text_done"), ["Look"])
 
@@ -141,7 +148,7 @@ async def image_alone(t: Kit) -> None:
     equal([call.args[0]["file_id"] for call in handler.calls.of("on_image_file_done")], ["file_9"])
 
 
-@handlers.case("4")
+@handlers.case("fewer_blocks_crash")
 async def incomplete_message_without_content(t: Kit) -> None:
     """A message that ends incomplete with empty content, after deltas, is done without an error."""
     handler = await t.play(_blocks(text_delta("Hel"), final=message(status="incomplete")))
@@ -149,7 +156,7 @@ async def incomplete_message_without_content(t: Kit) -> None:
     equal([call.args[0]["status"] for call in handler.calls.of("on_message_done")], ["incomplete"])
 
 
-@handlers.case("4")
+@handlers.case("fewer_blocks_crash")
 async def fewer_blocks_than_streamed(t: Kit) -> None:
     """A message that is completed with fewer blocks than were streamed is done without an error."""
     handler = await t.play(_blocks(text_delta("One"), text_delta("Two", 1), final=message(text("One"))))
@@ -157,7 +164,7 @@ async def fewer_blocks_than_streamed(t: Kit) -> None:
     equal(handler.calls.count("on_message_done"), 1)
 
 
-@handlers.case("5")
+@handlers.case("delta_without_created_crashes")
 async def delta_without_created_message(t: Kit) -> None:
     """A message delta without its `thread.message.created` builds the message it belongs to."""
     story = [*opening(), *(event for event in said("Hel", "lo") if event[0] != "thread.message.created")]
@@ -170,13 +177,15 @@ async def delta_without_created_message(t: Kit) -> None:
 @handlers.case()
 async def annotations_arrive(t: Kit) -> None:
     """An annotation inside a delta is in the snapshot, complete."""
-    handler = await t.play(_blocks(text_delta("See [0]", annotations=[_cited(0)]), final=message(text("See [0]"))))
+    handler = await t.play(
+        _blocks(text_delta("See [0]", annotations=[_cited(0)]), final=message(text("See [0]")))
+    )
     (call,) = handler.calls.of("on_text_delta")
     (found,) = call.args[1]["annotations"]
     equal((found["type"], found["file_citation"]["file_id"]), ("file_citation", "file_0"))
 
 
-@handlers.case("11")
+@handlers.case("skipped_annotations_merge")
 async def annotations_with_a_gap(t: Kit) -> None:
     """Annotations whose index skips one, which comes later, stay apart and whole."""
     deltas = [text_delta("a", annotations=[_cited(0)]), text_delta("b", annotations=[_cited(2)])]
@@ -186,7 +195,7 @@ async def annotations_with_a_gap(t: Kit) -> None:
     equal(sorted(one["file_citation"]["file_id"] for one in found), ["file_0", "file_1", "file_2"])
 
 
-@handlers.case("restated")
+@handlers.case("restated_fields_double")
 async def a_restated_annotation(t: Kit) -> None:
     """A delta that repeats an annotation under its index does not double its fields."""
     deltas = [text_delta("a", annotations=[_cited(0)]), text_delta("b", annotations=[_cited(0)])]
@@ -202,7 +211,7 @@ def _cited(index: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@handlers.case("block-gap")
+@handlers.case("skipped_index_crashes")
 async def a_block_index_that_skips(t: Kit) -> None:
     """A text block whose index skips one is streamed and done like any other."""
     deltas = [text_delta("One"), text_delta("Th", 2), text_delta("ree", 2)]
@@ -220,7 +229,7 @@ async def refusals_accumulate(t: Kit) -> None:
     equal(blocks, ["I will", "I will not"])
 
 
-@handlers.case("frozen")
+@handlers.case("callback_arguments_change")
 async def callback_arguments_do_not_change(t: Kit) -> None:
     """Objects that a callback was given hold later what they held then."""
     handler = await t.play(wire(hello("One ", "two ", "three")))

@@ -32,7 +32,7 @@ def _ids(handler: Any, callback: str) -> list[str]:
     return [call.args[0]["id"] for call in handler.calls.of(callback)]
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def callbacks_of_a_tool_step_in_order(t: Kit) -> None:
     """The callbacks of a tool step come in the SDK's order, each `done` once."""
     handler = await t.play(wire([*opening(), *called("f", '{"a":', "1}"), *closing()]))
@@ -41,7 +41,7 @@ async def callbacks_of_a_tool_step_in_order(t: Kit) -> None:
     equal(handler.calls.names(without=("on_event",)), wanted)
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def tool_call_done_once(t: Kit) -> None:
     """`on_tool_call_done` comes once for a call whose step is completed before the run is."""
     handler = await t.play(wire([*opening(), *called("f", "{}"), *closing()]))
@@ -66,7 +66,7 @@ async def tool_call_snapshots_accumulate(t: Kit) -> None:
     equal(calls[-1].args[1]["function"]["name"], "get_weather")
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def two_calls_in_one_step(t: Kit) -> None:
     """Two calls of one step are created once and done once each."""
     deltas = [
@@ -75,12 +75,14 @@ async def two_calls_in_one_step(t: Kit) -> None:
         call_delta(1, id="call_2", function={"name": "g", "arguments": ""}),
         call_delta(1, function={"arguments": "[]"}),
     ]
-    handler = await t.play(_steps(*deltas, final=tool_step(function("f", "{}"), function("g", "[]", "call_2"))))
+    handler = await t.play(
+        _steps(*deltas, final=tool_step(function("f", "{}"), function("g", "[]", "call_2")))
+    )
     equal(_ids(handler, "on_tool_call_created"), ["call_1", "call_2"])
     equal(_ids(handler, "on_tool_call_done"), ["call_1", "call_2"])
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def two_interleaved_calls(t: Kit) -> None:
     """Two calls whose pieces come in turns are created once and done once each."""
     deltas = [
@@ -89,12 +91,14 @@ async def two_interleaved_calls(t: Kit) -> None:
         call_delta(function={"arguments": "{}"}),
         call_delta(1, function={"arguments": "[]"}),
     ]
-    handler = await t.play(_steps(*deltas, final=tool_step(function("f", "{}"), function("g", "[]", "call_2"))))
+    handler = await t.play(
+        _steps(*deltas, final=tool_step(function("f", "{}"), function("g", "[]", "call_2")))
+    )
     equal(_ids(handler, "on_tool_call_created"), ["call_1", "call_2"])
     equal(sorted(_ids(handler, "on_tool_call_done")), ["call_1", "call_2"])
 
 
-@tools.case("2")
+@tools.case("second_step_has_no_created")
 async def a_second_step_at_index_0(t: Kit) -> None:
     """A second tool step, whose call is at index 0 again, gets its own created and done."""
     story = [*opening(), *called("f", "{}"), *called("g", "[]", id="call_2", step_id="step_2"), *closing()]
@@ -103,7 +107,7 @@ async def a_second_step_at_index_0(t: Kit) -> None:
     equal(_ids(handler, "on_tool_call_done"), ["call_1", "call_2"])
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def a_tool_step_before_a_message(t: Kit) -> None:
     """A tool step followed by a message: the call is done once and before the message."""
     handler = await t.play(wire([*opening(), *called("f", "{}"), *said("Hi", step_id="step_2"), *closing()]))
@@ -111,17 +115,19 @@ async def a_tool_step_before_a_message(t: Kit) -> None:
     equal(done, ["on_tool_call_done", "on_text_done"])
 
 
-@tools.case("5")
+@tools.case("delta_without_created_crashes")
 async def delta_without_created_step(t: Kit) -> None:
     """A step delta without its `thread.run.step.created` builds the step it belongs to."""
-    story = [event for event in weather() if "step.created" not in event[0] and "step.in_progress" not in event[0]]
+    story = [
+        event for event in weather() if "step.created" not in event[0] and "step.in_progress" not in event[0]
+    ]
     handler = await t.play(wire(story))
     equal(_ids(handler, "on_tool_call_created"), ["call_1"])
     (step,) = await t.value(handler.get_final_run_steps())
     equal(step.step_details.tool_calls[0].function.arguments, '{"city":"Rome"}')
 
 
-@tools.case("restated-call")
+@tools.case("restated_calls_double")
 async def a_restated_call_is_not_doubled(t: Kit) -> None:
     """A delta that carries an id already known at its index restates that call; nothing is doubled."""
     again = call_delta(id="call_1", function={"name": "f", "arguments": '{"a":1}'})
@@ -144,9 +150,13 @@ async def code_accumulates(t: Kit) -> None:
 async def logs_accumulate(t: Kit) -> None:
     """A code interpreter's logs are appended piece by piece, beside its images."""
     picture = {"index": 1, "type": "image", "image": {"file_id": "file_9"}}
-    deltas = [call_delta(id="call_1", type="code_interpreter", code_interpreter={"input": "x", "outputs": []})]
-    for output in (_logs("a"), _logs("b"), picture):
-        deltas.append(call_delta(type="code_interpreter", code_interpreter={"outputs": [output]}))
+    deltas = [
+        call_delta(id="call_1", type="code_interpreter", code_interpreter={"input": "x", "outputs": []})
+    ]
+    deltas += [
+        call_delta(type="code_interpreter", code_interpreter={"outputs": [output]})
+        for output in (_logs("a"), _logs("b"), picture)
+    ]
     handler = await t.play(_steps(*deltas, final=tool_step(code("x"))))
     outputs = handler.calls.of("on_tool_call_delta")[-1].args[1]["code_interpreter"]["outputs"]
     equal(outputs[0]["logs"], "ab")
@@ -161,7 +171,12 @@ def _logs(text: str) -> dict[str, Any]:
 async def a_failed_step_is_done(t: Kit) -> None:
     """A step that fails, is cancelled or expires gives `on_run_step_done` with that status."""
     for status in ("failed", "cancelled", "expired"):
-        story = [*opening(), STARTED, (f"thread.run.step.{status}", tool_step(status=status)), *closing(status)]
+        story = [
+            *opening(),
+            STARTED,
+            (f"thread.run.step.{status}", tool_step(status=status)),
+            *closing(status),
+        ]
         handler = await t.play(wire(story))
         equal([call.args[0]["status"] for call in handler.calls.of("on_run_step_done")], [status])
 
@@ -191,9 +206,10 @@ async def file_search_results_arrive(t: Kit) -> None:
     equal((search["results"][0]["file_id"], search["results"][0]["score"]), ("file_1", 0.5))
 
 
-@tools.case("doubled-score")
+@tools.case("restated_fields_double")
 async def a_restated_number_is_replaced(t: Kit) -> None:
     """A score that comes in two deltas is replaced and not added up."""
+
     def scored(score: float) -> dict[str, Any]:
         result = {"index": 0, "file_id": "file_1", "file_name": "a.txt", "score": score}
         return call_delta(id="call_1", type="file_search", file_search={"results": [result]})
@@ -213,7 +229,7 @@ async def step_deltas_reach_the_step(t: Kit) -> None:
     equal(call.args[1]["step_details"]["tool_calls"][0]["function"]["arguments"], '{"city":"Rome"}')
 
 
-@tools.case("call-gap")
+@tools.case("skipped_index_crashes")
 async def a_call_index_that_skips(t: Kit) -> None:
     """A tool call whose index skips one is created, streamed and done like any other."""
     deltas = [
@@ -221,12 +237,14 @@ async def a_call_index_that_skips(t: Kit) -> None:
         call_delta(2, id="call_3", function={"name": "h", "arguments": ""}),
         call_delta(2, function={"arguments": "[]"}),
     ]
-    handler = await t.play(_steps(*deltas, final=tool_step(function("f", "{}"), function("h", "[]", "call_3"))))
+    handler = await t.play(
+        _steps(*deltas, final=tool_step(function("f", "{}"), function("h", "[]", "call_3")))
+    )
     equal(_ids(handler, "on_tool_call_created"), ["call_1", "call_3"])
     equal(_ids(handler, "on_tool_call_done"), ["call_1", "call_3"])
 
 
-@tools.case("1")
+@tools.case("tool_call_done_fires_again")
 async def a_call_that_arrives_whole(t: Kit) -> None:
     """A call in one delta, followed by the run's `requires_action`, is created once and done once."""
     whole = call_delta(id="call_1", function={"name": "f", "arguments": "{}"})

@@ -28,7 +28,7 @@ async def end_fires_once(t: Kit) -> None:
     equal(handler.calls[-1].name, "on_end")
 
 
-@life.case("9")
+@life.case("no_end_after_break")
 async def end_fires_after_an_early_break(t: Kit) -> None:
     """`on_end` fires once when the `with` block is left early."""
     t.streams(*frames(opening()), drip(b": wait\n\n"))
@@ -39,7 +39,7 @@ async def end_fires_after_an_early_break(t: Kit) -> None:
     equal(handler.calls.count("on_end"), 1)
 
 
-@life.case("9")
+@life.case("no_end_after_break")
 async def end_fires_when_nothing_was_read(t: Kit) -> None:
     """`on_end` fires once when the `with` block is left without reading at all."""
     t.streams(wire(hello()))
@@ -103,7 +103,7 @@ async def a_stall_fires_on_timeout(t: Kit) -> None:
     equal(calls, ["on_timeout", "on_exception", "on_end"])
 
 
-@life.case("15")
+@life.case("transport_errors_are_raw")
 async def a_stall_is_an_api_timeout(t: Kit) -> None:
     """A handler's stream that stalls past the timeout raises `APITimeoutError`."""
     t.streams(*frames(opening()), gate("never"))
@@ -112,9 +112,11 @@ async def a_stall_is_an_api_timeout(t: Kit) -> None:
             await t.value(stream.until_done())
 
 
-@life.case("15")
+@life.case("transport_errors_are_raw")
 async def a_cut_is_a_connection_error(t: Kit) -> None:
-    """A handler's stream whose connection breaks raises what is both `APIConnectionError` and the transport's."""
+    """A handler's stream whose connection breaks raises what is both `APIConnectionError` and the
+    transport's.
+    """
     client = t.client()
     handler = t.handler()
     t.streams(*frames(opening()), CUT)
@@ -124,7 +126,7 @@ async def a_cut_is_a_connection_error(t: Kit) -> None:
     equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])
 
 
-@life.case("10")
+@life.case("forgotten_super_init_crashes")
 async def a_subclass_without_super_init(t: Kit) -> None:
     """A handler whose `__init__` does not call `super().__init__()` works."""
 
@@ -155,7 +157,7 @@ async def a_subclass_with_its_own_init(t: Kit) -> None:
     equal((handler.name, handler.calls.texts("on_text_done")), ("mine", ["Hello"]))
 
 
-@life.case("10", only="sync")
+@life.case("async_callbacks_are_dropped", only="sync")
 async def async_callbacks_on_a_sync_handler(t: Kit) -> None:
     """A sync handler with an `async def` callback is refused with a TypeError that names the callback."""
 
@@ -170,7 +172,7 @@ async def async_callbacks_on_a_sync_handler(t: Kit) -> None:
     assert "on_text_delta" in str(caught.error), caught.error
 
 
-@life.case("10", only="async")
+@life.case("sync_callbacks_crash", only="async")
 async def sync_callbacks_on_an_async_handler(t: Kit) -> None:
     """An async handler takes sync callbacks beside async ones."""
     handler = new_handler(t.handler_base(), False, {})
@@ -181,7 +183,7 @@ async def sync_callbacks_on_an_async_handler(t: Kit) -> None:
     equal(handler.calls.count("on_end"), 1)
 
 
-@life.case("8")
+@life.case("current_run_is_stale")
 async def current_run_inside_on_event(t: Kit) -> None:
     """`current_run` inside `on_event` is the run that the event brings."""
     seen: list[str | None] = []
@@ -238,10 +240,8 @@ async def iteration_and_callbacks_together(t: Kit) -> None:
     """An event reaches the callbacks before the iterator yields it."""
     t.streams(wire(hello()))
     handler = t.handler()
-    counts: list[int] = []
     async with t.within(t.managed(event_handler=handler)) as stream:
-        async for _ in t.each(stream):
-            counts.append(handler.calls.count("on_event"))
+        counts = [handler.calls.count("on_event") async for _ in t.each(stream)]
     equal(counts, list(range(1, 13)))
 
 

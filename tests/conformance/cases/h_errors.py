@@ -8,7 +8,19 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises, text_of, transport_errors
-from tests.conformance.objects import MESSAGES, ONE_RUN, RUN, STEPS, function, message, page, required, run, step, text
+from tests.conformance.objects import (
+    MESSAGES,
+    ONE_RUN,
+    RUN,
+    STEPS,
+    function,
+    message,
+    page,
+    required,
+    run,
+    step,
+    text,
+)
 from tests.conformance.registry import Group
 from tests.conformance.script import CUT, Answer, gate, reply
 from tests.conformance.stories import enveloped, frames, hello, names, opening, said, wire
@@ -24,7 +36,7 @@ def library_errors(t: Kit) -> tuple[type[BaseException], ...]:
     return (openai.APIError, importlib.import_module("streaming_assistants").StreamingAssistantsError)
 
 
-@errors.case("15")
+@errors.case("transport_errors_are_raw")
 async def cut_stream(t: Kit) -> None:
     """A connection that breaks raises what is both `APIConnectionError` and the transport's own error."""
     client = t.client()
@@ -32,7 +44,7 @@ async def cut_stream(t: Kit) -> None:
     got: list[str] = []
     with raises(openai.APIConnectionError, transport_errors(client).TransportError):
         async for event in t.each(await t.raw(client)):
-            got.append(event.event)
+            got.append(event.event)  # noqa: PERF401 - what came before the error is kept
     equal(got, names(opening()))
 
 
@@ -44,16 +56,18 @@ async def stalled_stream(t: Kit) -> None:
         await t.all(await t.raw(timeout=0.2))
 
 
-@errors.case("14")
+@errors.case("data_only_events_have_no_name")
 async def error_event_in_data_alone(t: Kit) -> None:
-    """A data-only frame that holds the event `error` raises `openai.APIError` with its message, code and type."""
+    """A data-only frame that holds the event `error` raises `openai.APIError` with its message, code and
+    type.
+    """
     with raises(openai.APIError) as caught:
         await t.read(wire([*opening(), ("error", ERROR)], enveloped))
     error = caught.error
     equal((str(error.message), error.code, error.type), ("Too fast", "rate_limit_exceeded", "server_error"))
 
 
-@errors.case("flat-error")
+@errors.case("flat_errors_are_lost")
 async def error_event_in_a_handler(t: Kit) -> None:
     """A flat `error` event ends a handler's stream with `openai.APIError`, through `on_exception`."""
     handler = t.handler()
@@ -74,12 +88,19 @@ def _malformed(name: str, what: str, frame: bytes) -> None:
         assert isinstance(caught.error, library_errors(t)), f"raised {type(caught.error).__name__}"
         equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])
 
-    errors.add(name, f"{what} ends the stream with an `openai.APIError`, through `on_exception`.", body, "malformed")
+    errors.add(
+        name,
+        f"{what} ends the stream with an `openai.APIError`, through `on_exception`.",
+        body,
+        "malformed_frames_raise_raw_errors",
+    )
 
 
 _malformed("invalid-json", "A frame of invalid JSON", b'event: thread.run.queued\ndata: {"id": \n\n')
 _malformed("json-scalar", "A frame whose JSON is no object", b"event: thread.run.queued\ndata: 7\n\n")
-_malformed("invalid-utf8", "A frame of invalid UTF-8", b'event: thread.run.queued\ndata: {"id": "\xff\xfe"}\n\n')
+_malformed(
+    "invalid-utf8", "A frame of invalid UTF-8", b'event: thread.run.queued\ndata: {"id": "\xff\xfe"}\n\n'
+)
 
 
 # a stream that just ends ---------------------------------------------------------------------------------
@@ -95,7 +116,7 @@ def _unfinished() -> bytes:
     return wire([*opening(), *said("Hel", "lo")[:-2]])
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def an_end_that_is_missing_is_fetched(t: Kit) -> None:
     """A stream that just ends, of a run that the server says is completed, gets its end from the server."""
     _server_holds(t, run("completed"))
@@ -106,7 +127,7 @@ async def an_end_that_is_missing_is_fetched(t: Kit) -> None:
     equal(tail[2], "thread.run.completed")
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def an_end_that_is_missing_reaches_the_handler(t: Kit) -> None:
     """A handler whose stream just ends gets the missing callbacks from what the server holds."""
     _server_holds(t, run("completed"))
@@ -117,7 +138,7 @@ async def an_end_that_is_missing_reaches_the_handler(t: Kit) -> None:
     equal((await t.value(handler.get_final_run())).status, "completed")
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def an_end_at_requires_action_is_fetched(t: Kit) -> None:
     """A stream that just ends, of a run that the server says requires action, gets `requires_action`."""
     _server_holds(t, run("requires_action", **required(function("f", "{}"))))
@@ -127,7 +148,7 @@ async def an_end_at_requires_action_is_fetched(t: Kit) -> None:
     equal((events[-1].event, events[-1].data.status), ("thread.run.requires_action", "requires_action"))
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def an_end_that_comes_late_is_awaited(t: Kit) -> None:
     """A stream that just ends, of a run that the server completes shortly after, gets its end."""
     _server_holds(t, run("in_progress"), run("completed"))
@@ -135,9 +156,11 @@ async def an_end_that_comes_late_is_awaited(t: Kit) -> None:
     equal(events[-1].event, "thread.run.completed")
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def a_run_that_never_ends_is_an_error(t: Kit) -> None:
-    """A stream that just ends, of a run that stays pending, raises an `openai.APIError` that names the run."""
+    """A stream that just ends, of a run that stays pending, raises an `openai.APIError` that names
+    the run.
+    """
     _server_holds(t, run("in_progress"))
     with raises(Exception) as caught:
         await t.read(_unfinished())
@@ -146,9 +169,11 @@ async def a_run_that_never_ends_is_an_error(t: Kit) -> None:
     assert RUN in shown, shown
 
 
-@errors.case("13")
+@errors.case("missing_end_looks_like_success")
 async def a_stream_of_nothing_is_an_error(t: Kit) -> None:
-    """A stream that ends before its first event raises an `openai.APIError` instead of looking like success."""
+    """A stream that ends before its first event raises an `openai.APIError` instead of looking like
+    success.
+    """
     with raises(Exception) as caught:
         await t.read(b"")
     assert isinstance(caught.error, library_errors(t)), f"raised {type(caught.error).__name__}"
@@ -158,7 +183,9 @@ async def a_stream_of_nothing_is_an_error(t: Kit) -> None:
 async def a_whole_stream_asks_nothing(t: Kit) -> None:
     """A stream that ends as it should makes no further request."""
     await t.read(wire(hello()))
-    equal([(request["method"], request["path"]) for request in t.seen()], [("POST", "/threads/thread_1/runs")])
+    equal(
+        [(request["method"], request["path"]) for request in t.seen()], [("POST", "/threads/thread_1/runs")]
+    )
 
 
 @errors.case()
@@ -179,7 +206,9 @@ async def the_connection_is_used_again(t: Kit) -> None:
 
 @errors.case()
 async def an_api_that_is_gone_says_so(t: Kit) -> None:
-    """A server without the Assistants API (404, empty body) gives `NotFoundError` and not a decoding error."""
+    """A server without the Assistants API (404, empty body) gives `NotFoundError` and not a
+    decoding error.
+    """
     t.answers("POST", "/threads/thread_1/runs", Answer((), 404, {}))
     with raises(openai.NotFoundError):
         await t.raw()

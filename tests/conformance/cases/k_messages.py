@@ -36,10 +36,12 @@ async def messages_life(t: Kit) -> None:
     resource = t.client().beta.threads.messages
     equal((await t.value(resource.create(THREAD, role="user", content="Hi"))).role, "user")
     equal((await t.value(resource.retrieve("msg_1", thread_id=THREAD))).content[0].text.value, "Hi")
-    equal((await t.value(resource.update("msg_1", thread_id=THREAD, metadata={"k": "v"}))).metadata, {"k": "v"})
+    equal(
+        (await t.value(resource.update("msg_1", thread_id=THREAD, metadata={"k": "v"}))).metadata, {"k": "v"}
+    )
 
 
-@messages.case("messages-delete")
+@messages.case()
 async def messages_delete(t: Kit) -> None:
     """`messages.delete()` deletes a message."""
     t.answers("DELETE", f"{MESSAGES}/msg_1", reply(deleted("msg_1", "thread.message.deleted")))
@@ -47,7 +49,7 @@ async def messages_delete(t: Kit) -> None:
     equal((gone.id, gone.deleted), ("msg_1", True))
 
 
-@messages.case("messages-run-id")
+@messages.case()
 async def messages_of_a_run(t: Kit) -> None:
     """`messages.list(run_id=)` asks for the messages of one run."""
     t.answers("GET", MESSAGES, reply(page(message(text("Hi")))))
@@ -65,7 +67,7 @@ async def messages_pages(t: Kit) -> None:
     equal([one.id async for one in t.each(resource.list(THREAD, limit=1, order="desc"))], ["msg_2", "msg_1"])
 
 
-@messages.case("stream-false")
+@messages.case()
 async def messages_without_streaming(t: Kit) -> None:
     """`messages.list(stream=False)` gives the page that `messages.list()` gives."""
     t.answers("GET", MESSAGES, reply(page(message(id="msg_1"))))
@@ -73,7 +75,7 @@ async def messages_without_streaming(t: Kit) -> None:
     equal([one.id for one in first.data], ["msg_1"])
 
 
-@messages.case("endless-pages")
+@messages.case("pages_never_end")
 async def pages_that_never_advance(t: Kit) -> None:
     """Pages that never advance, from a server that ignores `after`, end with an error and not never."""
     t.answers("GET", MESSAGES, reply(page(message(id="msg_1"), more=True)))
@@ -120,16 +122,19 @@ async def said_by(t: Kit, stream: Any) -> list[str]:
     return [part.data[0].content[0].delta.value async for part in t.each(stream)]
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream(t: Kit) -> None:
     """`messages.list(stream=True)` yields typed chunks whose deltas add up to the newest message."""
     streaming(t, *HELLO)
     parts = await t.all(await listed(t))
     equal([part.data[0].content[0].delta.value for part in parts], ["Hel", "lo"])
-    equal((type(parts[0]).__name__, parts[0].object, parts[0].first_id), ("MessageChunk", "thread.message.delta", "msg_1"))
+    equal(
+        (type(parts[0]).__name__, parts[0].object, parts[0].first_id),
+        ("MessageChunk", "thread.message.delta", "msg_1"),
+    )
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_request(t: Kit) -> None:
     """`messages.list(stream=True)` asks with `stream=true&limit=1` under `OpenAI-Beta: assistants=v1`."""
     streaming(t, *HELLO)
@@ -139,7 +144,7 @@ async def messages_stream_request(t: Kit) -> None:
     equal(request["headers"].get("openai-beta"), "assistants=v1")
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_header_of_the_caller(t: Kit) -> None:
     """An `OpenAI-Beta` header that the caller gives to `messages.list(stream=True)` wins."""
     t.on("GET", MESSAGES, sse(*HELLO), query={"stream": "true"})
@@ -147,14 +152,14 @@ async def messages_stream_header_of_the_caller(t: Kit) -> None:
     equal(t.seen("GET", MESSAGES)[0]["headers"].get("openai-beta"), "assistants=v9")
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_ends_at_done(t: Kit) -> None:
     """`data: [DONE]` ends a message stream, as the connection's end does."""
     streaming(t, *HELLO, b"data: [DONE]\n\n", frame(chunk("!")))
     equal(await said_by(t, await listed(t)), ["Hel", "lo"])
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_error(t: Kit) -> None:
     """The frame `data: []`, by which the server reports an error, raises `openai.APIError`."""
     streaming(t, frame(chunk("Hel")), frame([]))
@@ -162,16 +167,18 @@ async def messages_stream_error(t: Kit) -> None:
         await said_by(t, await listed(t))
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_object_names(t: Kit) -> None:
     """A chunk may call itself `list` or `thread.message.delta`."""
     streaming(t, frame(chunk("Hel", "list")), frame(chunk("lo")))
     equal(await said_by(t, await listed(t)), ["Hel", "lo"])
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_parameters(t: Kit) -> None:
-    """With `stream=True`, `limit` must be 1, `after` and `before` absent, `order` `desc`: else a ValueError."""
+    """With `stream=True`, `limit` must be 1, `after` and `before` absent, `order` `desc`: else a
+    ValueError.
+    """
     streaming(t, *HELLO)
     for wrong in ({"limit": 2}, {"after": "msg_1"}, {"before": "msg_1"}, {"order": "asc"}):
         with raises(ValueError):
@@ -180,7 +187,7 @@ async def messages_stream_parameters(t: Kit) -> None:
     equal(await said_by(t, await listed(t, limit=1, order="desc")), ["Hel", "lo"])
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_positional(t: Kit) -> None:
     """`messages.list("thread_1", stream=True)` takes the thread by position."""
     streaming(t, *HELLO)
@@ -188,7 +195,7 @@ async def messages_stream_positional(t: Kit) -> None:
     equal(await said_by(t, stream), ["Hel", "lo"])
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_is_an_openai_stream(t: Kit) -> None:
     """A message stream is an `openai.Stream` or `AsyncStream` and closes its connection when left early."""
     streaming(t, frame(chunk("Hel")), drip(frame(chunk("l"))))
@@ -200,7 +207,7 @@ async def messages_stream_is_an_openai_stream(t: Kit) -> None:
     assert t.realm.hung_up(), "the connection is still open"
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_text_deltas(t: Kit) -> None:
     """A message stream has `text_deltas` and `get_final_message()`."""
     streaming(t, *HELLO)
@@ -212,7 +219,7 @@ async def messages_stream_text_deltas(t: Kit) -> None:
 # ... and on servers that do not ---------------------------------------------------------------------------
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_of_a_page(t: Kit) -> None:
     """A server that answers with a page: a message that is complete already comes as one chunk."""
     t.on("GET", MESSAGES, reply(page(message(text("Hello")))))
@@ -221,9 +228,11 @@ async def messages_stream_of_a_page(t: Kit) -> None:
     equal(await said_by(t, await listed(t)), ["Hello"])
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_by_polling(t: Kit) -> None:
-    """A server that answers with a page: the growth of the newest message comes as chunks until its run ends."""
+    """A server that answers with a page: the growth of the newest message comes as chunks until its
+    run ends.
+    """
     t.on("GET", MESSAGES, *(reply(page(_growing(said))) for said in ("Hel", "Hello")),
          reply(page(message(text("Hello world")))))  # fmt: skip
     t.on("GET", ONE_RUN, reply(run("in_progress")), reply(run("in_progress")), reply(run()))
@@ -248,14 +257,14 @@ def _refused(status: int) -> None:
         equal(t.seen("GET", MESSAGES)[-1]["headers"].get("openai-beta"), "assistants=v2")
 
     sentence = f"A server that answers v1 with {status}: the message is followed under v2."
-    messages.add(f"messages-stream-refused-with-{status}", sentence, body, "messages-stream")
+    messages.add(f"messages-stream-refused-with-{status}", sentence, body)
 
 
 for _status in (400, 404, 500):
     _refused(_status)
 
 
-@messages.case("messages-stream")
+@messages.case()
 async def messages_stream_for_astra_code(t: Kit) -> None:
     """The loop of code written for Astra (retrieve until `generating`, then stream) runs."""
     t.answers("POST", RUNS, reply(run("queued")))

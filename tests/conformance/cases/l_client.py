@@ -87,7 +87,7 @@ def _beta_headers(t: Kit) -> set[str | None]:
     return {request["headers"].get("openai-beta") for request in t.seen()}
 
 
-@clients.case("header-v2")
+@clients.case()
 async def header_of_ordinary_calls(t: Kit) -> None:
     """Ordinary Assistants requests carry `OpenAI-Beta: assistants=v2`."""
     t.answers("POST", RUNS, reply(run()))
@@ -106,7 +106,7 @@ async def header_of_ordinary_calls(t: Kit) -> None:
     equal((_beta_headers(t), len(t.seen())), ({V2}, 6))
 
 
-@clients.case("header-v2")
+@clients.case()
 async def header_of_streams(t: Kit) -> None:
     """Streamed Assistants requests carry `OpenAI-Beta: assistants=v2`."""
     await t.read(wire(hello()))
@@ -114,7 +114,7 @@ async def header_of_streams(t: Kit) -> None:
     equal(_beta_headers(t), {V2})
 
 
-@clients.case("header-v2")
+@clients.case()
 async def header_of_polling(t: Kit) -> None:
     """Polling requests carry `OpenAI-Beta: assistants=v2`."""
     t.answers("GET", ONE_RUN, reply(run()))
@@ -165,7 +165,7 @@ async def copies_stream(t: Kit) -> None:
     equal(handler.calls.texts("on_text_done"), ["Hello"])
 
 
-@clients.case("17")
+@clients.case("copies_lose_repairs")
 async def copies_are_repaired(t: Kit) -> None:
     """Clients from `with_options()` and `copy()`, and copies of copies, are free of the defects too."""
     client = t.client()
@@ -189,10 +189,12 @@ async def azure_streams(t: Kit) -> None:
     t.streams(wire(hello()), path=f"/openai{RUNS}")
     equal(text_of(await t.all(await t.raw(azure(t)))), "Hello")
     (request,) = t.seen()
-    equal((request["query"]["api-version"], request["headers"]["api-key"]), ("2024-05-01-preview", "azure-key"))
+    equal(
+        (request["query"]["api-version"], request["headers"]["api-key"]), ("2024-05-01-preview", "azure-key")
+    )
 
 
-@clients.case("azure-deployment")
+@clients.case("azure_deployment_breaks_threads")
 async def azure_with_a_deployment(t: Kit) -> None:
     """`AzureOpenAI(azure_deployment=)` reaches `/openai/threads` and not the deployment's path."""
     t.answers("GET", f"/openai{ONE_RUN}", reply(run()))
@@ -256,7 +258,7 @@ async def the_transports_own_client(t: Kit) -> None:
 # warnings ------------------------------------------------------------------------------------------------
 
 
-@clients.case("warnings")
+@clients.case("deprecations_point_inside")
 async def deprecation_warnings_of_helpers(t: Kit) -> None:
     """A stream or polling helper gives at most one deprecation warning, which points at the caller's line."""
     t.streams(wire(hello()))
