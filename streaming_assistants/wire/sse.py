@@ -103,7 +103,7 @@ class FrameDecoder:
         retry: int | None = None
         parts: list[tuple[str, bytes]] = []
         for line in lines:
-            name, colon, value = line.partition(b":")
+            name, _colon, value = line.partition(b":")
             if not name:
                 continue  # a blank line, or a comment
             if value[:1] == b" ":

@@ -1,0 +1,25 @@
+"""Keeps code written against OpenAI's Assistants API working, on every ``openai`` SDK and server.
+
+from openai import OpenAI
+from streaming_assistants import patch
+
+client = patch(OpenAI())
+"""
+
+from .errors import IncompleteStreamError, MalformedEventError, NoFinalObjectError, StreamingAssistantsError
+from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
+from .patching import capabilities, patch, unpatch
+from .wire.events import UnknownEvent
+
+__all__ = [
+    "AssistantEventHandler",
+    "AsyncAssistantEventHandler",
+    "IncompleteStreamError",
+    "MalformedEventError",
+    "NoFinalObjectError",
+    "StreamingAssistantsError",
+    "UnknownEvent",
+    "capabilities",
+    "patch",
+    "unpatch",
+]

@@ -1,0 +1,289 @@
+"""The one room for what differs between releases of openai, httpx, httpx2 and pydantic.
+
+Everything private or version-dependent is asked for here, by looking and never by comparing version
+numbers. The rest of the library reads as if there were one SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, cast
+
+import openai
+import pydantic
+
+JSON: TypeAlias = Any
+"""Decoded JSON."""
+
+ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
+
+JSON_OBJECT = dict[str, object]
+"""``cast_to`` for a plain request whose answer is wanted as it came (1.1 refuses ``object``)."""
+
+PYDANTIC_1 = not hasattr(pydantic.BaseModel, "model_validate")
+
+
+# ---------------------------------------------------------------- models
+
+
+@cache
+def base_model() -> type[pydantic.BaseModel]:
+    """The SDK's own BaseModel: extra fields allowed, ``to_dict`` where the release has it."""
+    found = getattr(openai, "BaseModel", None)
+    return cast("type[pydantic.BaseModel]", found or importlib.import_module("openai._models").BaseModel)
+
+
+def find(places: tuple[tuple[str, str], ...]) -> type[pydantic.BaseModel] | None:
+    """The first class of the SDK at one of ``places``, each (module below ``openai.types``, name)."""
+    for module, name in places:
+        try:
+            found = getattr(importlib.import_module(f"openai.types.{module}"), name, None)
+        except ImportError:
+            continue
+        if isinstance(found, type) and issubclass(found, pydantic.BaseModel):
+            return found
+    return None
+
+
+def fields_of(model: type[pydantic.BaseModel]) -> list[tuple[str, str, JSON, bool, JSON]]:
+    """(name, alias, annotation, required, default) of each field, the same from pydantic 1 and 2."""
+    if PYDANTIC_1:
+        legacy = cast("Mapping[str, Any]", model.__fields__)
+        return [(n, f.alias, f.outer_type_, bool(f.required), f.default) for n, f in legacy.items()]
+    return [
+        (name, field.alias or name, field.annotation, field.is_required(), _default(field))
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _default(field: JSON) -> JSON:
+    # A required field has the marker PydanticUndefined for its default.
+    return None if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> ModelT:
+    """An instance as it stands, nothing validated; ``given`` are the fields that were set."""
+    # pydantic's own function, because the SDK's override rebuilds every nested model.
+    construct = pydantic.BaseModel.construct if PYDANTIC_1 else pydantic.BaseModel.model_construct
+    made = cast("Any", construct).__func__(model, _fields_set=given, **values)
+    return cast(ModelT, made)
+
+
+def dump(model: JSON) -> dict[str, JSON]:
+    """What the server set of a model, as plain JSON values."""
+    if PYDANTIC_1:
+        return cast("dict[str, JSON]", model.dict(exclude_unset=True))
+    # warnings=False: a lenient model may hold what its annotation does not allow
+    return cast("dict[str, JSON]", model.model_dump(exclude_unset=True, warnings=False))
+
+
+def changed(model: ModelT, **values: JSON) -> ModelT:
+    """A shallow copy of ``model`` with other values; ``model`` itself stays as it is."""
+    if PYDANTIC_1:
+        return model.copy(update=values)
+    return model.model_copy(update=values)
+
+
+def json_validator(model: type[ModelT]) -> Callable[[bytes], ModelT] | None:
+    """The model's validator for raw JSON; None under pydantic 1, which has none worth the name."""
+    if PYDANTIC_1:
+        return None
+    # The SDK defers building its models; until then the validator is a mock of pydantic's.
+    model.model_rebuild()
+    return cast("Callable[[bytes], ModelT]", cast(Any, model).__pydantic_validator__.validate_json)
+
+
+def json_parser() -> Callable[[bytes], JSON]:
+    """Parses UTF-8 JSON; raises ValueError for what is neither."""
+    try:
+        from pydantic_core import from_json
+    except ImportError:
+        import json
+
+        return json.loads
+    return from_json
+
+
+def cloner(sample: ModelT) -> Callable[[dict[str, JSON]], ModelT]:
+    """A function that makes instances like ``sample`` (same class, same set fields) from a dict of fields.
+
+    The hot path of a stream makes five models for an event; pydantic's general construction costs twice
+    as much as setting the four slots of an instance. Where the slots are others, it is used all the same.
+    """
+    model = type(sample)
+    slots = vars(pydantic.BaseModel)
+    names = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+    if PYDANTIC_1 or any(name not in slots for name in names):
+        given = set[str](getattr(sample, "__fields_set__" if PYDANTIC_1 else "model_fields_set"))
+        return lambda values: make(model, values, set(given))
+    set_dict, set_given, set_extra, set_private = (slots[name].__set__ for name in names)
+    new = object.__new__
+    given_copy = sample.model_fields_set.copy
+
+    def clone(values: dict[str, JSON]) -> ModelT:
+        made = new(model)
+        set_dict(made, values)
+        set_given(made, given_copy())
+        set_extra(made, {})
+        set_private(made, None)
+        return made
+
+    return clone
+
+
+# ---------------------------------------------------------------- clients
+
+Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
+
+
+def is_async(client: JSON) -> bool:
+    """By the client's class: ``iscoroutinefunction`` says False on the SDK's decorated async methods."""
+    return isinstance(client, openai.AsyncOpenAI)
+
+
+def is_azure(client: JSON) -> bool:
+    return isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI))
+
+
+def given(value: JSON) -> bool:
+    """False for the SDK's markers of an argument that was left out."""
+    return type(value).__name__ not in ("NotGiven", "Omit") or not type(value).__module__.startswith("openai")
+
+
+@cache
+def parameters(method: Callable[..., JSON]) -> frozenset[str]:
+    """The names that a method of an SDK class takes."""
+    return frozenset(inspect.signature(method).parameters)
+
+
+def default_headers(client: JSON) -> Mapping[str, str]:
+    """The headers that the caller gave to the client's constructor."""
+    return cast("Mapping[str, str]", getattr(client, "_custom_headers", None) or {})
+
+
+RESOURCES = (
+    "beta",
+    "beta.assistants",
+    "beta.threads",
+    "beta.threads.messages",
+    "beta.threads.runs",
+    "beta.threads.runs.steps",
+)
+"""Where the objects are that carry the Assistants API's methods, below a client."""
+
+
+def module_loaders() -> list[JSON]:
+    """The modules that hold the function which makes the module-level client (``openai.beta``)."""
+    return [openai, importlib.import_module("openai._module_client")]
+
+
+def module_client(module: JSON) -> JSON:
+    """The module-level client, made if it is not yet."""
+    return module._load_client()
+
+
+def made_module_client() -> JSON:
+    """The module-level client if there is one."""
+    return getattr(openai, "_client", None)
+
+
+# ---------------------------------------------------------------- transport
+
+
+def transports() -> list[JSON]:
+    """httpx, httpx2 or both, whichever the process has loaded."""
+    return [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+
+
+def transport_errors() -> tuple[type[Exception], ...]:
+    """What a connection that breaks raises."""
+    return tuple(module.TransportError for module in transports())
+
+
+def timeout_errors() -> tuple[type[Exception], ...]:
+    """What a transport raises when nothing came in time."""
+    return tuple(module.TimeoutException for module in transports())
+
+
+def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
+    """A client of the SDK whose every request is answered in memory with ``body``."""
+    module = _own_transport()
+
+    def answer(request: JSON) -> JSON:
+        if on_request is not None:
+            on_request(request)
+        return module.Response(
+            200, headers={"content-type": "text/event-stream", **(headers or {})}, content=body
+        )
+
+    http = module.Client(transport=module.MockTransport(answer), trust_env=False)
+    return openai.OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+
+
+def _own_transport() -> JSON:
+    """The flavour of httpx that the SDK itself was written for."""
+    base = sys.modules["openai._base_client"]
+    return getattr(base, "httpx2", None) or vars(base)["httpx"]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """A block in which the SDK's deprecation warnings are not shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+# ---------------------------------------------------------------- handlers
+
+
+def handler_base(name: str) -> type:
+    """The SDK's handler class of that name, or ``object`` before 1.14."""
+    return cast("type", getattr(openai, name, None) or _streaming(name) or object)
+
+
+def _streaming(name: str) -> type | None:
+    try:
+        module = importlib.import_module("openai.lib.streaming")
+    except ImportError:
+        return None
+    return cast("type | None", getattr(module, name, None))
+
+
+def closer(stream: JSON) -> Callable[[], JSON]:
+    """What closes a stream of the SDK: its own ``close()`` from 1.6 on, its response's before."""
+    found = getattr(stream, "close", None)
+    if found is None:
+        found = getattr(stream.response, "aclose", None) if isinstance(stream, openai.AsyncStream) else None
+    return cast("Callable[[], JSON]", found or stream.response.close)
+
+
+# ---------------------------------------------------------------- raw responses
+
+RAW = ("with_raw_response", "with_streaming_response")
+
+
+def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:
+    """(view, what it was made of) for each raw view of ``resource`` that exists by now, nested ones too.
+
+    A view holds bound methods as they were when it was made, so a patch has to make it anew. It is
+    looked for where it is kept, in the resource's own ``__dict__``: asking for it would create it.
+    """
+    for name in RAW:
+        view = vars(resource).get(name)
+        if view is not None:
+            yield from _nested(view, resource)
+
+
+def _nested(view: JSON, source: JSON) -> Iterator[tuple[JSON, JSON]]:
+    yield view, source
+    for name, inner in vars(view).items():
+        below = getattr(source, name, None) if not name.startswith("_") else None
+        if below is not None and not callable(inner) and not callable(below):
+            yield from _nested(inner, below)

@@ -1,0 +1,64 @@
+"""The upstream that speaks POST /responses: OpenAI, Azure OpenAI, and servers that follow them.
+
+Source of the events: https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+import logging
+
+from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
+from .containers import container
+from .files import searchable
+from .history import has_tool
+from .output import unsaid
+from .reading import Fault, failure, member, optional, usage
+from .responses_events import Response
+from .responses_request import request
+
+logger = logging.getLogger("streaming_assistants")
+
+_REASONS = {"max_output_tokens": "max_completion_tokens", "content_filter": "content_filter"}
+
+
+def responses(turn: Turn) -> Conversation:
+    """One inference by POST /responses. See :mod:`.base` for the protocol."""
+    try:
+        stores = (yield from searchable(turn)) if has_tool(turn, "file_search") else []
+        place = (yield from container(turn)) if has_tool(turn, "code_interpreter") else None
+        body = request(turn, stores, place)
+        yield from unsaid(turn)
+        yield Open("POST", "/responses", body)
+        yield from _follow(Response(turn))
+    except Fault as fault:
+        yield fault.failed()
+
+
+def _follow(response: Response) -> Conversation:
+    while (event := (yield Next())) is not None and event != DONE:
+        kind = member(event, "type", str)
+        if kind in ("response.completed", "response.incomplete"):
+            yield from response.close(member(event, "response", dict), kind == "response.completed")
+            yield _finished(member(event, "response", dict), kind)
+            return
+        if kind == "response.failed":
+            yield failure(member(event, "response", dict).get("error"))
+            return
+        if kind == "error":
+            # Documented flat, sent nested by some deployments.
+            nested = event.get("error")
+            yield failure(nested if isinstance(nested, dict) else event)
+            return
+        yield from response.read(kind, event)
+    yield Failed("server_error", "The stream of /responses was cut: it ended before the response did.")
+
+
+def _finished(response: Json, kind: str) -> Finished | Failed:
+    spent = usage(optional(response, "usage", dict), "input_tokens", "output_tokens")
+    details = optional(response, "incomplete_details", dict)
+    if kind == "response.completed" and not details:
+        return Finished(usage=spent)
+    reason = (details or {}).get("reason")
+    if reason not in _REASONS:
+        return Failed("server_error", f"The upstream left its response incomplete: {reason!r}.")
+    return Finished(_REASONS[reason], spent)

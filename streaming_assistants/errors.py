@@ -1,0 +1,43 @@
+"""The library's errors. Each is also one of the SDK's, so that code which catches those keeps working."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+
+
+class StreamingAssistantsError(openai.OpenAIError):
+    """The base of every error that this library raises by itself."""
+
+
+class MalformedEventError(StreamingAssistantsError, openai.APIError):
+    """A frame of a stream that is no event: invalid JSON, invalid UTF-8, or data of another shape.
+
+    ``event`` is the frame's event name (``""`` for none), ``body`` the data as it came.
+    """
+
+    def __init__(self, message: str, request: Any, *, event: str, data: bytes) -> None:
+        openai.APIError.__init__(self, message, request, body=None)
+        self.body = data
+        self.event = event
+
+
+class IncompleteStreamError(StreamingAssistantsError, openai.APIConnectionError):
+    """A stream ended cleanly before its run did, and the server could not say how the run ended.
+
+    ``run_id`` and ``thread_id`` name the run (None where the stream ended before it named one);
+    ``status`` is the last status that the server told.
+    """
+
+    def __init__(
+        self, message: str, request: Any, *, run_id: str | None, thread_id: str | None, status: str | None
+    ) -> None:
+        openai.APIConnectionError.__init__(self, message=message, request=request)
+        self.run_id = run_id
+        self.thread_id = thread_id
+        self.status = status
+
+
+class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
+    """``get_final_run()`` and its like, on a stream that held no such object."""

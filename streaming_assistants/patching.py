@@ -1,0 +1,211 @@
+"""Applies the table to a client, and takes it back."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+import openai
+import wrapt
+
+from . import _sdk
+from .capabilities import OURS, TABLE, Capabilities, adaptations, judge, resolve
+
+ClientT = TypeVar("ClientT")
+Method = Callable[..., Any]
+
+log = logging.getLogger("streaming_assistants")
+
+_KEY = "_streaming_assistants"
+_WRAPPERS: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
+
+
+class Patch:
+    """One method of one object, replaced on the object itself; it knows the way back."""
+
+    def __init__(self, owner: Any, name: str, makes: list[Callable[[Method], Method]]) -> None:
+        self._owner, self._name = owner, name
+        self._had = name in vars(owner)
+        self._before = vars(owner).get(name)
+        self._on = True
+        ours: Method = self._sdk_call
+        for make in makes:
+            ours = make(ours)
+        self._ours = ours
+        self._wrapper = wrapt.FunctionWrapper(self._beneath(), self._call)
+        vars(owner)[name] = self._wrapper
+
+    def undo(self) -> None:
+        """Puts back what was there; under another library's wrapper it only steps aside."""
+        self._on = False
+        if vars(self._owner).get(self._name) is not self._wrapper:
+            return
+        if self._had:
+            vars(self._owner)[self._name] = self._before
+        else:
+            del vars(self._owner)[self._name]
+
+    def _beneath(self) -> Any:
+        """What was there before; looked up anew, as another library may wrap the class later."""
+        if self._had:
+            return self._before
+        found = inspect.getattr_static(type(self._owner), self._name, None)
+        return self._absent() if found is None else found.__get__(self._owner, type(self._owner))
+
+    def _absent(self) -> Method:
+        """Carries the name of a method that the SDK does not have."""
+
+        def absent(*_: Any, **__: Any) -> Any:
+            raise AttributeError(f"{type(self._owner).__name__!r} object has no attribute {self._name!r}")
+
+        absent.__name__ = self._name
+        absent.__qualname__ = f"{type(self._owner).__name__}.{self._name}"
+        return absent
+
+    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+        method = self._beneath()
+        while isinstance(method, _WRAPPERS):
+            method = method.__wrapped__
+        return method(*args, **kwargs)
+
+    def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        beneath = self._beneath()
+        return _through(beneath, self._ours, args, kwargs) if self._on else beneath(*args, **kwargs)
+
+
+def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Calls ours where the chain of other libraries' wrappers ends, so that each of them sees the call."""
+    if not isinstance(beneath, _WRAPPERS):
+        return ours(*args, **kwargs)
+
+    def inner(*inner_args: Any, **inner_kwargs: Any) -> Any:
+        return _through(beneath.__wrapped__, ours, inner_args, inner_kwargs)
+
+    return beneath._self_wrapper(inner, beneath._self_instance, args, kwargs)
+
+
+class _Patched:
+    """What is kept on a patched client: how it was patched, and how to take it back."""
+
+    def __init__(self, repair: bool) -> None:
+        self.repair = repair
+        self.patches: list[Patch] = []
+
+
+def patch(client: ClientT, *, repair: bool = True) -> ClientT:
+    """Makes Assistants code work on this client; gives back the same object.
+
+    ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
+    ``openai`` module. What the installed SDK lacks is added; what it has and is defective is replaced,
+    unless ``repair`` is False; what is sound stays the SDK's. Copies made with ``with_options()`` or
+    ``copy()`` are patched too. Patching twice changes nothing.
+
+    Raises TypeError for anything else than a client.
+    """
+    if isinstance(client, ModuleType):
+        _patch_module(_checked_module(client), repair)
+        return client
+    _patch_client(_checked(client), repair)
+    return client
+
+
+def unpatch(client: ClientT) -> ClientT:
+    """Takes back what :func:`patch` did; gives back the same object.
+
+    Another library's wrapper that was put on top since stays, and calls the SDK's own again. On a client
+    that is not patched nothing happens.
+    """
+    if isinstance(client, ModuleType):
+        _unpatch_module(_checked_module(client))
+        return client
+    patched: _Patched | None = vars(_checked(client)).pop(_KEY, None)
+    if patched is not None:
+        for each in reversed(patched.patches):
+            each.undo()
+        _renew_raw_views(client)
+    return client
+
+
+def capabilities(client: Any) -> Capabilities:
+    """What the client can do, who provides it, and why: ``print(capabilities(client))``."""
+    if isinstance(client, ModuleType):
+        client = _sdk.module_client(_checked_module(client))
+    patched: _Patched | None = vars(_checked(client)).get(_KEY)
+    repair = patched.repair if patched is not None else True
+    rows = [judge(capability, client, repair=repair, full=True) for capability in TABLE]
+    return Capabilities((*rows, *(each.judgement() for each in adaptations(client))))
+
+
+def _checked(client: Any) -> Any:
+    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        raise TypeError(
+            "patch() expects an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI client or the openai "
+            f"module, got {client!r:.80} ({type(client).__name__})"
+        )
+    return client
+
+
+def _checked_module(module: ModuleType) -> ModuleType:
+    if module is not openai:
+        raise TypeError(f"patch() expects a client or the openai module, got the module {module.__name__!r}")
+    return module
+
+
+def _patch_client(client: Any, repair: bool) -> None:
+    if _KEY in vars(client):
+        return
+    makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
+    # Innermost first: an adapted call is what a stream's own call falls back to.
+    for adaptation in adaptations(client):
+        makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
+    for capability in TABLE:
+        found = judge(capability, client, repair=repair)
+        log.debug("%s: %s (%s)", *found)
+        if found.provider == OURS:
+            make = _for_client(capability.make, client)
+            makes.setdefault((capability.resource, capability.method), []).append(make)
+    patched = vars(client)[_KEY] = _Patched(repair)
+    for (resource, method), layers in makes.items():
+        patched.patches.append(Patch(resolve(client, resource), method, layers))
+    for name in ("copy", "with_options"):
+        patched.patches.append(Patch(client, name, [lambda below: _patching(below, repair)]))
+    _renew_raw_views(client)
+
+
+def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
+    return lambda below: make(client, below)
+
+
+def _patching(below: Method, repair: bool) -> Method:
+    """A function that makes clients, patched ones."""
+    return lambda *args, **kwargs: patch(below(*args, **kwargs), repair=repair)
+
+
+def _renew_raw_views(client: Any) -> None:
+    """Makes every ``with_raw_response`` anew, in place: it holds the methods as they were."""
+    resources = [client, *(resolve(client, path) for path in _sdk.RESOURCES)]
+    views = [pair for resource in resources if resource is not None for pair in _sdk.raw_views(resource)]
+    for view, source in views:
+        view.__init__(source)
+
+
+def _patch_module(module: ModuleType, repair: bool) -> None:
+    if _KEY in vars(module):
+        return
+    patched = vars(module)[_KEY] = _Patched(repair)
+    # The module makes its client on first use, and anew after a reset: each is patched as it comes.
+    for owner in _sdk.module_loaders():
+        patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, repair)]))
+
+
+def _unpatch_module(module: ModuleType) -> None:
+    patched: _Patched | None = vars(module).pop(_KEY, None)
+    if patched is not None:
+        for each in reversed(patched.patches):
+            each.undo()
+        made = _sdk.made_module_client()
+        if made is not None:
+            unpatch(made)

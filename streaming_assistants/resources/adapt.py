@@ -1,0 +1,41 @@
+"""The SDK's own call, made to say what today's API expects: parameters that came later, and the v2 header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from streaming_assistants import _sdk
+
+from .params import LATER_BODY, LATER_QUERY
+from .requests import BETA, plain, with_headers
+
+Method = Callable[..., Any]
+
+
+def lacking(path: str, taken: frozenset[str]) -> frozenset[str]:
+    """The later parameters of the method at ``path`` that a release which takes ``taken`` lacks."""
+    return (LATER_BODY.get(path, frozenset()) | LATER_QUERY.get(path, frozenset())) - taken
+
+
+def adapted(path: str, taken: frozenset[str], below: Method, *, header: bool) -> Method:
+    """``below`` with what it lacks moved to ``extra_body`` and ``extra_query``, and the v2 header."""
+    body = LATER_BODY.get(path, frozenset()) - taken
+    query = LATER_QUERY.get(path, frozenset()) - taken
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if header:
+            kwargs["extra_headers"] = with_headers({"OpenAI-Beta": BETA}, kwargs.get("extra_headers"))
+        _move(kwargs, body, "extra_body")
+        _move(kwargs, query, "extra_query")
+        return below(*args, **kwargs)
+
+    return call
+
+
+def _move(kwargs: dict[str, Any], names: frozenset[str], into: str) -> None:
+    found = {name: kwargs.pop(name) for name in names & kwargs.keys()}
+    found = {name: plain(value) for name, value in found.items() if _sdk.given(value)}
+    if found:
+        given = kwargs.get(into)
+        kwargs[into] = {**found, **(given if isinstance(given, Mapping) else {})}

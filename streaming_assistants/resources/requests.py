@@ -1,0 +1,144 @@
+"""From a call to a request: paths, bodies, headers. No colour, no client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pydantic
+
+from streaming_assistants import _sdk
+
+from .params import CreateAndRunParams, RequestParams, RunParams, SubmitParams, names
+
+Json = Any
+
+BETA = "assistants=v2"
+
+
+class Request(NamedTuple):
+    """A POST: path below the base URL, JSON body, and the SDK's request options."""
+
+    path: str
+    body: dict[str, Json]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An endpoint that starts or continues a run, and what a call of it may say."""
+
+    name: str
+    path: str
+    params: frozenset[str]
+    required: tuple[str, ...]
+    positional: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        return tuple(name for name in self.required if f"{{{name}}}" in self.path)
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The call's arguments by name, as Python would bind them. Raises TypeError as Python would."""
+        if len(args) > len(self.positional):
+            raise TypeError(
+                f"{self.name}() takes {len(self.positional)} positional arguments but {len(args)} were given"
+            )
+        bound = dict(zip(self.positional, args, strict=False))
+        for name, value in kwargs.items():
+            if name in bound:
+                raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
+            if name not in self.params:
+                raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}")
+            bound[name] = value
+        bound = {name: value for name, value in bound.items() if _sdk.given(value)}
+        missing = [name for name in self.required if name not in bound]
+        if missing:
+            raise TypeError(
+                f"{self.name}() missing {len(missing)} required keyword-only "
+                f"argument{'s' if len(missing) > 1 else ''}: {', '.join(map(repr, missing))}"
+            )
+        return bound
+
+    def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+        """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
+        bound = self.bind(args, kwargs)
+        options = {name: bound.pop(name, None) for name in names(RequestParams)}
+        ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
+        query = {name: bound.pop(name) for name in self.query if name in bound}
+        body = {name: plain(value) for name, value in bound.items()}
+        body["stream"] = True
+        if isinstance(options["extra_body"], Mapping):
+            body.update(plain(options["extra_body"]))
+        return Request(
+            self.path.format(**ids),
+            body,
+            request_options(options, query, {name.replace("_", "-"): v for name, v in headers.items()}),
+        )
+
+
+def request_options(
+    given: Mapping[str, Any], query: Mapping[str, Any], headers: Mapping[str, str]
+) -> dict[str, Any]:
+    """The SDK's request options from ``extra_headers``, ``extra_query`` and ``timeout``."""
+    options: dict[str, Any] = {
+        "headers": with_headers({"OpenAI-Beta": BETA, **headers}, given.get("extra_headers"))
+    }
+    params = {**_bracketed(query), **(given.get("extra_query") or {})}
+    if params:
+        options["params"] = params
+    if given.get("timeout") is not None:
+        options["timeout"] = given["timeout"]
+    return options
+
+
+def with_headers(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``given`` over ``defaults``; header names have no case."""
+    given = given or {}
+    taken = {name.lower() for name in given}
+    return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
+
+
+def _bracketed(query: Mapping[str, Any]) -> dict[str, Any]:
+    # Releases differ in how they write a list; one value under the API's own name is the same in all.
+    out: dict[str, Any] = {}
+    for name, value in query.items():
+        one = list(value) if isinstance(value, (list, tuple)) else None
+        out.update({f"{name}[]": one[0]} if one is not None and len(one) == 1 else {name: value})
+    return out
+
+
+def checked_id(name: str, value: Any) -> str:
+    """An id that may stand in a path. Raises TypeError or ValueError, which say what came."""
+    if not isinstance(value, str):
+        raise TypeError(f"Expected a string for `{name}` but received {value!r} ({type(value).__name__})")
+    if not value:
+        raise ValueError(f"Expected a non-empty value for `{name}` but received {value!r}")
+    return value
+
+
+def plain(value: Any) -> Json:
+    """JSON from what callers pass: models become objects, iterables lists, left-out arguments vanish."""
+    if isinstance(value, pydantic.BaseModel):
+        return _sdk.dump(value)
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items() if _sdk.given(inner)}
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+RUN = Operation(
+    "create", "/threads/{thread_id}/runs", names(RunParams), ("thread_id", "assistant_id"), ("thread_id",),
+    ("include",),
+)  # fmt: skip
+CREATE_AND_RUN = Operation(
+    "create_and_run", "/threads/runs", names(CreateAndRunParams), ("assistant_id",)
+)  # fmt: skip
+SUBMIT = Operation(
+    "submit_tool_outputs", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", names(SubmitParams),
+    ("thread_id", "run_id", "tool_outputs"), ("run_id",),
+)  # fmt: skip

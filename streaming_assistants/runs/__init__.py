@@ -1,0 +1,1 @@
+"""What a run is while it streams: snapshots, callbacks, ends. Sans-IO."""

@@ -1,0 +1,245 @@
+"""Snapshots of messages and run steps, grown delta by delta. Sans-IO.
+
+A snapshot that is handed out is a new object and never changes afterwards; what grows is inside, and is
+turned into models only for those who look.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming_assistants import _sdk
+from streaming_assistants.wire import models
+from streaming_assistants.wire.build import build, part
+
+from .merge import merge
+
+Json = Any
+
+
+class TextPart:
+    """A text block while it grows."""
+
+    type = "text"
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.value = ""
+        self.annotations: list[Json] = []  # plain JSON, each with its index
+        self._built: list[Any] = []
+        # What the release says of a Text that holds a value and annotations; made once for each part.
+        text = build(models.model("Text"), {"annotations": [], "value": ""})
+        self._new_text = _sdk.cloner(text)
+        self._rest = {name: v for name, v in vars(text).items() if name not in ("annotations", "value")}
+
+    def add(self, delta: Any) -> None:
+        """Adds a text delta, a model of the SDK's with ``value`` and ``annotations``."""
+        value = delta.value
+        if value:
+            text = self.value
+            self.value = ""
+            text += value  # in place, see merge.py
+            self.value = text
+        if getattr(delta, "annotations", None):
+            whole: dict[str, Json] = {"annotations": self.annotations}
+            merge(whole, {"annotations": [_sdk.dump(item) for item in delta.annotations]})
+            self.annotations = whole["annotations"]
+            self._built = [part("annotation", item) for item in self.annotations]
+
+    def text(self) -> Any:
+        """The Text so far: a new object."""
+        return self._new_text({"annotations": list(self._built), "value": self.value, **self._rest})
+
+    def block(self) -> Any:
+        """The content block so far: a new object."""
+        values: dict[str, Json] = {"type": "text", "text": self.text(), "index": self.index}
+        return _sdk.make(models.model("TextContentBlock"), values, set(values))
+
+
+class OtherPart:
+    """A block that is no text (image_file, image_url, refusal, what a server may invent): plain JSON."""
+
+    def __init__(self, index: int, value: dict[str, Json]) -> None:
+        self.index = index
+        self.value = value
+
+    @property
+    def type(self) -> str:
+        return str(self.value.get("type"))
+
+    def add(self, delta: Any) -> None:
+        merge(self.value, _sdk.dump(delta))
+
+    def block(self) -> Any:
+        return part("content", self.value)
+
+
+class MessageState:
+    """A message while it streams: what ``thread.message.created`` said, and its parts by index."""
+
+    def __init__(self, created: Any) -> None:
+        self.id: str = created.id
+        self.parts: dict[int, TextPart | OtherPart] = {}
+        self.final: Any = None  # the server's own, once it said that the message is over
+        self._created = created
+        self._snapshot: Any = None
+        for index, block in enumerate(getattr(created, "content", None) or []):
+            self._start(index, block)
+
+    @classmethod
+    def of_delta(cls, message_id: str, run: Any) -> MessageState:
+        """For a delta that comes without its ``created``: what is known, and None for the rest."""
+        values: dict[str, Json] = {
+            "id": message_id,
+            "object": "thread.message",
+            "role": "assistant",
+            "status": "in_progress",
+            "content": [],
+            "thread_id": getattr(run, "thread_id", None),
+            "run_id": getattr(run, "id", None),
+            "assistant_id": getattr(run, "assistant_id", None),
+            "created_at": getattr(run, "created_at", None),
+        }
+        return cls(build(models.model("Message"), values))
+
+    def add(self, delta: Any) -> tuple[TextPart | OtherPart, bool]:
+        """Merges one content delta; answers with its part and whether the part is new."""
+        self._snapshot = None
+        index = delta.index or 0  # a server may leave it out
+        found = self.parts.get(index)
+        if found is None or found.type != delta.type:
+            return self._start(index, delta), True
+        if isinstance(found, OtherPart):
+            found.add(delta)
+        elif delta.text is not None:
+            found.add(delta.text)
+        return found, False
+
+    def _start(self, index: int, block: Any) -> TextPart | OtherPart:
+        made: TextPart | OtherPart
+        if block.type == "text":
+            made = TextPart(index)
+            if block.text is not None:
+                made.add(block.text)
+        else:
+            made = OtherPart(index, _sdk.dump(block))
+        self.parts[index] = made
+        return made
+
+    def end(self, message: Any) -> None:
+        """Takes the server's own final message."""
+        self.final = self._snapshot = message
+
+    def snapshot(self) -> Any:
+        """The Message so far; the same object until something changes."""
+        if self._snapshot is None:
+            content = [self.parts[index].block() for index in sorted(self.parts)]
+            self._snapshot = _sdk.changed(self._created, content=content)
+        return self._snapshot
+
+
+class StepState:
+    """A run step while it streams: what ``thread.run.step.created`` said, and its tool calls in order."""
+
+    def __init__(self, step: Any, *, created: bool) -> None:
+        self.id: str = step.id
+        self.created = created  # announced in this stream, and not known from a delta or its end only
+        self.calls: list[dict[str, Json]] = []
+        self._step = step
+        self._snapshot: Any = None
+        self._details: dict[str, Json] = {}
+        details = getattr(step, "step_details", None)
+        self.adopt(getattr(details, "tool_calls", None) or [])
+
+    def adopt(self, calls: list[Any]) -> None:
+        """Takes whole tool calls, as a step lists them: they replace what was streamed of them."""
+        for place, call in enumerate(map(_sdk.dump, calls)):
+            known = self._place({"index": None, "id": call.get("id")} if call.get("id") else {"index": place})
+            if known < len(self.calls):
+                self.calls[known] = {"index": self.calls[known]["index"], **call}
+            else:
+                self.calls.append({"index": place, **call})
+
+    @classmethod
+    def of_delta(cls, step_id: str, run: Any) -> StepState:
+        """For a delta that comes without its ``created``: what is known, and None for the rest."""
+        values = {
+            "id": step_id,
+            "object": "thread.run.step",
+            "status": "in_progress",
+            "thread_id": getattr(run, "thread_id", None),
+            "run_id": getattr(run, "id", None),
+            "assistant_id": getattr(run, "assistant_id", None),
+            "created_at": getattr(run, "created_at", None),
+        }
+        return cls(build(models.model("RunStep"), values), created=False)
+
+    def add_details(self, details: Any) -> None:
+        """Merges step details that are no tool calls (a message's id)."""
+        self._snapshot = None
+        merge(self._details, _sdk.dump(details))
+
+    def add(self, delta: Any) -> int:
+        """Merges one tool call delta; answers with the place of its call in ``calls``."""
+        self._snapshot = None
+        change = _sdk.dump(delta)
+        place = self._place(change)
+        if place == len(self.calls):
+            self.calls.append({**change, "index": place if change.get("index") is None else change["index"]})
+            return place
+        call = self.calls[place]
+        restated = change.get("id") is not None and change["id"] == call.get("id")
+        merge(call, {k: v for k, v in change.items() if k != "index"}, restated=restated)
+        return place
+
+    def _place(self, change: dict[str, Json]) -> int:
+        index, call_id = change.get("index"), change.get("id")
+        if call_id:
+            for place, call in enumerate(self.calls):
+                if call.get("id") == call_id:
+                    return place
+        for place, call in enumerate(self.calls):
+            same = call["index"] == index if index is not None else place == len(self.calls) - 1
+            if same and not (call_id and call.get("id")):
+                return place
+        return len(self.calls)
+
+    def update(self, step: Any) -> None:
+        """Takes what the server says of a step that goes on; its calls keep growing here."""
+        self._step, self._snapshot = step, None
+
+    def end(self, step: Any) -> None:
+        """Takes the server's own final step."""
+        self._step = self._snapshot = step
+
+    def call(self, place: int) -> Any:
+        """The tool call at ``place`` so far: a new object."""
+        return part("tool_call", _copied(self.calls[place]))
+
+    def snapshot(self) -> Any:
+        """The RunStep so far; the same object until something changes."""
+        if self._snapshot is None:
+            self._snapshot = self._grown()
+        return self._snapshot
+
+    def _grown(self) -> Any:
+        values: dict[str, Json] = {}
+        if self.calls:
+            details = {"type": "tool_calls", "tool_calls": [_copied(call) for call in self.calls]}
+            whole = build(models.model("RunStep"), {"step_details": details})
+            values["step_details"] = whole.step_details
+            values["type"] = "tool_calls"
+        elif self._details:
+            whole = build(models.model("RunStep"), {"step_details": _copied(self._details)})
+            values["step_details"] = whole.step_details
+            values["type"] = self._details.get("type")
+        return _sdk.changed(self._step, **values)
+
+
+def _copied(value: Json) -> Json:
+    """A deep copy of plain JSON: what is handed out is never merged into again."""
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in value]
+    return value

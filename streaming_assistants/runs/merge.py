@@ -1,0 +1,52 @@
+"""How a delta changes what it is a delta of.
+
+Text, arguments, code, logs and refusals grow; everything else (ids, names, types, scores) is replaced.
+Lists whose items have an ``index`` merge item by item, wherever the indexes start and whatever they skip.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = Any
+
+GROWING = frozenset({"value", "arguments", "input", "logs", "refusal"})
+
+
+def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = False) -> None:
+    """Merges ``delta`` into ``base``, in place. ``restated`` replaces what would grow."""
+    for key, value in delta.items():
+        old = base.get(key)
+        if value is None:
+            base.setdefault(key, None)
+        elif key in GROWING and isinstance(value, str) and isinstance(old, str) and not restated:
+            # One reference while it grows, so that CPython extends the string in place: a message of
+            # n deltas costs n, not n squared.
+            base[key] = None
+            old += value
+            base[key] = old
+        elif isinstance(value, dict) and isinstance(old, dict):
+            merge(old, value, restated=restated)
+        elif isinstance(value, list) and _indexed(value):
+            base[key] = _merge_items(old if isinstance(old, list) else [], value, restated)
+        else:
+            base[key] = value
+
+
+def _indexed(items: list[Json]) -> bool:
+    return bool(items) and all(
+        isinstance(item, dict) and isinstance(item.get("index"), int) for item in items
+    )
+
+
+def _merge_items(old: list[Json], new: list[Json], restated: bool) -> list[Json]:
+    if not _indexed(old):
+        # Items that a server listed without an index are in their places.
+        old = [{**item, "index": place} for place, item in enumerate(old) if isinstance(item, dict)]
+    items = {item["index"]: item for item in old}
+    for item in new:
+        if item["index"] in items:
+            merge(items[item["index"]], item, restated=restated)
+        else:
+            items[item["index"]] = item
+    return [items[index] for index in sorted(items)]

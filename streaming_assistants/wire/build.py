@@ -1,0 +1,108 @@
+"""Models from JSON that does not fit them: what servers other than OpenAI's send.
+
+A release of the SDK refuses a field that is missing, a status that it does not know, a part that came
+after it. Here nothing is refused and nothing is lost: a value that fits no annotation stays as it is, a
+missing field is its default or None, and a part is the model that its ``type`` names.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+import pydantic
+
+from streaming_assistants import _sdk
+
+from . import models
+
+Json = Any
+
+
+def build(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
+    """``model`` from a JSON object, leniently."""
+    values: dict[str, Json] = {}
+    given: set[str] = set()
+    rest = dict(value)
+    for name, alias, annotation, default in _fields(model):
+        if alias in rest:
+            values[name] = fit(annotation, rest.pop(alias))
+            given.add(name)
+        else:
+            values[name] = default
+    return _sdk.make(model, {**values, **rest}, given | rest.keys())
+
+
+def fit(annotation: Json, value: Json) -> Json:
+    """``value`` as ``annotation`` says, as far as it can be."""
+    if isinstance(value, dict):
+        found = _choose(_models_in(annotation), value)
+        return value if found is None else build(found, value)
+    if isinstance(value, list):
+        item = _item_of(annotation)
+        return value if item is None else [fit(item, entry) for entry in value]
+    return value
+
+
+def part(kind: str, value: dict[str, Json]) -> Json:
+    """A content block, annotation or tool call from JSON, by its ``type``; ``kind`` is a key of VARIANTS."""
+    name = models.VARIANTS[kind].get(value.get("type") or "")
+    return build(models.model(name) if name else models.open_model(), value)
+
+
+@cache
+def _fields(model: type[pydantic.BaseModel]) -> tuple[tuple[str, str, Json, Json], ...]:
+    return tuple((name, alias, kind, default) for name, alias, kind, _, default in _sdk.fields_of(model))
+
+
+def _members(annotation: Json) -> Iterable[Json]:
+    """The alternatives of an annotation, Optional, Union and Annotated taken apart."""
+    origin: Any = get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif origin is Union or origin is types.UnionType:
+        for member in get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _models_in(annotation: Json) -> list[type[pydantic.BaseModel]]:
+    return [m for m in _members(annotation) if isinstance(m, type) and issubclass(m, pydantic.BaseModel)]
+
+
+def _item_of(annotation: Json) -> Json:
+    for member in _members(annotation):
+        if cast(Any, get_origin(member)) is list:
+            return get_args(member)[0]
+    return None
+
+
+def _choose(found: list[type[pydantic.BaseModel]], value: dict[str, Json]) -> type[pydantic.BaseModel] | None:
+    if not found:
+        return None
+    tag = value.get("type")
+    tags = {expected: candidate for candidate in found for expected in _tags(candidate)}
+    if tag is None or not tags:
+        return found[0]
+    if tag in tags:
+        return tags[tag]
+    # A part that came after this release of the SDK: the table that its siblings are in knows more.
+    for table in models.VARIANTS.values():
+        if tag in table and tags.keys() & table.keys() and models.model(table[tag]) not in found:
+            siblings = {models.model(table[known]) for known in tags.keys() & table.keys()}
+            if siblings & set(found):
+                return models.model(table[tag])
+    return models.open_model()
+
+
+@cache
+def _tags(model: type[pydantic.BaseModel]) -> tuple[str, ...]:
+    for name, _, annotation, _ in _fields(model):
+        if name == "type":
+            return tuple(
+                v for m in _members(annotation) if cast(Any, get_origin(m)) is Literal for v in get_args(m)
+            )
+    return ()

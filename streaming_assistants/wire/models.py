@@ -1,0 +1,146 @@
+"""One name for each model of the Assistants API, whatever the SDK calls it or whether it has it.
+
+``model("Message")`` is the SDK's class where the installed release has one (``ThreadMessage`` before
+1.14), and the class of :mod:`._models_absent` where it has none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any, Literal
+
+import pydantic
+
+from streaming_assistants import _sdk
+
+EVENTS: tuple[str, ...] = (
+    "thread.created",
+    "thread.run.created",
+    "thread.run.queued",
+    "thread.run.in_progress",
+    "thread.run.requires_action",
+    "thread.run.completed",
+    "thread.run.incomplete",
+    "thread.run.failed",
+    "thread.run.cancelling",
+    "thread.run.cancelled",
+    "thread.run.expired",
+    "thread.run.step.created",
+    "thread.run.step.in_progress",
+    "thread.run.step.delta",
+    "thread.run.step.completed",
+    "thread.run.step.failed",
+    "thread.run.step.cancelled",
+    "thread.run.step.expired",
+    "thread.message.created",
+    "thread.message.in_progress",
+    "thread.message.delta",
+    "thread.message.completed",
+    "thread.message.incomplete",
+    "error",
+    "done",
+)
+"""All event names of the API, as its reference lists them."""
+
+_THREADS, _STEPS = "beta.threads", "beta.threads.runs"
+
+# Where a name has lived, newest first. A name that is absent here is looked for under its own name in
+# openai.types.beta.threads and openai.types.beta.threads.runs.
+_PLACES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Thread": (("beta", "Thread"),),
+    "Assistant": (("beta", "Assistant"),),
+    "ErrorObject": (("shared", "ErrorObject"), ("shared.error_object", "ErrorObject")),
+    "Message": ((_THREADS, "Message"), (_THREADS, "ThreadMessage")),
+    "Text": ((_THREADS, "Text"), (f"{_THREADS}.message_content_text", "Text")),
+    "ImageFile": ((_THREADS, "ImageFile"), (f"{_THREADS}.message_content_image_file", "ImageFile")),
+    "TextContentBlock": ((_THREADS, "TextContentBlock"), (_THREADS, "MessageContentText")),
+    "ImageFileContentBlock": ((_THREADS, "ImageFileContentBlock"), (_THREADS, "MessageContentImageFile")),
+    "FileCitationAnnotation": (
+        (_THREADS, "FileCitationAnnotation"),
+        (f"{_THREADS}.message_content_text", "TextAnnotationFileCitation"),
+    ),
+    "FilePathAnnotation": (
+        (_THREADS, "FilePathAnnotation"),
+        (f"{_THREADS}.message_content_text", "TextAnnotationFilePath"),
+    ),
+    "CodeInterpreterToolCall": ((_STEPS, "CodeInterpreterToolCall"), (_STEPS, "CodeToolCall")),
+}
+
+VARIANTS: dict[str, dict[str, str]] = {
+    "content": {
+        "text": "TextContentBlock",
+        "image_file": "ImageFileContentBlock",
+        "image_url": "ImageURLContentBlock",
+        "refusal": "RefusalContentBlock",
+    },
+    "content_delta": {
+        "text": "TextDeltaBlock",
+        "image_file": "ImageFileDeltaBlock",
+        "image_url": "ImageURLDeltaBlock",
+        "refusal": "RefusalDeltaBlock",
+    },
+    "annotation": {"file_citation": "FileCitationAnnotation", "file_path": "FilePathAnnotation"},
+    "tool_call": {
+        "function": "FunctionToolCall",
+        "code_interpreter": "CodeInterpreterToolCall",
+        "file_search": "FileSearchToolCall",
+    },
+    "tool_call_delta": {
+        "function": "FunctionToolCallDelta",
+        "code_interpreter": "CodeInterpreterToolCallDelta",
+        "file_search": "FileSearchToolCallDelta",
+    },
+}
+"""Which model a part is, by its ``type``; a type that no table knows becomes an open model."""
+
+
+@cache
+def model(name: str) -> type[pydantic.BaseModel]:
+    """The class for ``name``, the SDK's own where it has one."""
+    places = _PLACES.get(name) or ((_THREADS, name), (_STEPS, name))
+    found = _sdk.find(places)
+    if found is None:
+        absent = importlib.import_module(f"{__package__}._models_absent")
+        found = getattr(absent, name, None)
+    if found is None:
+        raise AttributeError(f"no model of the Assistants API is called {name!r}")
+    return found
+
+
+@cache
+def open_model() -> type[pydantic.BaseModel]:
+    """A model of no fields that takes every one: for parts whose type nobody knows."""
+    return _sdk.base_model()
+
+
+def class_name(event: str) -> str:
+    """``thread.run.requires_action`` -> ``ThreadRunRequiresAction``, as the SDK names its events."""
+    if event == "error":
+        return "ErrorEvent"
+    return "".join(word.capitalize() for word in event.replace(".", "_").split("_"))
+
+
+def data_name(event: str) -> str:
+    """The model of an event's data: ``thread.message.completed`` -> ``Message``."""
+    if event == "error":
+        return "ErrorObject"
+    thing, _, change = event.rpartition(".")
+    name = {"thread": "Thread", "thread.run": "Run", "thread.run.step": "RunStep"}.get(thing, "Message")
+    return f"{name}DeltaEvent" if change == "delta" else name
+
+
+@cache
+def event_model(event: str) -> type[pydantic.BaseModel]:
+    """The class of an event: the SDK's (1.14 and newer), else one of the same name and shape."""
+    if event not in EVENTS or event == "done":
+        raise AttributeError(f"no event of the Assistants API is called {event!r}")
+    name = class_name(event)
+    found = _sdk.find((("beta.assistant_stream_event", name),))
+    if found is None:
+        fields: dict[str, Any] = {
+            "data": (model(data_name(event)), ...),
+            "event": (Literal[event], ...),
+        }
+        found = pydantic.create_model(name, __base__=_sdk.base_model(), __module__=__name__, **fields)
+    return found

@@ -1,0 +1,112 @@
+"""One test for both colours: a client of either, and how to wait for what it gives."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+
+import streaming_assistants as sa
+
+
+class Colour:
+    """``sync`` or ``async``: the same test body drives both, awaiting where there is something to await."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_async = name == "async"
+        self._clients: list[Any] = []
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def bare(self, url: str, **options: Any) -> Any:
+        made = openai.AsyncOpenAI if self.is_async else openai.OpenAI
+        client = made(base_url=url, api_key="test", **{"max_retries": 0, **options})
+        self._clients.append(client)
+        return client
+
+    async def close(self) -> None:
+        """Closes the clients that the test made."""
+        for client in self._clients:
+            await self.of(client.close())
+
+    def client(self, url: str, **options: Any) -> Any:
+        return sa.patch(self.bare(url, **options))
+
+    @property
+    def handler(self) -> Any:
+        return sa.AsyncAssistantEventHandler if self.is_async else sa.AssistantEventHandler
+
+    @property
+    def stream(self) -> Any:
+        return openai.AsyncStream if self.is_async else openai.Stream
+
+    def logging_handler(self, log: list[tuple[Any, ...]], *, base: Any = None) -> Any:
+        """A handler that logs every callback: (name, *arguments)."""
+        names = [name for name in dir(base or self.handler) if name.startswith("on_")]
+
+        def callback(name: str) -> Any:
+            if self.is_async:
+
+                async def logged(_: Any, *args: Any) -> None:
+                    log.append((name, *args))
+            else:
+
+                def logged(_: Any, *args: Any) -> None:
+                    log.append((name, *args))
+
+            return logged
+
+        return type("Logs", (base or self.handler,), {name: callback(name) for name in names})()
+
+    async def of(self, value: Any) -> Any:
+        return await value if inspect.isawaitable(value) else value
+
+    async def each(self, iterable: Any) -> AsyncIterator[Any]:
+        if self.is_async:
+            async for item in iterable:
+                yield item
+        else:
+            for item in iterable:
+                yield item
+
+    async def list(self, iterable: Any) -> list[Any]:
+        return [item async for item in self.each(iterable)]
+
+    async def next(self, iterator: Any) -> Any:
+        return await iterator.__anext__() if self.is_async else next(iterator)
+
+    @contextlib.asynccontextmanager
+    async def entered(self, manager: Any) -> AsyncIterator[Any]:
+        if self.is_async:
+            async with manager as value:
+                yield value
+        else:
+            with manager as value:
+                yield value
+
+    async def handled(self, client: Any, handler: Any = None) -> Any:
+        """Streams one run to its end through a handler."""
+        asked = client.beta.threads.runs.stream(
+            thread_id="thread_1", assistant_id="asst_1", event_handler=handler
+        )
+        async with self.entered(asked) as stream:
+            await self.of(stream.until_done())
+        return stream
+
+    async def created(self, client: Any, **options: Any) -> Any:
+        """``runs.create(stream=True)``."""
+        runs = client.beta.threads.runs
+        return await self.of(runs.create(thread_id="thread_1", assistant_id="asst_1", stream=True, **options))
+
+
+@contextlib.contextmanager
+def no_warnings() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

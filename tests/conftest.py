@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from .clients import Colour
+from .loopback import Loopback
+from .samples import recordings
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "recordings: reads recorded traffic, which is kept outside the project"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if recordings() is not None:
+        return
+    reason = "no recordings: set STREAMING_ASSISTANTS_RECORDINGS to the folder that holds them"
+    for item in items:
+        if item.get_closest_marker("recordings"):
+            if os.environ.get("STREAMING_ASSISTANTS_REQUIRE_RECORDINGS"):
+                raise pytest.UsageError(reason)
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["sync", "async"])
+async def colour(request: pytest.FixtureRequest) -> AsyncIterator[Colour]:
+    made = Colour(request.param)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with Loopback() as running:
+        yield running
