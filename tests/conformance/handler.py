@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pydantic
+
 CALLBACKS = (
     "on_event",
     "on_run_step_created",
@@ -53,9 +55,10 @@ class Calls(list[Call]):
 
 def dumped(value: Any) -> Any:
     """What a model holds, as plain data, under pydantic 1 and 2."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(warnings=False)
-    return value.dict() if hasattr(value, "dict") else value
+    if not isinstance(value, pydantic.BaseModel):
+        return value
+    # the SDK gives its models a `model_dump` under pydantic 1 too, which refuses `warnings=`
+    return value.dict() if pydantic.VERSION.startswith("1.") else value.model_dump(warnings=False)
 
 
 def new_handler(base: type[Any], is_async: bool, callbacks: Mapping[str, Callable[..., Any]]) -> Any:

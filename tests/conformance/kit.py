@@ -11,6 +11,7 @@ In the colour ``async`` it runs on an event loop. In the colour ``sync`` nothing
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
 import sys
@@ -56,7 +57,8 @@ class Kit:
 
     def bare_client(self, **options: Any) -> Any:
         kind = openai.AsyncOpenAI if self.is_async else openai.OpenAI
-        return kind(**{"api_key": "sk-conformance", "base_url": self.realm.url, "max_retries": 0, **options})
+        defaults = {"api_key": "sk-conformance", "base_url": self.realm.url, "max_retries": 0}
+        return kind(**{**defaults, **own_transport(is_async=self.is_async), **options})
 
     def adopt(self, client: Any) -> Any:
         self._clients.append(client)
@@ -174,6 +176,24 @@ def _without_timers(noted: list[float]) -> Callable[[], None]:
 
     loop.call_later = at_once
     return restore
+
+
+@functools.cache
+def _needs_a_transport() -> bool:
+    """Whether this SDK cannot make its own: before 1.55.3 it gives httpx an argument that 0.28 refuses."""
+    try:
+        openai.OpenAI(api_key="probe").close()
+    except TypeError:
+        return True
+    return False
+
+
+def own_transport(*, is_async: bool) -> dict[str, Any]:
+    """The ``http_client`` that every client must be given where the SDK cannot make one."""
+    if not _needs_a_transport():
+        return {}
+    httpx = importlib.import_module("httpx")
+    return {"http_client": httpx.AsyncClient() if is_async else httpx.Client()}
 
 
 class _Each:

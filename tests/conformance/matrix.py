@@ -1,12 +1,11 @@
 """The releases that the library is asked on, how an environment for one is made, and what is said of them.
 
-``RELEASES`` is the one list of SDK releases: nox and the documentation take it from here. A new release is
-one command:
+``RELEASES`` is the one list of SDK releases: nox and the documentation take it from here. Only the standard
+library is imported, so that it runs where no SDK is installed:
 
-    nox -s matrix -- 3.53.0
-
-    python -m tests.conformance.matrix run [RELEASE ...]     makes environments, runs the suite in them
-    python -m tests.conformance.matrix report                writes docs/compatibility.md from the results
+    python -m tests.conformance.matrix run                asks every cell and writes docs/compatibility.md
+    python -m tests.conformance.matrix run 3.53.0         asks one release, on the list or not
+    python -m tests.conformance.matrix report             writes the page again, from the last results
 """
 
 from __future__ import annotations
@@ -106,16 +105,20 @@ def result_file(cell: Cell, which: str) -> Path:
 
 def run(cell: Cell) -> bool:
     """Makes the cell's environment if there is none and runs the suite in it; whether patched is whole."""
-    folder = RESULTS / "venv" / cell.name
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = python_of(cell)
     if not python.exists():
-        _make(folder, python, cell)
+        _make(python.parents[1], python, cell)
     sys.stdout.write(f"{cell.title}\n")
     sys.stdout.flush()
     codes = [
         subprocess.run([python, *command], cwd=ROOT, check=False).returncode for command in commands(cell)
     ]
     return codes[-1] == 0
+
+
+def python_of(cell: Cell) -> Path:
+    folder = RESULTS.resolve() / "venv" / cell.name
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _make(folder: Path, python: Path, cell: Cell) -> None:
@@ -135,11 +138,14 @@ def main() -> int:
     options.add_argument("what", choices=("run", "report"))
     options.add_argument("cells", nargs="*", help="releases or names of cells; all when left out")
     given = options.parse_args()
-    whole = [run(cell) for cell in chosen(given.cells)] if given.what == "run" else []
+    if given.what == "report":
+        from tests.conformance.report import write  # its list of behaviours needs an SDK to import
 
-    from tests.conformance.report import write
-
-    return 0 if write(ROOT / "docs" / "compatibility.md") and all(whole) else 1
+        return 0 if write(ROOT / "docs" / "compatibility.md") else 1
+    cells = chosen(given.cells)
+    whole = [run(cell) for cell in cells]
+    report = [python_of(cells[-1]), "-m", "tests.conformance.matrix", "report"]
+    return 0 if subprocess.run(report, cwd=ROOT, check=False).returncode == 0 and all(whole) else 1
 
 
 def results() -> dict[str, dict[str, dict[str, object]]]:

@@ -16,10 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import certifi
 import openai
 
-from tests.conformance.kit import NotApplicable, run_case
+from tests.conformance.kit import NotApplicable, own_transport, run_case
 from tests.conformance.registry import Case, load
 from tests.conformance.script import Realm
 
@@ -49,6 +48,10 @@ def run(case: Case, colour: str, *, patched: bool, realm: Realm) -> dict[str, An
 
 def trust_one_certificate() -> None:
     """Each client reads all certificates that it trusts, for longer than a case takes; here it needs none."""
+    try:
+        import certifi
+    except ImportError:
+        return
     pem = Path(certifi.where()).read_text(encoding="ascii", errors="ignore")
     end = "-----END CERTIFICATE-----"
     one = pem[pem.index("-----BEGIN CERTIFICATE-----") : pem.index(end)] + end
@@ -73,7 +76,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints must not disturb the answers
     trust_one_certificate()
     cases = load()
-    openai.OpenAI(api_key="warm-up").beta.threads.runs.steps  # noqa: B018 - newer SDKs import on first use
+    client = openai.OpenAI(api_key="warm-up", **own_transport(is_async=False))
+    client.beta.threads.runs.steps  # noqa: B018 - newer SDKs import on first use
     answers.write(json.dumps({"versions": versions()}) + "\n")
     for line in sys.stdin:
         order = json.loads(line)

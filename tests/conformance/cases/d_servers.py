@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.conformance.handler import dumped
 from tests.conformance.hello import says_hello
 from tests.conformance.kit import Kit, equal, text_of
 from tests.conformance.objects import (
@@ -139,4 +140,4 @@ async def the_last_event_says_completed_of_an_incomplete_run(t: Kit) -> None:
     cut = run("incomplete", incomplete_details={"reason": "max_prompt_tokens"})
     handler = await t.play(wire([*opening(), *said("Hel"), ("thread.run.completed", cut), DONE]))
     final = await t.value(handler.get_final_run())
-    equal((final.status, final.incomplete_details.reason), ("incomplete", "max_prompt_tokens"))
+    equal((final.status, dumped(final)["incomplete_details"]["reason"]), ("incomplete", "max_prompt_tokens"))

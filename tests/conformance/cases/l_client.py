@@ -9,7 +9,7 @@ from typing import Any
 
 import openai
 
-from tests.conformance.kit import Kit, NotApplicable, equal, raises, text_of, unpatch
+from tests.conformance.kit import Kit, NotApplicable, equal, own_transport, raises, text_of, unpatch
 from tests.conformance.objects import (
     MESSAGES,
     ONE_RUN,
@@ -180,7 +180,8 @@ async def copies_are_repaired(t: Kit) -> None:
 def azure(t: Kit, **options: Any) -> Any:
     kind = openai.AsyncAzureOpenAI if t.is_async else openai.AzureOpenAI
     endpoint = {"azure_endpoint": t.realm.url, "api_version": "2024-05-01-preview", "api_key": "azure-key"}
-    return t.adopt(kind(**{**endpoint, "max_retries": 0, **options}))
+    transport = own_transport(is_async=t.is_async)
+    return t.adopt(kind(**{**endpoint, "max_retries": 0, **transport, **options}))
 
 
 @clients.case()
@@ -212,7 +213,8 @@ async def the_module_is_a_client(t: Kit) -> None:
     """`openai.beta.threads` of the module streams, also after `openai.base_url` and `api_key` change."""
     t.streams(wire(hello()))
     t.answers("POST", f"/other{RUNS}", sse(wire(hello())))
-    before = openai.api_key, openai.base_url
+    before = openai.api_key, openai.base_url, openai.http_client
+    openai.http_client = own_transport(is_async=False).get("http_client")
     if t.patched:
         importlib.import_module("streaming_assistants").patch(openai)
     try:
@@ -223,7 +225,7 @@ async def the_module_is_a_client(t: Kit) -> None:
     finally:
         if t.patched:
             unpatch(openai)
-        openai.api_key, openai.base_url = before
+        openai.api_key, openai.base_url, openai.http_client = before
     equal([request["headers"]["authorization"] for request in t.seen()], ["Bearer sk-one", "Bearer sk-two"])
 
 
