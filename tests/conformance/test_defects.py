@@ -15,7 +15,13 @@ from tests.conformance.registry import load
 from tests.conformance.runner import Outcome, Runner
 
 SHOWN = behaviours(load())
-LISTED = {defect.name for table in vars(library).values() if isinstance(table, tuple) for defect in table}
+LISTED = {
+    entry.name
+    for table in vars(library).values()
+    if isinstance(table, tuple)
+    for entry in table
+    if isinstance(entry, library.Defect)
+}
 
 
 @pytest.fixture(scope="module")
