@@ -34,6 +34,7 @@ class Job:
         self._outside = outside
         self._feed = feed
         self._interrupted = threading.Event()
+        self._abandoned = False
 
     def start(self, ended: Callable[[Job], None]) -> None:
         def run() -> None:
@@ -42,7 +43,16 @@ class Job:
             finally:
                 ended(self)
 
-        threading.Thread(target=run, name=f"streaming_assistants {self.work.run_id}", daemon=True).start()
+        name = f"streaming_assistants {self.work.run_id}"
+        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the work: its run fails. Waits for that, some seconds at most."""
+        self._abandoned = True
+        self.interrupt()
+        if self._thread is not threading.current_thread():
+            self._thread.join(5)
 
     def interrupt(self) -> None:
         """Breaks off what the work waits for; from any thread."""
@@ -91,20 +101,21 @@ class Job:
             with self._database.write() as tx:
                 return piece.action(tx)
         if self._interrupted.is_set():
-            self._interrupted.clear()
-            raise Interrupted
+            raise self._interruption()
         if isinstance(piece, Sleep):
             if self._interrupted.wait(piece.seconds):
-                self._interrupted.clear()
-                raise Interrupted
+                raise self._interruption()
             return None
         try:
             return self._outside.ask(piece)
         except UpstreamError:
             if self._interrupted.is_set():
-                self._interrupted.clear()
-                raise Interrupted from None
+                raise self._interruption() from None
             raise
+
+    def _interruption(self) -> Exception:
+        self._interrupted.clear()
+        return Abandoned() if self._abandoned else Interrupted()
 
 
 class AsyncJob:
@@ -116,6 +127,7 @@ class AsyncJob:
         self._outside = outside
         self._feed = feed
         self._interrupted = False
+        self._abandoned = False
         self._scope: anyio.CancelScope | None = None
         self._call_soon: Callable[..., Any] = _nowhere
         self._task: object = None
@@ -134,6 +146,11 @@ class AsyncJob:
     def interrupt(self) -> None:
         """Breaks off what the work waits for; from any thread."""
         self._call_soon(self._interrupt)
+
+    def stop(self) -> None:
+        """Ends the work: its run fails. Does not wait for that, as its event loop may be the caller's."""
+        self._abandoned = True
+        self.interrupt()
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands. From any thread."""
@@ -203,7 +220,7 @@ class AsyncJob:
                 return await self._outside.ask(piece)
         self._scope = None
         self._interrupted = False
-        raise Interrupted
+        raise Abandoned if self._abandoned else Interrupted
 
     def _write(self, piece: Do) -> Json:
         with self._database.write() as tx:

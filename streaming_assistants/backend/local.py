@@ -85,12 +85,12 @@ class LocalBackend:
         return attach(self, client)
 
     def close(self) -> None:
-        """Ends the backend: runs under way are left to expire, and the store is closed."""
+        """Ends the backend: runs under way end as failed, and the store is closed."""
         self._closed.set()
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
-            job.interrupt()
+            job.stop()
         with self._database.write() as tx:
             tx.forget(self._keeper.owner)
         self._database.close()
@@ -198,8 +198,11 @@ class LocalBackend:
         from .store import owners
 
         now = self._keeper.clock()
+        if not self.blocking:
+            return  # nobody else sees a store in memory
         if now - self._seen_at >= owners.LEASE / 4:
             with self._database.write() as tx:
+                tx.forget_unseen(now - owners.LEASE)
                 tx.seen(self._keeper.owner, self._keeper.place, self._pid, self._began, now)
             self._seen_at = now
 

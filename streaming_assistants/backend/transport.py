@@ -42,10 +42,9 @@ def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
     _set_http_client(client, proxy)
 
     def detach() -> None:
+        proxy._self_backend = None  # for copies of the client, and for a wrapper that sits on top of ours
         if _http_client(client) is proxy:
             _set_http_client(client, inner)
-        else:  # another wrapper sits on top: ours stays in place and lets everything pass
-            proxy._self_backend = None
 
     return detach
 
@@ -101,7 +100,7 @@ class _Proxy(_Guest):
             return self.__wrapped__.send(request, **options)
         request.read()
         reply, feed = run_sync(backend, self._self_client, _request(request, path))
-        response = _response(request, reply, _Body(feed, reply.body))
+        response = _response(request, reply, _Body, feed)
         if not options.get("stream"):
             response.read()
         return response
@@ -114,7 +113,7 @@ class _AsyncProxy(_Guest):
             return await self.__wrapped__.send(request, **options)
         await request.aread()
         reply, feed = await run_async(backend, self._self_client, _request(request, path))
-        response = _response(request, reply, _AsyncBody(feed, reply.body))
+        response = _response(request, reply, _AsyncBody, feed)
         if not options.get("stream"):
             await response.aread()
         return response
@@ -135,6 +134,8 @@ class _Body:
         if self._feed is not None:
             self._feed.close()
 
+    __del__ = close  # a response that nobody reads must not hold its run up
+
 
 class _AsyncBody:
     def __init__(self, feed: AsyncFeed | None, body: bytes) -> None:
@@ -149,8 +150,13 @@ class _AsyncBody:
                 yield chunk
 
     async def aclose(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         if self._feed is not None:
             self._feed.close()
+
+    __del__ = _leave
 
 
 def _request(request: HttpRequest, path: str) -> Request:
@@ -174,11 +180,13 @@ def _base_path(client: Client) -> str:
     return path.rstrip("/")
 
 
-def _response(request: HttpRequest, reply: Reply, body: _Body | _AsyncBody) -> Response:
+def _response(
+    request: HttpRequest, reply: Reply, kind: type[_Body] | type[_AsyncBody], feed: Feed | AsyncFeed | None
+) -> Response:
     """A response of the flavour that the request has: httpx, or httpx2 from SDK 3.0 on."""
     http = sys.modules[type(request).__module__.partition(".")[0]]
-    base = http.AsyncByteStream if isinstance(body, _AsyncBody) else http.SyncByteStream
-    stream = type(type(body).__name__, (type(body), base), {})(*vars(body).values())
+    base = http.AsyncByteStream if kind is _AsyncBody else http.SyncByteStream
+    stream = type(kind.__name__, (kind, base), {})(feed, reply.body)
     response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
     response.elapsed = timedelta(0)
     return response

@@ -41,8 +41,12 @@ def update(ctx: Context) -> Answer:
 
 def remove(ctx: Context) -> Answer:
     id = thread_row(ctx)["id"]
+    active = ctx.tx.newest(schema.runs, thread_id=id, active=True)
+    if active is not None:
+        ctx.tx.get(schema.runs, active["id"], lock=True)  # whoever drives it finishes its writing first
     ctx.tx.remove(schema.threads, id)
-    return Answer({"id": id, "object": "thread.deleted", "deleted": True})
+    interrupts = None if active is None else active["id"]
+    return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
 
 
 def add_message(ctx: Context) -> Answer:

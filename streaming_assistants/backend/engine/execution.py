@@ -102,6 +102,7 @@ class Execution:
 
         turn: Turn
         run, turn = yield Do(action)
+        self._save_at = self._keeper.clock() + _SAVE_EVERY
         yield Emit([("thread.run.in_progress", run)])
         return turn
 

@@ -183,7 +183,8 @@ def _tool(tool: Json) -> Json:
 def _part(part: Json) -> Json:
     if part["type"] == "text":
         return {"type": "text", "text": {"value": part["text"], "annotations": []}}
-    return part
+    kind = part["type"]
+    return {"type": kind, kind: {"detail": "auto", **part[kind]}}
 
 
 def _or(value: Json, default: Json) -> Json:

@@ -143,6 +143,8 @@ def end(
     now = keeper.now()
     run_id = row["id"]
     events: list[Event] = []
+    if row["data"]["status"] == "cancelling":
+        events.append(("thread.run.cancelling", row["data"]))
     for message in tx.all(schema.messages, run_id=run_id):
         if message["data"]["status"] == "in_progress":
             told = {

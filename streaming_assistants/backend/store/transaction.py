@@ -39,7 +39,8 @@ class Transaction:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
         query = select(table).where(table.c.id == id, *_terms(table, where))
         if lock:
-            query = query.with_for_update()
+            # A lock that inserts of child rows do not wait for: they would deadlock with each other.
+            query = query.with_for_update(key_share=True)
         return self.connection.execute(query).mappings().one_or_none()
 
     def change(self, table: Table, id: str, changes: Json, **columns: object) -> Json | None:
@@ -116,6 +117,10 @@ class Transaction:
         values = {"place": place, "pid": pid, "started": started, "seen_at": now}
         if not self.connection.execute(update(table).where(table.c.id == id).values(values)).rowcount:
             self.connection.execute(insert(table).values(id=id, **values))
+
+    def forget_unseen(self, before: float) -> None:
+        """Drops the owners that have not been seen since: to have no row is to be dead."""
+        self.connection.execute(delete(schema.owners).where(schema.owners.c.seen_at < before))
 
     def forget(self, id: str) -> None:
         self.connection.execute(delete(schema.owners).where(schema.owners.c.id == id))
