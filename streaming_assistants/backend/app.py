@@ -23,6 +23,9 @@ from .store.database import Database
 logger = logging.getLogger("streaming_assistants")
 
 
+_FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
+
+
 @dataclass(frozen=True)
 class Request:
     """``path`` starts at ``/assistants`` or ``/threads``; header names are in lower case."""
@@ -109,6 +112,17 @@ class App:
             headers["x-should-retry"] = "false"  # it would fail again, or act twice
             return Reply(500, _json_headers(headers), json.dumps(body).encode())
 
+    def file(self, path: str) -> Reply | None:
+        """The content of a file that a tool made in a run; None where the upstream has the file."""
+        match = _FILE_CONTENT.fullmatch(path)
+        if match is None:
+            return None
+        with self.database.read() as tx:
+            content = tx.file(match[1])
+        if content is None:
+            return None
+        return Reply(200, {"content-type": "application/octet-stream"}, content)
+
     def _answer(self, request: Request, headers: dict[str, str]) -> Reply:
         path = request.path.rstrip("/")
         for route in self._routes:
@@ -116,6 +130,9 @@ class App:
             if match is not None and route.method == request.method:
                 break
         else:
+            found = self.file(path) if request.method == "GET" else None
+            if found is not None:
+                return found
             raise errors.unknown_url(request.method, request.path)
         answer = self._run(route, match.groupdict(), request)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")

@@ -15,7 +15,7 @@ import openai
 from streaming_assistants.backend.upstreams.base import Json
 from streaming_assistants.wire.sse import Frame, FrameDecoder
 
-from .upstreams.base import Call, Next, Open, UpstreamError
+from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 
 Client: TypeAlias = Any
 """An OpenAI or AsyncOpenAI client, of any release."""
@@ -46,10 +46,11 @@ class _Events:
         """The next event; None when more bytes are needed, or none will come."""
         while self._frames:
             data = self._frames.popleft().data.strip()
-            if data == b"[DONE]":
+            if data == DONE.encode():
                 self.ended = True
                 self._frames.clear()
-            elif data:
+                return DONE
+            if data:
                 try:
                     return json.loads(data)
                 except ValueError as error:

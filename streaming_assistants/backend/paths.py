@@ -8,6 +8,7 @@ import re
 # put into every path when the client was made with one.
 _PREFIX = re.compile(r"(?:/openai)?(?:/v1)?(?:/deployments/[^/]+)?(?=/)")
 _OURS = re.compile(r"/(?:assistants|threads)(?:/.*)?")
+_FILE = re.compile(r"/files/[^/]+/content")
 
 
 def assistants_path(path: str, base_path: str) -> str | None:
@@ -20,8 +21,18 @@ def assistants_path(path: str, base_path: str) -> str | None:
     >>> assistants_path("/v1/files/threads", "/v1") is None
     True
     """
+    rest = _rest(path, base_path)
+    return rest if _OURS.fullmatch(rest) else None
+
+
+def file_content_path(method: str, path: str, base_path: str) -> str | None:
+    """The path of a request for a file's content, which the backend has when a tool made the file."""
+    rest = _rest(path, base_path)
+    return rest if method == "GET" and _FILE.fullmatch(rest) else None
+
+
+def _rest(path: str, base_path: str) -> str:
     if base_path and path.startswith(base_path + "/"):
         path = path[len(base_path) :]
     prefix = _PREFIX.match(path)
-    rest = path[prefix.end() :] if prefix else path
-    return rest if _OURS.fullmatch(rest) else None
+    return path[prefix.end() :] if prefix else path

@@ -16,7 +16,7 @@ from .app import Reply, Request
 from .feeds import AsyncFeed, Feed
 from .jobs import AsyncJob, Job
 from .outside import AsyncOutside, Client, Outside, Response
-from .paths import assistants_path
+from .paths import assistants_path, file_content_path
 
 if TYPE_CHECKING:
     from .local import LocalBackend
@@ -90,7 +90,8 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
         """The path within the API, of a request that the backend answers."""
         if self._self_backend is None:
             return None
-        return assistants_path(request.url.path, _base_path(self._self_client))
+        path, base_path = request.url.path, _base_path(self._self_client)
+        return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
 
 
 class _Proxy(_Guest):
@@ -100,6 +101,8 @@ class _Proxy(_Guest):
             return self.__wrapped__.send(request, **options)
         request.read()
         reply, feed = run_sync(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return self.__wrapped__.send(request, **options)
         response = _response(request, reply, _Body, feed)
         if not options.get("stream"):
             response.read()
@@ -113,6 +116,8 @@ class _AsyncProxy(_Guest):
             return await self.__wrapped__.send(request, **options)
         await request.aread()
         reply, feed = await run_async(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return await self.__wrapped__.send(request, **options)
         response = _response(request, reply, _AsyncBody, feed)
         if not options.get("stream"):
             await response.aread()
@@ -157,6 +162,11 @@ class _AsyncBody:
             self._feed.close()
 
     __del__ = _leave
+
+
+def _not_ours(path: str, reply: Reply) -> bool:
+    """Whether the request was for a file that no run of ours has made."""
+    return reply.status == 404 and path.startswith("/files/")
 
 
 def _request(request: HttpRequest, path: str) -> Request:

@@ -15,6 +15,11 @@ def shown(data: Json, *, include: bool, v1: bool) -> Json:
     kind = data.get("object")
     if kind in ("thread.run.step", "thread.run.step.delta"):
         data = _step(data, include, v1)
+    elif kind == "thread" and "file_search" in data["tool_resources"]:
+        # What else is in there is the upstream's note of what it has put into the thread's vector store.
+        stores = data["tool_resources"]["file_search"].get("vector_store_ids") or []
+        resources = {**data["tool_resources"], "file_search": {"vector_store_ids": stores}}
+        data = {**data, "tool_resources": resources}
     return _v1(data, kind) if v1 else data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -15,12 +16,15 @@ from streaming_assistants.backend.upstreams.base import (
     ContentDelta,
     Conversation,
     Failed,
+    FileContent,
     Finished,
     Json,
+    Kept,
     MessageEnd,
     Next,
     Open,
     Sleep,
+    ThreadResources,
     ToolCallDelta,
     Turn,
     Upstream,
@@ -67,6 +71,7 @@ class Execution:
         generating: bool = False,
     ) -> None:
         self.run_id: str = run["id"]
+        self._thread_id: str = run["thread_id"]
         self._keeper = keeper
         self._upstream = upstream
         self._opening = opening
@@ -156,6 +161,12 @@ class Execution:
                 yield from self._items.add_tool_call(piece.call)
             elif isinstance(piece, (Finished, Failed)):
                 return piece
+            elif isinstance(piece, Kept):
+                yield Do(partial(self._items.keep, piece.value))
+            elif isinstance(piece, ThreadResources):
+                yield Do(partial(self._keep_resources, piece.tool_resources))
+            elif isinstance(piece, FileContent):
+                yield Do(partial(_keep_file, piece))
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
 
@@ -167,6 +178,9 @@ class Execution:
         # A slow store is asked less often.
         now = self._keeper.clock()
         self._save_at = now + max(_SAVE_EVERY, 10 * (now - began))
+
+    def _keep_resources(self, resources: Json, tx: Transaction) -> None:
+        tx.change(schema.threads, self._thread_id, {"tool_resources": resources})
 
     def _row(self, tx: Transaction) -> RowMapping:
         row = tx.get(schema.runs, self.run_id, lock=True)
@@ -222,6 +236,10 @@ class Execution:
             return [*events, (f"thread.run.{told['status']}", run)]
 
         return action
+
+
+def _keep_file(file: FileContent, tx: Transaction) -> None:
+    tx.keep_file(file.file_id, file.filename, file.content)
 
 
 def failure(error: UpstreamError) -> Failed:

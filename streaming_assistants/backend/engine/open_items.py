@@ -78,6 +78,11 @@ class OpenItems:
             if call["type"] == "function" and call["function"].get("output") is None
         ]
 
+    def keep(self, value: Json, tx: Transaction) -> None:
+        """Stores what the upstream wants back with the open tool step."""
+        if self._calls is not None:
+            tx.change(schema.steps, self._step_id, {}, hidden={"kept": value})
+
     def save(self, tx: Transaction) -> None:
         """Stores what has grown, so that others see it before the item is whole."""
         if not self._unsaved:

@@ -67,6 +67,8 @@ def _items(tx: Transaction, run: Json) -> list[Json]:
             continue  # a function call without its output would be refused by every upstream
         if own or row["after_message"] >= keep_from:
             item = {"kind": "tool_calls", "calls": data["step_details"]["tool_calls"]}
+            if row["hidden"]:
+                item["kept"] = row["hidden"]["kept"]
             placed.append(((row["after_message"], 1, row["seq"]), item))
     return [item for _, item in sorted(placed, key=lambda entry: entry[0])]
 

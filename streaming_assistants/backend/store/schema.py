@@ -16,9 +16,11 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    Text,
     text,
 )
 
@@ -75,6 +77,14 @@ Index(
     postgresql_where=text("active"),
 )
 Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_where=text("active"))
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
 
 owners = Table(
     "owners",

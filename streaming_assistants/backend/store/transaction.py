@@ -105,6 +105,15 @@ class Transaction:
         query = select(schema.runs).where(schema.runs.c.active).order_by(schema.runs.c.seq)
         return self.connection.execute(query).mappings().all()
 
+    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+        self.connection.execute(delete(schema.files).where(schema.files.c.id == id))
+        self.connection.execute(insert(schema.files).values(id=id, filename=filename, content=content))
+
+    def file(self, id: str) -> bytes | None:
+        """The content of a file that a tool made."""
+        content = self.connection.scalar(select(schema.files.c.content).where(schema.files.c.id == id))
+        return None if content is None else bytes(content)
+
     # Owners: which backends live.
 
     def owner(self, id: str) -> RowMapping | None:

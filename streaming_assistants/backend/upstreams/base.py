@@ -30,7 +30,7 @@ class Turn:
     ``{"kind": "message", "role", "content": [...], "attachments": [...]}`` with content as stored
     (text, image_url and image_file parts). An earlier tool step is ``{"kind": "tool_calls",
     "calls": [...]}`` with each call as stored in the step: id, type, and what the type holds, a
-    function's ``output`` included.
+    function's ``output`` included; ``"kept"`` holds the value of the step's :class:`Kept`, if it has one.
     """
 
     run_id: str
@@ -73,9 +73,13 @@ class Open:
     body: Json
 
 
+DONE = "[DONE]"
+"""What Next answers for a frame that holds these six characters; None may follow."""
+
+
 @dataclass(frozen=True)
 class Next:
-    """Asks for the next event of the open stream: decoded JSON, or None at its end."""
+    """Asks for the next event of the open stream: decoded JSON, :data:`DONE`, or None at its end."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,46 @@ class ToolCallDelta:
     """Growth of a tool call: one item of a ``thread.run.step.delta``'s ``step_details.tool_calls``.
 
     The first for an index carries ``id``, ``type`` and, for a function, its name. A ContentDelta or the
-    end of the turn closes the tool step; function calls without output then mean ``requires_action``.
+    end of the turn closes the tool step; function calls without output then mean ``requires_action``, so
+    no ContentDelta follows them in the same turn.
     """
 
     call: Json
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the upstream wants back with the tool step that is open now: its item's ``"kept"``.
+
+    Private to the upstream (reasoning that the model's next round needs, for one): stored with the step,
+    never shown to a client. Losing it costs quality, not correctness.
+    """
+
+    value: Json
+
+
+@dataclass(frozen=True)
+class ThreadResources:
+    """The thread's new ``tool_resources``, whole, to be stored at once even if the run fails later.
+
+    ``file_search.file_ids`` lists the attachments that are already in the vector store. It comes back in
+    the next :class:`Turn`; whoever shows the thread to a client may leave it out.
+    """
+
+    tool_resources: Json
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """The bytes of a file that a tool made, under the id that the message or step gives it.
+
+    OpenAI's ``GET /files/{id}/content`` refuses files of the purposes that take any type, so a backend
+    that stores this can answer that request itself.
+    """
+
+    file_id: str
+    filename: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -146,7 +186,8 @@ class Failed:
 
 
 Piece: TypeAlias = (
-    "Call | Open | Next | Sleep | ContentDelta | MessageEnd | ToolCallDelta | Finished | Failed"
+    "Call | Open | Next | Sleep | ContentDelta | MessageEnd | ToolCallDelta | Kept | ThreadResources"
+    " | FileContent | Finished | Failed"
 )
 Conversation: TypeAlias = Generator[Piece, Json, None]
 Upstream: TypeAlias = Callable[[Turn], Conversation]
