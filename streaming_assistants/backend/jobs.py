@@ -7,7 +7,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -17,10 +17,8 @@ from streaming_assistants.backend.upstreams.base import Json
 from .engine.work import Abandoned, Do, Emit, Interrupted, Work
 from .feeds import AsyncFeed, Events, Feed
 from .outside import AsyncOutside, Outside
+from .store.database import Database, StoreClosed
 from .upstreams.base import Sleep, UpstreamError
-
-if TYPE_CHECKING:
-    from .store.database import Database
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -84,6 +82,8 @@ class Job:
                     trouble = error
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
+        except StoreClosed:
+            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
         except Exception:
             logger.exception("The work for run %s broke off.", self.work.run_id)
         finally:
@@ -131,6 +131,7 @@ class AsyncJob:
         self._scope: anyio.CancelScope | None = None
         self._call_soon: Callable[..., Any] = _nowhere
         self._task: object = None
+        self.finished = anyio.Event()
 
     def start(self, ended: Callable[[AsyncJob], None]) -> None:
         async def run() -> None:
@@ -138,6 +139,7 @@ class AsyncJob:
                 await self._drive()
             finally:
                 ended(self)
+                self.finished.set()
 
         self._task, self._call_soon = spawn(run)
         if isinstance(self._task, asyncio.Task):
@@ -161,6 +163,7 @@ class AsyncJob:
         if inspect.getgeneratorstate(self.work.steps) == inspect.GEN_CREATED:
             self._abandon()
             ended(self)
+            self.finished.set()
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -191,6 +194,8 @@ class AsyncJob:
                     trouble = error
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
+        except StoreClosed:
+            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
         except Exception:
             logger.exception("The work for run %s broke off.", self.work.run_id)
         except anyio.get_cancelled_exc_class():
@@ -245,7 +250,7 @@ class AsyncJob:
                         fresh, trouble = False, Abandoned()
                 else:
                     trouble = Abandoned()
-        except (StopIteration, Abandoned):
+        except (StopIteration, Abandoned, StoreClosed):
             return
         except Exception:
             logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)

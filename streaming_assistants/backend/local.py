@@ -85,12 +85,36 @@ class LocalBackend:
         return attach(self, client)
 
     def close(self) -> None:
-        """Ends the backend: runs under way end as failed, and the store is closed."""
+        """Ends the backend: runs under way end as failed, and the store is closed.
+
+        Within an event loop whose tasks drive runs, ``await aclose()`` instead: they need the loop to end.
+        """
+        self._stop()
+        if not self._database.closed:
+            self._close_store()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, for async clients."""
+        import anyio
+
+        from .jobs import AsyncJob
+
+        jobs = await anyio.to_thread.run_sync(self._stop)
+        with anyio.move_on_after(_STOP_SECONDS):
+            for job in jobs:
+                if isinstance(job, AsyncJob):
+                    await job.finished.wait()
+        self.close()
+
+    def _stop(self) -> list[Job | AsyncJob]:
         self._closed.set()
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
             job.stop()
+        return jobs
+
+    def _close_store(self) -> None:
         with self._database.write() as tx:
             tx.forget(self._keeper.owner)
         self._database.close()
@@ -209,6 +233,7 @@ class LocalBackend:
 
 _WATCH_EVERY = 1.0  # seconds
 _IDLE_ROUNDS = 10
+_STOP_SECONDS = 5.0
 
 
 def resolve(spec: str | LocalBackend) -> LocalBackend:

@@ -90,7 +90,8 @@ class _Outside:
         return message.replace(key, "[key]") if isinstance(key, str) and len(key) > 3 else message
 
     def _arguments(self, call: Call) -> dict[str, Any]:
-        arguments: dict[str, Any] = {"cast_to": object}
+        # Not `object`: releases before 1.2 take no other type than these for a plain answer.
+        arguments: dict[str, Any] = {"cast_to": dict[str, object]}
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -14,6 +13,8 @@ import pytest
 
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.wire.sse import FrameDecoder
+
+JSON = dict[str, object]  # SDKs before 1.2 do not take `object` for a plain answer
 
 PENDING = ("queued", "in_progress", "generating", "cancelling")
 
@@ -75,16 +76,18 @@ class Api:
         self.backend = backend
         self.sync = isinstance(client, openai.OpenAI)
 
+    async def aclose(self) -> None:
+        await self.backend.aclose()
+        await done(self.client.close())
+
     async def get(self, path: str, **params: Any) -> Any:
-        return await done(self.client.get(path, cast_to=object, options={"params": params}))
+        return await done(self.client.get(path, cast_to=JSON, options={"params": params}))
 
     async def post(self, path: str, body: Any = None, **params: Any) -> Any:
-        return await done(
-            self.client.post(path, cast_to=object, body=body, options={"params": params})
-        )
+        return await done(self.client.post(path, cast_to=JSON, body=body, options={"params": params}))
 
     async def delete(self, path: str) -> Any:
-        return await done(self.client.delete(path, cast_to=object))
+        return await done(self.client.delete(path, cast_to=JSON))
 
     async def refused(self, path: str, body: Any = None, method: str = "post") -> dict[str, Any]:
         """The error of a request that must fail; its HTTP status under ``status``."""
@@ -151,15 +154,17 @@ def colour(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make_api(colour: str) -> Iterator[Callable[..., Api]]:
+async def make_api(colour: str, anyio_backend: str) -> AsyncIterator[Callable[..., Api]]:
     """Makes an :class:`Api` on ``LocalBackend(*args, **options)``; ``client`` are options of the client."""
-    with ExitStack() as stack:
+    made: list[Api] = []
 
-        def make(*args: Any, client: dict[str, Any] | None = None, **options: Any) -> Api:
-            backend = stack.enter_context(LocalBackend(*(args or ("echo",)), **options))
-            return attached(backend, colour, **(client or {}))
+    def make(*args: Any, client: dict[str, Any] | None = None, **options: Any) -> Api:
+        made.append(attached(LocalBackend(*(args or ("echo",)), **options), colour, **(client or {})))
+        return made[-1]
 
-        yield make
+    yield make
+    for api in made:
+        await api.aclose()
 
 
 def attached(backend: LocalBackend, colour: str, **options: Any) -> Api:

@@ -166,7 +166,12 @@ LIMITS: list[tuple[str, dict[str, Any], str, str]] = [
         "Invalid 'metadata': too many properties. Expected an object with at most 16 properties",
         "metadata",
     ),
-    ("/assistants", {"model": "m", "metadata": {"k" * 65: ""}}, "Invalid property name in 'metadata'", "metadata"),
+    (
+        "/assistants",
+        {"model": "m", "metadata": {"k" * 65: ""}},
+        "Invalid property name in 'metadata'",
+        "metadata",
+    ),
     ("/assistants", {"model": "m", "metadata": {"k": "v" * 513}}, "Invalid 'metadata.k'", "metadata.k"),
     (
         "/assistants",
@@ -186,7 +191,12 @@ LIMITS: list[tuple[str, dict[str, Any], str, str]] = [
         "Invalid value: 'system'. Supported values are: 'user' and 'assistant'.",
         "messages[0].role",
     ),
-    ("/threads", {"messages": [{"role": "user"}]}, "Missing required parameter: 'messages[0].content'.", "messages[0].content"),
+    (
+        "/threads",
+        {"messages": [{"role": "user"}]},
+        "Missing required parameter: 'messages[0].content'.",
+        "messages[0].content",
+    ),
 ]
 
 
@@ -203,7 +213,10 @@ async def test_a_body_that_may_not_be_is_refused_by_name(
 
 async def test_limits_of_a_page(api: Api) -> None:
     for query, message in (
-        ("limit=0", "Invalid 'limit': integer below minimum value. Expected a value >= 1, but got 0 instead."),
+        (
+            "limit=0",
+            "Invalid 'limit': integer below minimum value. Expected a value >= 1, but got 0 instead.",
+        ),
         (
             "limit=101",
             "Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 101 instead.",
@@ -221,7 +234,12 @@ async def test_unknown_ids_are_404_in_the_words_of_the_api(api: Api) -> None:
         ("post", "/threads/thread_0/messages", {"role": "user", "content": "x"}, "No thread found with id"),
         ("get", f"/threads/{thread_id}/messages/msg_0", None, "No message found with id 'msg_0'."),
         ("get", f"/threads/{thread_id}/runs/run_0", None, "No run found with id 'run_0'."),
-        ("post", f"/threads/{thread_id}/runs", {"assistant_id": "asst_0"}, "No assistant found with id 'asst_0'."),
+        (
+            "post",
+            f"/threads/{thread_id}/runs",
+            {"assistant_id": "asst_0"},
+            "No assistant found with id 'asst_0'.",
+        ),
         ("post", "/threads/thread_0/runs", {"assistant_id": assistant_id}, "No thread found with id"),
         ("get", f"/threads/{thread_id}/nothing", None, "Invalid URL (GET "),
     ):

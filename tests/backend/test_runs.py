@@ -69,7 +69,7 @@ async def test_create_thread_and_run_streams_the_thread_first(api: Api) -> None:
 
 
 ARGUMENTS = {
-    "city": "Zürich \"old\" town\n🏙️",
+    "city": 'Zürich "old" town\n🏙️',
     "days": [1, {"deep": {"er": None}}],
     "quote": "it's \\ fine",
 }
@@ -366,7 +366,10 @@ async def test_what_the_model_is_given(make_api: MakeApi) -> None:
     fields = {
         "instructions": "Be kind.",
         "additional_instructions": "Be brief.",
-        "additional_messages": [{"role": "assistant", "content": "Hm?"}, {"role": "user", "content": "three"}],
+        "additional_messages": [
+            {"role": "assistant", "content": "Hm?"},
+            {"role": "user", "content": "three"},
+        ],
         "model": "gpt-4-turbo",
         "tools": [WEATHER, {"type": "file_search"}],
         "tool_choice": {"type": "function", "function": {"name": "get_weather"}},

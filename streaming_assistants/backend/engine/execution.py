@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import RowMapping
 
 from streaming_assistants.backend.store import schema
+from streaming_assistants.backend.store.database import StoreClosed
 from streaming_assistants.backend.store.transaction import Transaction
 from streaming_assistants.backend.upstreams.base import (
     Call,
@@ -119,7 +120,7 @@ class Execution:
         try:
             conversation = self._upstream(turn)
             said = yield from self._listen(conversation)
-        except (_Lost, _Stopped, Abandoned):
+        except (_Lost, _Stopped, Abandoned, StoreClosed):
             raise
         except UpstreamError as error:
             said = failure(error)

@@ -23,6 +23,10 @@ _BUSY_MS = 60_000
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
 
 
+class StoreClosed(Exception):
+    """The backend was closed while work of it was still under way."""
+
+
 class Database:
     """A store by its SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``, ``postgresql+...``.
 
@@ -42,6 +46,7 @@ class Database:
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         elif self.sqlite:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
+        self.closed = False
         self._pool = create_engine(parsed, **options)
         if self.sqlite:
             _prepare_sqlite(self._pool, durable=not in_memory)
@@ -51,7 +56,7 @@ class Database:
     def write(self) -> Iterator[Transaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting."""
-        with self._alone, self._pool.connect() as connection:
+        with self._alone, self._open().connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield Transaction(connection)
@@ -59,12 +64,18 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
-        with self._alone, self._pool.connect() as connection:
+        with self._alone, self._open().connect() as connection:
             with connection.begin():
                 yield Transaction(connection)
 
+    def _open(self) -> Pool:
+        if self.closed:
+            raise StoreClosed("The backend has been closed.")
+        return self._pool
+
     def close(self) -> None:
         with self._alone:
+            self.closed = True
             self._pool.dispose()
 
     def _create_schema(self) -> None:
