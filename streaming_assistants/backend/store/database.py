@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, func, insert, select
@@ -77,6 +78,17 @@ class Database:
         with self._alone:
             self.closed = True
             self._pool.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def _create_schema(self) -> None:
         with self.write() as tx:
