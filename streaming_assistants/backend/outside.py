@@ -20,6 +20,9 @@ from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 Client: TypeAlias = Any
 """An OpenAI or AsyncOpenAI client, of any release."""
 
+HttpRequest: TypeAlias = Any
+"""A request of httpx or httpx2."""
+
 Response: TypeAlias = Any
 """A response of httpx or httpx2."""
 
@@ -83,11 +86,8 @@ class _Outside:
             status = error.status_code
         elif error.__cause__ is not None and str(error.__cause__):
             message = f"{message} ({error.__cause__})"
-        return UpstreamError(self._without_key(message), status, code if isinstance(code, str) else None)
-
-    def _without_key(self, message: str) -> str:
-        key = getattr(self._client, "api_key", None)
-        return message.replace(key, "[key]") if isinstance(key, str) and len(key) > 3 else message
+        message = _without_key(message, getattr(error, "request", None))
+        return UpstreamError(message, status, code if isinstance(code, str) else None)
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         # Not `object`: releases before 1.2 take no other type than these for a plain answer.
@@ -98,6 +98,16 @@ class _Outside:
             arguments["files"] = call.files
             arguments["options"] = {"headers": {"Content-Type": "multipart/form-data"}}
         return arguments
+
+
+def _without_key(message: str, request: HttpRequest) -> str:
+    """Some servers quote the key that they refuse; what a run says of its failure is stored."""
+    for name in ("authorization", "api-key"):
+        key = "" if request is None else request.headers.get(name, "")
+        key = key.rpartition(" ")[2]
+        if len(key) > 3:
+            message = message.replace(key, "[key]")
+    return message
 
 
 class Outside(_Outside):

@@ -15,7 +15,7 @@ import wrapt
 from .app import Reply, Request
 from .feeds import AsyncFeed, Feed
 from .jobs import AsyncJob, Job
-from .outside import AsyncOutside, Client, Outside, Response
+from .outside import AsyncOutside, Client, HttpRequest, Outside, Response
 from .paths import assistants_path, file_content_path
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 HttpClient: TypeAlias = Any
 """A client of httpx or httpx2."""
-
-HttpRequest: TypeAlias = Any
-"""A request of httpx or httpx2."""
 
 
 def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
