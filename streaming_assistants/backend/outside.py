@@ -78,16 +78,15 @@ class _Outside:
         message = str(error) or type(error).__name__
         if isinstance(error, openai.APIError):
             message = error.message
-            body = error.body
-            if isinstance(body, dict) and isinstance(body.get("message"), str):
-                message = body["message"]
-            code = getattr(error, "code", None)
         if isinstance(error, openai.APIStatusError):
             status = error.status_code
+            told = _error_of(error.response.content)
+            message = told.get("message") or message
+            code = told.get("code")
         elif error.__cause__ is not None and str(error.__cause__):
             message = f"{message} ({error.__cause__})"
         message = _without_key(message, getattr(error, "request", None))
-        return UpstreamError(message, status, code if isinstance(code, str) else None)
+        return UpstreamError(str(message), status, code if isinstance(code, str) else None)
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         # Not `object`: releases before 1.2 take no other type than these for a plain answer.
@@ -98,6 +97,15 @@ class _Outside:
             arguments["files"] = call.files
             arguments["options"] = {"headers": {"Content-Type": "multipart/form-data"}}
         return arguments
+
+
+def _error_of(body: bytes) -> Json:
+    """The error object of a refusal; empty when the body is something else."""
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {"message": str(error)}
 
 
 def _without_key(message: str, request: HttpRequest) -> str:
