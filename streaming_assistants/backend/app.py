@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from streaming_assistants.backend.upstreams.base import Json
 
-from .endpoints import assistants, runs, threads, views
+from .endpoints import assistants, files, runs, threads, views
 from .endpoints.context import Answer, Context, NeedsWrite, Settings
 from .engine import errors
 from .engine.errors import ApiError
@@ -66,6 +66,10 @@ def _routes() -> list[Route]:
         ("GET", "/assistants/{assistant_id}", assistants.retrieve),
         ("POST", "/assistants/{assistant_id}", assistants.update),
         ("DELETE", "/assistants/{assistant_id}", assistants.remove),
+        ("GET", "/assistants/{assistant_id}/files", files.index),
+        ("POST", "/assistants/{assistant_id}/files", files.create),
+        ("GET", "/assistants/{assistant_id}/files/{file_id}", files.retrieve),
+        ("DELETE", "/assistants/{assistant_id}/files/{file_id}", files.remove),
         ("POST", "/threads", threads.create),
         ("POST", "/threads/runs", runs.create_thread_and_run),
         ("GET", thread, threads.retrieve),
@@ -76,6 +80,8 @@ def _routes() -> list[Route]:
         ("GET", thread + "/messages/{message_id}", threads.retrieve_message),
         ("POST", thread + "/messages/{message_id}", threads.update_message),
         ("DELETE", thread + "/messages/{message_id}", threads.remove_message),
+        ("GET", thread + "/messages/{message_id}/files", files.of_message),
+        ("GET", thread + "/messages/{message_id}/files/{file_id}", files.of_message_one),
         ("POST", thread + "/runs", runs.create),
         ("GET", thread + "/runs", runs.index),
         ("GET", run, runs.retrieve),

@@ -83,7 +83,7 @@ class _Outside:
             told = _error_of(error.response.content)
             message = told.get("message") or message
             code = told.get("code")
-        elif error.__cause__ is not None and str(error.__cause__):
+        elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
         message = _without_key(message, getattr(error, "request", None))
         return UpstreamError(str(message), status, code if isinstance(code, str) else None)

@@ -18,13 +18,13 @@ def create(ctx: Context) -> Answer:
 
 
 def retrieve(ctx: Context) -> Answer:
-    return Answer(_row(ctx)["data"])
+    return Answer(assistant_row(ctx)["data"])
 
 
 def update(ctx: Context) -> Answer:
     """Only what the body names is changed."""
     checks.fields(shapes.ASSISTANT, ctx.body)
-    old = _row(ctx)["data"]
+    old = assistant_row(ctx)["data"]
     made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
     named = {key for key in ctx.body if key in old}
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
@@ -34,7 +34,7 @@ def update(ctx: Context) -> Answer:
 
 
 def remove(ctx: Context) -> Answer:
-    id = _row(ctx)["id"]
+    id = assistant_row(ctx)["id"]
     ctx.tx.remove(schema.assistants, id)
     return Answer({"id": id, "object": "assistant.deleted", "deleted": True})
 
@@ -43,5 +43,5 @@ def index(ctx: Context) -> Answer:
     return Answer(ctx.page(schema.assistants, "assistant"))
 
 
-def _row(ctx: Context) -> RowMapping:
+def assistant_row(ctx: Context) -> RowMapping:
     return ctx.row(schema.assistants, "assistant", ctx.ids["assistant_id"])

@@ -61,18 +61,18 @@ def add_message(ctx: Context) -> Answer:
 
 
 def retrieve_message(ctx: Context) -> Answer:
-    return Answer(_message(ctx)["data"])
+    return Answer(message_row(ctx)["data"])
 
 
 def update_message(ctx: Context) -> Answer:
     checks.fields(shapes.METADATA_UPDATE, ctx.body)
-    id = _message(ctx)["id"]
+    id = message_row(ctx)["id"]
     changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
     return Answer(ctx.tx.change(schema.messages, id, changes))
 
 
 def remove_message(ctx: Context) -> Answer:
-    id = _message(ctx)["id"]
+    id = message_row(ctx)["id"]
     ctx.tx.remove(schema.messages, id)
     return Answer({"id": id, "object": "thread.message.deleted", "deleted": True})
 
@@ -92,6 +92,6 @@ def thread_row(ctx: Context) -> RowMapping:
     return ctx.row(schema.threads, "thread", ctx.ids["thread_id"])
 
 
-def _message(ctx: Context) -> RowMapping:
+def message_row(ctx: Context) -> RowMapping:
     thread_id = thread_row(ctx)["id"]
     return ctx.row(schema.messages, "message", ctx.ids["message_id"], thread_id=thread_id)
