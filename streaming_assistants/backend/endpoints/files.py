@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streaming_assistants.backend.engine import checks, errors
+from streaming_assistants.backend.engine import checks, errors, objects
 from streaming_assistants.backend.store import schema
 from streaming_assistants.backend.upstreams.base import Json
 
@@ -48,7 +48,7 @@ def of_message_one(ctx: Context) -> Answer:
 
 
 def _ids(assistant: Json) -> list[str]:
-    return list((assistant["tool_resources"].get("code_interpreter") or {}).get("file_ids") or [])
+    return objects.file_ids(assistant)
 
 
 def _attached(message: Json) -> list[str]:
@@ -63,7 +63,7 @@ def _known(ctx: Context, ids: list[str]) -> str:
 
 
 def _keep(ctx: Context, assistant: Json, ids: list[str]) -> None:
-    resources = {**assistant["tool_resources"], "code_interpreter": {"file_ids": ids}}
+    resources = objects.resources_of(assistant["tool_resources"], assistant["tools"], ids)
     ctx.tx.change(schema.assistants, assistant["id"], {"tool_resources": resources})
 
 

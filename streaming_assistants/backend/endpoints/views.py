@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from streaming_assistants.backend.engine import objects
 from streaming_assistants.backend.upstreams.base import Json
 
 
 def shown(data: Json, *, include: bool, v1: bool) -> Json:
     """An object, an event's data or a list of objects as the client receives it."""
-    if isinstance(data, dict) and data.get("object") == "list":
-        return {**data, "data": [shown(each, include=include, v1=v1) for each in data["data"]]}
     kind = data.get("object")
+    if kind == "list":
+        return {**data, "data": [shown(each, include=include, v1=v1) for each in data["data"]]}
+    if v1:
+        data = _v1(data, kind)
     if kind in ("thread.run.step", "thread.run.step.delta"):
-        data = _step(data, include, v1)
-    elif kind == "thread" and "file_search" in data["tool_resources"]:
-        # What else is in there is the upstream's note of what it has put into the thread's vector store.
+        return _step(data, include, v1)
+    if kind in ("assistant", "thread") and "file_search" in data["tool_resources"]:
+        # What else is in there are notes of what has to go, or has gone, into a thread's vector store.
         stores = data["tool_resources"]["file_search"].get("vector_store_ids") or []
         resources = {**data["tool_resources"], "file_search": {"vector_store_ids": stores}}
-        data = {**data, "tool_resources": resources}
-    return _v1(data, kind) if v1 else data
+        return {**data, "tool_resources": resources}
+    return data
 
 
 def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:
@@ -72,7 +75,7 @@ def _call(call: Json, include: bool, v1: bool) -> Json:
 
 def _v1(data: Json, kind: str | None) -> Json:
     if kind in ("assistant", "thread.run"):
-        files = (data["tool_resources"].get("code_interpreter") or {}).get("file_ids") or []
+        files = objects.file_ids(data)
         tools = [{"type": "retrieval"} if tool["type"] == "file_search" else tool for tool in data["tools"]]
         return {**data, "tools": tools, "file_ids": files}
     if kind == "thread.message":

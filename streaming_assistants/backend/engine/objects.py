@@ -167,9 +167,25 @@ def resources_of(given: Json, tools: Json, file_ids: Json = None) -> Json:
         resources.setdefault("code_interpreter", {}).setdefault("file_ids", [])
     if "file_search" in kinds:
         resources.setdefault("file_search", {}).setdefault("vector_store_ids", [])
-    if file_ids:
-        resources.setdefault("code_interpreter", {})["file_ids"] = list(file_ids)
+    if file_ids is not None:
+        if "file_search" in kinds:
+            resources["file_search"]["vector_stores"] = [{"file_ids": list(file_ids)}]
+        if "file_search" not in kinds or "code_interpreter" in kinds:
+            resources.setdefault("code_interpreter", {})["file_ids"] = list(file_ids)
     return resources
+
+
+def searched_files(resources: Json) -> list[str]:
+    """The files that an assistant is to search and that no vector store of its own holds."""
+    stores = (resources.get("file_search") or {}).get("vector_stores") or []
+    return [id for store in stores for id in store.get("file_ids") or []]
+
+
+def file_ids(assistant: Json) -> list[str]:
+    """v1's list of an assistant's files."""
+    resources = assistant["tool_resources"]
+    run = (resources.get("code_interpreter") or {}).get("file_ids") or []
+    return list(dict.fromkeys([*run, *searched_files(resources)]))
 
 
 def _tool(tool: Json) -> Json:
