@@ -29,7 +29,7 @@ def _steps(thread_id: str, keeper: Keeper) -> Steps:
             newest = tx.newest(schema.messages, thread_id=thread_id)
             messages = [] if newest is None else [newest["data"]]
         else:
-            messages = [row["data"] for row in tx.all(schema.messages, run_id=run["id"])]
+            messages = [row["data"] for row in tx.all(schema.messages, thread_id=thread_id, run_id=run["id"])]
         return goes_on, messages
 
     while True:

@@ -103,7 +103,8 @@ class Execution:
         def action(tx: Transaction) -> tuple[Json, Turn]:
             row = self._row(tx)
             now = self._keeper.now()
-            run = tx.change(schema.runs, self.run_id, {"status": "in_progress", "started_at": now})
+            told = {"status": "in_progress", "started_at": now}
+            run = tx.change(schema.runs, self.run_id, told, row=row)
             return run, turn_of(tx, run, row["hidden"], self._models)
 
         turn: Turn
@@ -194,10 +195,10 @@ class Execution:
         return row
 
     def _note_generating(self, tx: Transaction, begun: bool) -> None:
-        self._row(tx)
+        row = self._row(tx)
         if self._generating:
             status = "generating" if begun else "in_progress"
-            tx.change(schema.runs, self.run_id, {"status": status})
+            tx.change(schema.runs, self.run_id, {"status": status}, row=row)
 
     def _end_as(self, status: str, changes: Json) -> Callable[[Transaction], list[Event]]:
         def action(tx: Transaction) -> list[Event]:
@@ -224,7 +225,7 @@ class Execution:
                 needed = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": waiting}}
                 waits = {"status": "requires_action", "required_action": needed}
                 hidden["step_usage"] = spent
-                run = tx.change(schema.runs, self.run_id, waits, owner=None, hidden=hidden)
+                run = tx.change(schema.runs, self.run_id, waits, row=row, owner=None, hidden=hidden)
                 return [("thread.run.requires_action", run)]
             events = self._items.end_all(tx, said.reason, spent)
             now = self._keeper.now()
@@ -233,7 +234,7 @@ class Execution:
             if said.reason is not None:
                 told["status"] = "incomplete"
                 told["incomplete_details"] = {"reason": said.reason}
-            run = tx.change(schema.runs, self.run_id, told, active=False, owner=None, hidden=hidden)
+            run = tx.change(schema.runs, self.run_id, told, row=row, active=False, owner=None, hidden=hidden)
             return [*events, (f"thread.run.{told['status']}", run)]
 
         return action

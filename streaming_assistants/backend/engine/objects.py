@@ -16,7 +16,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def new_id(prefix: str) -> str:
-    return prefix + "_" + "".join([secrets.choice(_ALPHABET) for _ in range(24)])
+    return prefix + "_" + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])
 
 
 def assistant(body: Json, now: int) -> Json:

@@ -72,7 +72,7 @@ def cancel(tx: Transaction, keeper: Keeper, row: RowMapping) -> Json:
         raise errors.not_cancellable(run["status"])
     if run["status"] in PENDING:
         hidden = {**row["hidden"], "cancel_by": keeper.clock() + _GRACE}
-        return tx.change(schema.runs, run["id"], {"status": "cancelling"}, hidden=hidden)
+        return tx.change(schema.runs, run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
     return end(tx, keeper, row, "cancelled")[-1][1]
 
 
@@ -145,27 +145,28 @@ def end(
     events: list[Event] = []
     if row["data"]["status"] == "cancelling":
         events.append(("thread.run.cancelling", row["data"]))
-    for message in tx.all(schema.messages, run_id=run_id):
+    for message in tx.all(schema.messages, thread_id=row["thread_id"], run_id=run_id):
         if message["data"]["status"] == "in_progress":
             told = {
                 "status": "incomplete",
                 "incomplete_at": now,
                 "incomplete_details": {"reason": f"run_{status}"},
             }
-            data = tx.change(schema.messages, message["id"], told)
+            data = tx.change(schema.messages, message["id"], told, row=message)
             events.append(("thread.message.incomplete", data))
     for step in tx.all(schema.steps, run_id=run_id):
         if step["data"]["status"] == "in_progress":
             told = {"status": status, _STEP_TIME[status]: now}
             if status == "failed":
                 told["last_error"] = (changes or {}).get("last_error")
-            data = tx.change(schema.steps, step["id"], told)
+            data = tx.change(schema.steps, step["id"], told, row=step)
             events.append((f"thread.run.step.{status}", data))
     usage = row["hidden"].get("usage") or objects.NO_USAGE
     told = {"status": status, "expires_at": None, "required_action": None, "usage": usage}
     if status != "expired":
         told[_STEP_TIME[status]] = now
-    run = tx.change(schema.runs, run_id, {**told, **(changes or {})}, active=False, owner=None)
+    told = {**told, **(changes or {})}
+    run = tx.change(schema.runs, run_id, told, row=row, active=False, owner=None)
     events.append((f"thread.run.{status}", run))
     return events
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from streaming_assistants.backend.upstreams.base import Json
@@ -30,29 +43,30 @@ class Transaction:
 
     def add(self, table: Table, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``."""
-        statement = insert(table).values(id=data["id"], data=data, **columns)
-        key = self.connection.execute(statement).inserted_primary_key
+        result = self.connection.execute(_insert(table), {"id": data["id"], "data": data, **columns})
+        key = result.inserted_primary_key
         assert key is not None
         return int(key[0])
 
     def get(self, table: Table, id: str, *, lock: bool = False, **where: object) -> RowMapping | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
-        query = select(table).where(table.c.id == id, *_terms(table, where))
-        if lock:
-            # A lock that inserts of child rows do not wait for: they would deadlock with each other.
-            query = query.with_for_update(key_share=True)
-        return self.connection.execute(query).mappings().one_or_none()
+        query = _select(table, ("id", *where), "lock" if lock else "")
+        return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
 
-    def change(self, table: Table, id: str, changes: Json, **columns: object) -> Json | None:
+    def change(
+        self, table: Table, id: str, changes: Json, *, row: RowMapping | None = None, **columns: object
+    ) -> Json | None:
         """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
 
-        Reads first, within the lock, so that what another writer put in other fields stays.
+        Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
+        what the caller has already read and locked.
         """
-        row = self.get(table, id, lock=True)
+        row = row or self.get(table, id, lock=True)
         if row is None:
             return None
         data = {**row["data"], **changes}
-        self.connection.execute(update(table).where(table.c.id == id).values(data=data, **columns))
+        values = {"data": data, **columns}
+        self.connection.execute(_update(table, tuple(values)), {**values, "where_id": id})
         return data
 
     def remove(self, table: Table, id: str) -> bool:
@@ -60,16 +74,17 @@ class Transaction:
 
     def all(self, table: Table, **where: object) -> Sequence[RowMapping]:
         """Every row that fits, oldest first."""
-        query = select(table).where(*_terms(table, where)).order_by(table.c.seq)
-        return self.connection.execute(query).mappings().all()
+        query = _select(table, tuple(where), "oldest first")
+        return self.connection.execute(query, _bound(where)).mappings().all()
 
     def newest(self, table: Table, **where: object) -> RowMapping | None:
-        query = select(table).where(*_terms(table, where)).order_by(table.c.seq.desc()).limit(1)
-        return self.connection.execute(query).mappings().first()
+        query = _select(table, tuple(where), "newest")
+        return self.connection.execute(query, _bound(where)).mappings().first()
 
     def newest_seq(self, table: Table, **where: object) -> int:
-        query = select(func.max(table.c.seq)).where(*_terms(table, where))
-        return int(self.connection.scalar(query) or 0)
+        """The seq of the newest row that fits; 0 when none does."""
+        query = _select(table, tuple(where), "newest seq")
+        return int(self.connection.scalar(query, _bound(where)) or 0)
 
     def page(
         self,
@@ -137,3 +152,35 @@ class Transaction:
 
 def _terms(table: Table, where: Where) -> list[Any]:
     return [table.c[name] == value for name, value in where.items()]
+
+
+# The statements of every run are built once: building one costs more than running it.
+
+
+@lru_cache(maxsize=256)
+def _select(table: Table, names: tuple[str, ...], kind: str) -> Select[Any]:
+    query = select(func.max(table.c.seq)) if kind == "newest seq" else select(table)
+    query = query.where(*[table.c[name] == bindparam(f"where_{name}") for name in names])
+    if kind == "lock":
+        # A lock that inserts of child rows do not wait for: they would deadlock with each other.
+        return query.with_for_update(key_share=True)
+    if kind == "oldest first":
+        return query.order_by(table.c.seq)
+    if kind == "newest":
+        return query.order_by(table.c.seq.desc()).limit(1)
+    return query
+
+
+@lru_cache(maxsize=64)
+def _insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@lru_cache(maxsize=64)
+def _update(table: Table, names: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(table).where(table.c.id == bindparam("where_id")).values(values)
+
+
+def _bound(where: Where) -> Where:
+    return {f"where_{name}": value for name, value in where.items()}
