@@ -61,6 +61,9 @@ class LocalBackend:
                 "pip install 'streaming_assistants[backend]'"
             ) from error
         found = _upstream(upstream)
+        self.upstream: str = (
+            upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
+        )
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
         settings = Settings(self._keeper, found, dict(models or {}), generating)

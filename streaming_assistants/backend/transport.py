@@ -28,9 +28,9 @@ HttpClient: TypeAlias = Any
 def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
     """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
     if isinstance(client, openai.AsyncOpenAI):
-        proxy: _Guest = _AsyncProxy(_http_client(client), backend, client)
+        proxy: _Guest = _AsyncProxy(_unhooked(client, backend), backend, client)
     elif isinstance(client, openai.OpenAI):
-        proxy = _Proxy(_http_client(client), backend, client)
+        proxy = _Proxy(_unhooked(client, backend), backend, client)
     else:
         raise TypeError(
             f"A backend attaches to OpenAI, AsyncOpenAI and their Azure clients, not {type(client).__name__}."
@@ -44,6 +44,14 @@ def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
             _set_http_client(client, inner)
 
     return detach
+
+
+def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
+    """The client's HTTP client; a copy of an attached client comes with its original's proxy."""
+    inner = _http_client(client)
+    while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
+        inner = inner.__wrapped__
+    return inner
 
 
 def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:

@@ -25,7 +25,9 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: bool) ->
 
     def call(*args: Any, **kwargs: Any) -> Any:
         # 1.1 cannot write a generator as JSON
-        kwargs = {name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()}
+        kwargs = {
+            name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
+        }
         if header:
             kwargs["extra_headers"] = with_headers({"OpenAI-Beta": BETA}, kwargs.get("extra_headers"))
         _move(kwargs, body, "extra_body")
