@@ -215,14 +215,15 @@ def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_reque
     """A client of the SDK whose every request is answered in memory with ``body``."""
     module = _own_transport()
 
-    def answer(request: JSON) -> JSON:
-        if on_request is not None:
-            on_request(request)
-        return module.Response(
-            200, headers={"content-type": "text/event-stream", **(headers or {})}, content=body
-        )
+    class Memory(module.BaseTransport):  # type: ignore[misc,name-defined]
+        # Not httpx's MockTransport: recorders of HTTP traffic patch that, and a probe is not traffic.
+        def handle_request(self, request: JSON) -> JSON:
+            if on_request is not None:
+                on_request(request)
+            sent = {"content-type": "text/event-stream", **(headers or {})}
+            return module.Response(200, headers=sent, content=body)
 
-    http = module.Client(transport=module.MockTransport(answer), trust_env=False)
+    http = module.Client(transport=Memory(), trust_env=False)
     return openai.OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
 
 

@@ -242,7 +242,8 @@ def _text_delta() -> Callable[[bytes], Any] | None:
     def text_delta(data: bytes) -> Any:
         try:
             value = parse(data)
-            delta, content = value["delta"], value["delta"]["content"]
+            delta = value["delta"]
+            content = delta["content"]
             part = content[0]
             text = part["text"]
             if (
