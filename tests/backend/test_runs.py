@@ -421,3 +421,13 @@ async def test_earlier_tool_rounds_come_back_in_their_place(make_api: MakeApi) -
     items = turns[-1].items
     assert [item.get("role", item["kind"]) for item in items] == ["user", "tool_calls", "assistant", "user"]
     assert items[1]["calls"][0]["function"]["output"] == "warm"
+
+
+async def test_polling_that_never_lets_the_event_loop_turn_still_sees_the_end(make_api: MakeApi) -> None:
+    api = make_api(Echo(delay=0.01))
+    run = await api.run("a few words")
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    with anyio.fail_after(20):
+        while run["status"] in ("queued", "in_progress"):
+            run = await api.get(path)
+    assert run["status"] == "completed"
