@@ -136,7 +136,7 @@ class Kept:
     """What the upstream wants back with the tool step that is open now: its item's ``"kept"``.
 
     Private to the upstream (reasoning that the model's next round needs, for one): stored with the step,
-    never shown to a client. Losing it costs quality, not correctness.
+    never shown to a client. A later one for the same step replaces it.
     """
 
     value: Json
