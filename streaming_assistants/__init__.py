@@ -12,6 +12,7 @@ from .errors import (
     MalformedEventError,
     NoFinalObjectError,
     PollTimeoutError,
+    StalledPagesError,
     StreamingAssistantsError,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
@@ -26,6 +27,7 @@ __all__ = [
     "MalformedEventError",
     "NoFinalObjectError",
     "PollTimeoutError",
+    "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",
     "capabilities",

@@ -162,11 +162,6 @@ def parameters(method: Callable[..., JSON]) -> frozenset[str]:
     return frozenset(inspect.signature(method).parameters)
 
 
-def default_headers(client: JSON) -> Mapping[str, str]:
-    """The headers that the caller gave to the client's constructor."""
-    return cast("Mapping[str, str]", getattr(client, "_custom_headers", None) or {})
-
-
 RESOURCES = (
     "beta",
     "beta.assistants",
@@ -270,9 +265,8 @@ def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
     return response.parse(), response.headers, response.http_request
 
 
-def capped(client: JSON, timeout: JSON, seconds: float) -> JSON:
-    """``timeout``, or else the client's, with no part of it longer than ``seconds``."""
-    found = client.timeout if timeout is None or not given(timeout) else timeout
+def capped(found: JSON, seconds: float) -> JSON:
+    """A timeout of the SDK or its transport with no part of it longer than ``seconds``."""
     if found is None or isinstance(found, (int, float)):
         return min(found, seconds) if found is not None else seconds
     if isinstance(found, tuple):
@@ -372,14 +366,34 @@ def _memory(answer: Answering, *, is_async: bool) -> JSON:
         status, headers, body = answer(request)
         return module.Response(status, headers=dict(headers), content=body)
 
-    kind = module.AsyncClient if is_async else module.Client
-    return kind(transport=module.MockTransport(handle), trust_env=False)
+    # Not httpx's MockTransport: recorders of HTTP traffic patch that, and a probe is not traffic.
+    class Memory(module.BaseTransport):  # type: ignore[misc,name-defined]
+        def handle_request(self, request: JSON) -> JSON:
+            return handle(request)
+
+    class AsyncMemory(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
+        async def handle_async_request(self, request: JSON) -> JSON:
+            return handle(request)
+
+    if is_async:
+        return module.AsyncClient(transport=AsyncMemory(), trust_env=False)
+    return module.Client(transport=Memory(), trust_env=False)
 
 
 def _own_transport() -> JSON:
     """The flavour of httpx that the SDK itself was written for."""
     base = sys.modules["openai._base_client"]
     return getattr(base, "httpx2", None) or vars(base)["httpx"]
+
+
+def response_class() -> JSON:
+    """What ``cast_to`` must be for the SDK to hand out the transport's own response, read to its end."""
+    return _own_transport().Response
+
+
+def response_of(answer: JSON) -> JSON:
+    """The transport's response behind what a streamed request of the SDK gave: a stream, or its raw view."""
+    return getattr(answer, "http_response", None) or answer.response
 
 
 @contextlib.contextmanager
@@ -414,9 +428,33 @@ def closer(stream: JSON) -> Callable[[], JSON]:
     return cast("Callable[[], JSON]", found or stream.response.close)
 
 
+# ---------------------------------------------------------------- pages
+
+
+def with_page_class(answer: JSON, change: Callable[[type], type]) -> JSON:
+    """What a ``list()`` of the SDK gave, with another class for its pages; the same object back.
+
+    That is a page, an async paginator, or a raw response of either.
+    """
+    for name in ("_page_cls", "_cast_to"):
+        found = getattr(answer, name, None)
+        if isinstance(found, type):
+            setattr(answer, name, change(found))
+            return answer
+    if hasattr(answer, "get_next_page"):
+        # pydantic would look for a field of that name
+        object.__setattr__(answer, "__class__", change(type(answer)))
+    return answer
+
+
 # ---------------------------------------------------------------- raw responses
 
 RAW = ("with_raw_response", "with_streaming_response")
+
+
+def made_raw(headers: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The headers by which a raw view marks its requests, out of ``headers``: none for an ordinary call."""
+    return {name: value for name, value in headers.items() if name.lower() == "x-stainless-raw-response"}
 
 
 def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from . import _sdk, defects, defects_polling
 from .defects import Defect
-from .resources import adapt, azure, messages, polling, requests, runs, uploads, vector_stores
+from .resources import adapt, azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
 from .resources.endpoints import Endpoint
 
 Method = Callable[..., Any]
@@ -165,6 +165,10 @@ def _later(resource: str, method: str, plan: polling.Plan, parameter: str, shown
     return Capability(f"{resource}.{method}({shown})", resource, method, extended, parameter)
 
 
+def _pages(resource: str) -> Capability:
+    return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, defects.PAGES)
+
+
 THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.messages"
 STORES, FILES, BATCHES = "vector_stores", "vector_stores.files", "vector_stores.file_batches"
 
@@ -200,6 +204,11 @@ TABLE: tuple[Capability, ...] = (
         defects=(defects_polling.AZURE,),
         concerns=_sdk.has_deployment,
     ),
+    _pages("beta.assistants"),
+    _pages(MESSAGES),
+    _pages(RUNS),
+    _pages(f"{RUNS}.steps"),
+    Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", listing.listing, "stream"),
 )
 
 # ---------------------------------------------------------------- namespaces

@@ -67,3 +67,11 @@ class FileUploadError(StreamingAssistantsError):
     message: str
     uploaded: list[str]
     failed: dict[int, BaseException]
+
+
+class StalledPagesError(StreamingAssistantsError, RuntimeError):
+    """A server answered with the same page again: it ignores ``after``. ``page`` is that page."""
+
+    def __init__(self, message: str, page: Any) -> None:
+        super().__init__(message)
+        self.page = page

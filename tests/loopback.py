@@ -62,7 +62,7 @@ Answer = Reply | Callable[[Request], Reply]
 class Loopback:
     """``requests`` holds what came in, in order; ``closed_early`` counts clients that hung up in a body."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.closed_early = threading.Semaphore(0)
         self._routes: list[tuple[str, re.Pattern[str], list[Answer]]] = []
@@ -88,7 +88,7 @@ class Loopback:
             def handle_error(self, *_: Any) -> None:
                 pass  # a client that hangs up is part of many tests
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(

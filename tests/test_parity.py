@@ -144,6 +144,7 @@ def test_the_azure_defect_is_the_deployment_in_the_path() -> None:
 def module(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(openai, "api_key", "first")
     monkeypatch.setattr(openai, "api_type", "openai")
+    monkeypatch.setattr(openai, "http_client", None)  # the SDK keeps the last one here
     monkeypatch.setattr(openai, "base_url", server.url + "/")
     openai._reset_client()
     yield openai

@@ -354,13 +354,13 @@ async def test_upload_attaches_and_does_not_wait(colour: Colour, server: Loopbac
 # ---------------------------------------------------------------- bad input
 
 BAD_TERMS = [
-    ({"poll_interval_ms": -1}, ValueError, "0 or more milliseconds but received -1"),
-    ({"poll_interval_ms": 1.5}, TypeError, "whole number of milliseconds"),
-    ({"poll_interval_ms": "100"}, TypeError, "whole number of milliseconds"),
-    ({"poll_interval_ms": True}, TypeError, "whole number of milliseconds"),
-    ({"max_wait_seconds": 0}, ValueError, "more than 0 seconds but received 0"),
-    ({"max_wait_seconds": -2}, ValueError, "more than 0 seconds but received -2"),
-    ({"max_wait_seconds": float("nan")}, ValueError, "finite"),
+    ({"poll_interval_ms": -1}, ValueError, "0 or more milliseconds, got -1"),
+    ({"poll_interval_ms": 1.5}, TypeError, "whole milliseconds"),
+    ({"poll_interval_ms": "100"}, TypeError, "whole milliseconds"),
+    ({"poll_interval_ms": True}, TypeError, "whole milliseconds"),
+    ({"max_wait_seconds": 0}, ValueError, "more than 0 seconds.*got 0"),
+    ({"max_wait_seconds": -2}, ValueError, "more than 0 seconds.*got -2"),
+    ({"max_wait_seconds": float("nan")}, ValueError, "got nan"),
     ({"max_wait_seconds": "5"}, TypeError, "number of seconds"),
     ({"on_poll": 7}, TypeError, "function for `on_poll` but received 7"),
 ]

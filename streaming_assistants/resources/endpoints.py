@@ -11,6 +11,7 @@ import openai
 from streaming_assistants import _sdk
 from streaming_assistants.wire import models
 
+from .pages import advancing
 from .requests import Operation, Request
 
 
@@ -33,8 +34,9 @@ class Endpoint:
         options = {**request.options, **options}
         if self.page:
             pages = openai.pagination
-            page: Any = pages.AsyncCursorPage if _sdk.is_async(client) else pages.SyncCursorPage
-            return client.get_api_list(request.path, page=page[model], model=model, options=options)
+            kind: Any = pages.AsyncCursorPage if _sdk.is_async(client) else pages.SyncCursorPage
+            page = advancing(kind[model])
+            return client.get_api_list(request.path, page=page, model=model, options=options)
         call = getattr(client, self.verb)
         if self.verb == "get":
             return call(request.path, cast_to=model, options=options)

@@ -17,7 +17,8 @@ import openai
 from streaming_assistants import _sdk, steps
 from streaming_assistants.errors import PollTimeoutError
 from streaming_assistants.runs import polling
-from streaming_assistants.runs.polling import Answer, Expired, Steps, Terms
+from streaming_assistants.runs.polling import Answer, Expired, Steps
+from streaming_assistants.runs.waiting import Terms
 from streaming_assistants.steps import Call
 from streaming_assistants.streams import broken
 
@@ -91,7 +92,8 @@ class Watch:
             # Retries are the plan's, which knows the deadline.
             options: dict[str, Any] = {"max_retries": 0}
             if left is not None:
-                options["timeout"] = _sdk.capped(client, request.options.get("timeout"), left)
+                given = request.options.get("timeout", client.timeout)
+                options["timeout"] = _sdk.capped(given, left)
             return Call(partial(self.endpoint.raw, client, request, **options))
 
         plan = polling.poll(

@@ -73,13 +73,13 @@ class Operation:
         kwargs = dict(kwargs)
         stream = {"stream": kwargs.pop("stream")} if "stream" in kwargs else {}
         bound = self.bind(args, kwargs)
-        options = {name: bound.pop(name, None) for name in names(RequestParams)}
+        options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
         for name in bound.keys() & _KINDS.keys():
             checked_id(name, bound[name])
         body = {**{name: plain(value) for name, value in bound.items()}, **stream}
-        if isinstance(options["extra_body"], Mapping):
+        if isinstance(options.get("extra_body"), Mapping):
             body.update(plain(options["extra_body"]))
         return Request(
             self.path.format(**ids),
@@ -98,8 +98,8 @@ def request_options(
     params = {**_bracketed(query), **(given.get("extra_query") or {})}
     if params:
         options["params"] = params
-    if given.get("timeout") is not None:
-        options["timeout"] = given["timeout"]
+    if "timeout" in given:
+        options["timeout"] = given["timeout"]  # None is no timeout at all
     return options
 
 

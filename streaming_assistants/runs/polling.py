@@ -8,20 +8,13 @@ the clock that is passed in is looked at.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import openai
 
 from .dispatch import PENDING
-
-DEFAULT_SECONDS = 1.0
-"""Between two answers, where neither the caller nor the server says otherwise."""
-
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.01, 60.0
-"""The bounds of what a server may ask for."""
+from .waiting import Terms
 
 GRACE_SECONDS = 3.0
 """How long after the start a 404 may mean that a server does not know yet what it just made."""
@@ -51,67 +44,6 @@ class Expired(Exception):
         self.status = status
         self.request = request
         self.cause = cause
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a caller asked of a poll: the interval in ms, the deadline in seconds, None for neither."""
-
-    interval_ms: int | None = None
-    max_wait: float | None = None
-
-    @classmethod
-    def checked(cls, interval_ms: Any, max_wait: Any) -> Terms:
-        """Raises TypeError or ValueError, which say what was expected and what came."""
-        return cls(_interval(interval_ms), _deadline(max_wait))
-
-    def seconds(self, headers: Mapping[str, str]) -> float:
-        """How long to wait after an answer with these headers."""
-        if self.interval_ms is not None:
-            return self.interval_ms / 1000
-        asked = _number(headers.get("openai-poll-after-ms"))
-        return DEFAULT_SECONDS if asked is None else min(max(asked / 1000, SHORTEST_SECONDS), LONGEST_SECONDS)
-
-
-def _interval(value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        found = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        found = None
-    if found is None:
-        raise TypeError(
-            "Expected a whole number of milliseconds for `poll_interval_ms` but received "
-            f"{value!r} ({type(value).__name__})"
-        )
-    if found < 0:
-        raise ValueError(f"Expected `poll_interval_ms` to be 0 or more milliseconds but received {value!r}")
-    return found
-
-
-def _deadline(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(
-            "Expected a number of seconds for `max_wait_seconds` but received "
-            f"{value!r} ({type(value).__name__})"
-        )
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(
-            f"Expected `max_wait_seconds` to be finite and more than 0 seconds but received {value!r}"
-        )
-    return float(value)
-
-
-def _number(text: str | None) -> float | None:
-    """A header's number; None for what is none."""
-    try:
-        found = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return found if found is not None and math.isfinite(found) and found >= 0 else None
 
 
 def is_pending(thing: Any) -> bool:

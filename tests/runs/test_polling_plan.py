@@ -13,11 +13,11 @@ from streaming_assistants.runs.polling import (
     Answer,
     Expired,
     Pause,
-    Terms,
     is_pending,
     is_pending_batch,
     poll,
 )
+from streaming_assistants.runs.waiting import Terms
 
 
 def thing(status: str | None, **more: Any) -> Any:
@@ -241,22 +241,22 @@ def test_what_has_no_status_is_not_pending() -> None:
 
 @pytest.mark.parametrize("value", [1.5, "100", True, b"1", 20.0, [1]])
 def test_an_interval_that_is_no_whole_number(value: Any) -> None:
-    with pytest.raises(TypeError, match="whole number of milliseconds for `poll_interval_ms`"):
+    with pytest.raises(TypeError, match="poll_interval_ms: expected whole milliseconds"):
         Terms.checked(value, None)
 
 
 def test_a_negative_interval() -> None:
-    with pytest.raises(ValueError, match="`poll_interval_ms` to be 0 or more milliseconds but received -1"):
+    with pytest.raises(ValueError, match="poll_interval_ms: expected 0 or more milliseconds, got -1"):
         Terms.checked(-1, None)
 
 
 @pytest.mark.parametrize("value", [0, 0.0, -1, float("nan"), float("inf")])
 def test_a_deadline_that_is_none(value: Any) -> None:
-    with pytest.raises(ValueError, match="`max_wait_seconds` to be finite and more than 0"):
+    with pytest.raises(ValueError, match="max_wait_seconds: expected more than 0"):
         Terms.checked(None, value)
 
 
 @pytest.mark.parametrize("value", ["5", True, [5]])
 def test_a_deadline_that_is_no_number(value: Any) -> None:
-    with pytest.raises(TypeError, match="number of seconds for `max_wait_seconds`"):
+    with pytest.raises(TypeError, match="max_wait_seconds: expected a number of seconds"):
         Terms.checked(None, value)

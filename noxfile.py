@@ -1,0 +1,76 @@
+"""Every check of the project, each in an environment of its own.
+
+nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
+nox -s sdk              the tests on the short list of SDK releases
+nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
+nox -s matrix -- 3.53.0 the same for one release, on the list or not
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import nox
+
+from tests.conformance import matrix as conformance
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "sdk", "examples", "wheel"]
+
+SHORT = ["1.1.2", "1.13.4", "1.14.3", "1.66.5", "2.54.0", conformance.NEWEST]
+"""Oldest, last without streaming, first with it, first with client.vector_stores, end of 2.x, newest."""
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install("ruff>=0.6")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install("-e", ".[test]", f"openai=={conformance.NEWEST}", "mypy>=1.11", "pyright>=1.1.380")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+@nox.parametrize("openai", SHORT, ids=SHORT)
+def sdk(session: nox.Session, openai: str) -> None:
+    """The whole test suite on one release of the SDK."""
+    packages = conformance.Cell(openai).packages()
+    session.install("-e", ".[test]", *packages)
+    session.run("pytest", *(session.posargs or ["-q"]), env={"PYTHONHASHSEED": "0"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    session.install("-e", ".[serve,cli]")
+    for name in sorted(os.listdir("examples")):
+        if name.endswith(".py"):
+            session.run("python", os.path.join("examples", name))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Builds the wheel, installs it elsewhere, and tests that, away from the source tree."""
+    session.install("build>=1.2")
+    out = session.create_tmp()
+    session.run("python", "-m", "build", "--wheel", "--outdir", out, silent=True)
+    (built,) = [name for name in os.listdir(out) if name.endswith(".whl")]
+    session.install(f"{os.path.join(out, built)}[test]")
+    for name in ("tests", "cassettes"):
+        shutil.copytree(name, os.path.join(out, "elsewhere", name), dirs_exist_ok=True)
+    shutil.copy("pyproject.toml", os.path.join(out, "elsewhere"))  # pytest's options
+    session.chdir(os.path.join(out, "elsewhere"))
+    session.run(
+        "python", "-m", "pytest", "-q", "tests/wire", "tests/test_patching.py", "tests/test_cassettes.py"
+    )
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """The conformance suite, bare and patched, in every cell of the matrix."""
+    session.run("python", "-m", "tests.conformance.matrix", "run", *session.posargs)

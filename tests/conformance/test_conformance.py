@@ -1,0 +1,36 @@
+"""Every behaviour, in every colour, of a patched client on the SDK that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.registry import Case, load
+from tests.conformance.runner import Runner
+
+CASES = [
+    pytest.param(case, colour, id=f"{case.name}-{colour}")
+    for case in load().values()
+    for colour in case.colours
+]
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    with Runner(patched=True) as started:
+        yield started
+
+
+@pytest.mark.parametrize(("case", "colour"), CASES)
+def test_behaviour(case: Case, colour: str, runner: Runner) -> None:
+    outcome = runner.run(case, colour)
+    if outcome.outcome == "n/a":
+        pytest.skip(outcome.reason)
+    assert outcome.outcome == "passed", f"{case.sentence}\n{outcome.reason}\n{outcome.trace}"
+
+
+def test_the_suite_is_complete() -> None:
+    names = [case.name for case in load().values()]
+    assert len(names) >= 98
+    assert all(case.sentence.endswith(".") for case in load().values())

@@ -1,0 +1,362 @@
+"""patch() as a guest: what it accepts, what it leaves alone, how it gets along with others, how it goes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import openai
+import pytest
+import wrapt
+
+import streaming_assistants
+from streaming_assistants import capabilities, patch, unpatch
+from streaming_assistants.capabilities import TABLE, resolve
+
+from .clients import Colour
+from .loopback import Loopback, Reply
+from .samples import RUN, sse, text_run
+
+pytestmark = pytest.mark.anyio
+
+RUNS = "/threads/thread_1/runs"
+
+
+@pytest.fixture
+def streams(server: Loopback) -> Loopback:
+    """A server whose runs stream or do not, as they are asked."""
+
+    def answer(request: Any) -> Reply:
+        return Reply.sse([sse(text_run("Hi"))]) if (request.json or {}).get("stream") else Reply.json(RUN)
+
+    return server.on("POST", ".*", answer).on("GET", ".*", answer)
+
+
+async def streams_now(colour: Colour, client: Any) -> bool:
+    events = await colour.list(await colour.created(client))
+    return len(events) == 7 and type(events[0]).__name__ == "ThreadRunCreated"
+
+
+def touched(client: Any) -> dict[str, list[str]]:
+    """What stands on the client's own objects and not on their classes."""
+    found = {}
+    for path in {capability.resource for capability in TABLE}:
+        resource = resolve(client, path) if path else None
+        here = list(vars(resource).items()) if resource is not None else []  # early SDKs lack some
+        names = [n for n, v in here if isinstance(v, wrapt.FunctionWrapper)]
+        if names:
+            found[path] = sorted(names)
+    return found
+
+
+async def test_the_same_object_of_the_same_type_comes_back(colour: Colour, streams: Loopback) -> None:
+    client = colour.bare(streams.url)
+    before = type(client)
+    assert patch(client) is client
+    assert type(client) is before
+    assert await streams_now(colour, client)
+
+
+@pytest.mark.parametrize("made", [openai.AzureOpenAI, openai.AsyncAzureOpenAI])
+async def test_azure_clients(made: Any, streams: Loopback) -> None:
+    colour = Colour("async" if "Async" in made.__name__ else "sync")
+    client = patch(
+        made(azure_endpoint=streams.url, api_key="k", api_version="2024-05-01-preview", max_retries=0)
+    )
+    assert await streams_now(colour, client)
+    (request,) = streams.requests
+    assert request.path == f"/openai{RUNS}"
+    assert (request.query["api-version"], request.headers["api-key"]) == (["2024-05-01-preview"], "k")
+    await colour.of(client.close())
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "client", openai.OpenAI, object()], ids=lambda w: type(w).__name__
+)
+@pytest.mark.parametrize("function", [patch, unpatch, capabilities])
+async def test_what_is_no_client_is_a_type_error(function: Any, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"expects an OpenAI, AsyncOpenAI.* got"):
+        function(wrong)
+
+
+async def test_another_module_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="got the module 'sys'"):
+        patch(sys)
+
+
+async def test_patching_twice_changes_nothing(colour: Colour, streams: Loopback) -> None:
+    client = colour.client(streams.url)
+    before = touched(client)
+    wrapper = client.beta.threads.runs.create
+    patch(client)
+    assert touched(client) == before
+    assert client.beta.threads.runs.create is wrapper
+
+
+async def test_unpatch_gives_the_class_its_methods_back(colour: Colour, streams: Loopback) -> None:
+    client = colour.client(streams.url)
+    assert touched(client)
+    assert unpatch(client) is client
+    assert touched(client) == {}
+    assert client.beta.threads.runs.create == type(client.beta.threads.runs).create.__get__(
+        client.beta.threads.runs
+    )
+    assert "copy" not in vars(client)
+    unpatch(client)
+    assert await streams_now(colour, patch(client))
+
+
+async def test_two_clients_do_not_know_of_each_other(colour: Colour, streams: Loopback) -> None:
+    one, other = colour.client(streams.url), colour.bare(streams.url)
+    assert touched(other) == {}
+    unpatch(one)
+    assert touched(colour.client(streams.url))
+
+
+@pytest.mark.parametrize("method", ["with_options", "copy"])
+async def test_copies_are_patched_too(colour: Colour, streams: Loopback, method: str) -> None:
+    copy = getattr(colour.client(streams.url), method)(timeout=5)
+    assert copy.timeout == 5
+    assert await streams_now(colour, copy)
+    again = copy.with_options(max_retries=1)
+    assert await streams_now(colour, again)
+    assert touched(again)
+
+
+async def test_copies_made_after_unpatch_are_not(colour: Colour, streams: Loopback) -> None:
+    client = unpatch(colour.client(streams.url))
+    assert touched(client.with_options(timeout=5)) == {}
+
+
+async def test_repair_false_leaves_the_sdks_own_methods(colour: Colour, streams: Loopback) -> None:
+    client = patch(colour.bare(streams.url), repair=False)
+    for row in capabilities(client):
+        assert row.provider == ("streaming_assistants" if row.reason.startswith("missing") else "sdk")
+    copy = client.with_options(timeout=3)
+    assert touched(copy) == touched(client)
+    assert [row[:2] for row in capabilities(copy)] == [row[:2] for row in capabilities(client)]
+
+
+# ---------------------------------------------------------------- raw responses
+
+RAW = ["with_raw_response", "with_streaming_response"]
+
+
+def raw_of(client: Any, name: str, path: str) -> Any:
+    """``runs`` through a raw view that was taken at the client, at threads, or at runs itself."""
+    owner, _, rest = path.partition("|")
+    found = getattr(resolve(client, owner) if owner else client, name)
+    for part in filter(None, rest.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+PATHS = ["beta.threads.runs|", "beta.threads|runs", "beta|threads.runs", "|beta.threads.runs"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_raw_responses_taken_before_or_after(
+    colour: Colour, streams: Loopback, path: str, when: str
+) -> None:
+    client = colour.bare(streams.url)
+    try:
+        raw = raw_of(client, "with_raw_response", path)
+    except AttributeError:
+        pytest.skip("this release has no such raw view")
+    patch(client)
+    if when == "after":
+        raw = raw_of(client, "with_raw_response", path)
+    answer = await colour.of(raw.create("thread_1", assistant_id="asst_1", stream=True))
+    assert answer.headers["content-type"] == "text/event-stream"
+    events = await colour.list(await colour.of(answer.parse()))
+    assert len(events) == 7
+    plain = await colour.of(raw.create("thread_1", assistant_id="asst_1"))
+    assert (await colour.of(plain.parse())).id == "run_1"
+    unpatch(client)
+    assert raw.create.__wrapped__ == client.beta.threads.runs.create
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_streaming_responses_taken_before_or_after(
+    colour: Colour, streams: Loopback, when: str
+) -> None:
+    client = colour.bare(streams.url)
+    if not hasattr(client.beta.threads.runs, "with_streaming_response"):
+        pytest.skip("this release has no with_streaming_response")
+    taken = client.beta.threads.runs.with_streaming_response
+    patch(client)
+    if when == "after":
+        taken = client.beta.threads.runs.with_streaming_response
+    async with colour.entered(taken.create("thread_1", assistant_id="asst_1", stream=True)) as answer:
+        assert len(await colour.list(await colour.of(answer.parse()))) == 7
+
+
+# ---------------------------------------------------------------- other libraries' wrappers
+
+
+def watch(seen: list[str]) -> Any:
+    def watcher(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        seen.append(f"{kwargs.get('stream', False)}")
+        return wrapped(*args, **kwargs)
+
+    return watcher
+
+
+async def test_a_foreign_wrapper_below_sees_every_call(colour: Colour, streams: Loopback) -> None:
+    seen: list[str] = []
+    client = colour.bare(streams.url)
+    runs = client.beta.threads.runs
+    runs.create = wrapt.FunctionWrapper(runs.create, watch(seen))
+    patch(client)
+    assert await streams_now(colour, client)
+    assert (await colour.of(runs.create("thread_1", assistant_id="asst_1"))).id == "run_1"
+    assert seen == ["True", "False"]
+    unpatch(client)
+    await colour.of(runs.create("thread_1", assistant_id="asst_1"))
+    assert seen == ["True", "False", "False"]
+
+
+async def test_a_foreign_wrapper_on_the_class_sees_every_call(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for when in ("before", "after"):
+        seen: list[str] = []
+        client = colour.bare(streams.url)
+        owner = type(client.beta.threads.runs)
+        if when == "after":
+            patch(client)
+        with monkeypatch.context() as context:
+            context.setattr(owner, "create", wrapt.FunctionWrapper(owner.create, watch(seen)))
+            assert await streams_now(colour, patch(client))
+        assert seen == ["True"], when
+
+
+async def test_a_foreign_wrapper_on_top_stays_and_still_works(colour: Colour, streams: Loopback) -> None:
+    seen: list[str] = []
+    client = colour.client(streams.url)
+    runs = client.beta.threads.runs
+    foreign = runs.create = wrapt.FunctionWrapper(runs.create, watch(seen))
+    assert await streams_now(colour, client)
+    unpatch(client)
+    assert runs.create is foreign
+    assert (await colour.of(runs.create("thread_1", assistant_id="asst_1"))).id == "run_1"
+    assert seen == ["True", "False"]
+
+
+# ---------------------------------------------------------------- the module
+
+
+@pytest.fixture
+def module(streams: Loopback, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(openai, "api_key", "test")
+    monkeypatch.setattr(openai, "base_url", streams.url)
+    openai._reset_client()
+    yield openai
+    unpatch(openai)
+    client = getattr(openai, "_client", None)
+    if client is not None:
+        client.close()
+    openai._reset_client()
+
+
+async def test_the_module_level_client(module: Any, streams: Loopback) -> None:
+    colour = Colour("sync")
+    assert patch(module) is module
+    assert await streams_now(colour, module)
+    patch(module)
+    module._reset_client()
+    assert await streams_now(colour, module)
+    module.api_key = "another"
+    assert await streams_now(colour, module)
+    assert [r.headers["authorization"] for r in streams.requests] == [
+        "Bearer test",
+        "Bearer test",
+        "Bearer another",
+    ]
+    assert len(capabilities(module)) >= len(TABLE)
+    unpatch(module)
+    assert touched(module) == {}
+    assert not isinstance(module._load_client, wrapt.FunctionWrapper)
+
+
+# ---------------------------------------------------------------- the table
+
+
+async def test_capabilities_say_who_provides_what_and_why(colour: Colour, streams: Loopback) -> None:
+    table = capabilities(colour.client(streams.url))
+    names = [row.capability for row in table]
+    assert len(names) == len(set(names))
+    assert "beta.threads.runs.create(stream=True)" in names
+    assert {row.provider for row in table} <= {"sdk", "streaming_assistants"}
+    for row in table:
+        assert row.reason == "sound" or row.reason.startswith(("missing: ", "defective: "))
+        assert (row.provider == "sdk") is (row.reason == "sound")
+    assert table.provider("beta.threads.runs.stream()") == "streaming_assistants"
+    with pytest.raises(KeyError):
+        table.provider("beta.unheard_of")
+
+
+async def test_the_table_is_made_to_be_read(colour: Colour, streams: Loopback) -> None:
+    lines = str(capabilities(colour.client(streams.url))).splitlines()
+    assert lines[0].split() == ["capability", "provider", "reason"]
+    column = lines[0].index("provider")
+    assert all(line[column - 1] == " " and line[column] != " " for line in lines)
+
+
+async def test_a_sound_capability_stays_the_sdks(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as on a release of tomorrow, in which every defect is mended
+    module = sys.modules["streaming_assistants.capabilities"]
+    monkeypatch.setattr(module, "_present", lambda listed, full: ())
+    client = colour.client(streams.url)
+    for row, capability in zip(capabilities(client), TABLE, strict=False):
+        assert (row.provider, row.reason == "sound") in (("sdk", True), ("streaming_assistants", False))
+        if row.provider == "sdk" and capability.method.endswith("stream"):
+            assert capability.method not in vars(resolve(client, capability.resource))
+
+
+async def test_names_and_signatures_stay_those_of_the_sdk(colour: Colour, streams: Loopback) -> None:
+    runs = colour.client(streams.url).beta.threads.runs
+    assert runs.create.__name__ == "create"
+    assert "assistant_id" in inspect.signature(runs.create).parameters
+    assert runs.stream.__name__ in ("stream",)
+
+
+async def test_nothing_happens_at_import_and_nothing_is_printed(streams: Loopback) -> None:
+    program = (
+        "import sys, openai, streaming_assistants as sa\n"
+        "assert 'streaming_assistants.wire._models_absent' not in sys.modules\n"
+        "assert not any(name.startswith('streaming_assistants.backend') for name in sys.modules)\n"
+        f"sa.unpatch(sa.patch(openai.OpenAI(api_key='k', base_url='{streams.url}')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert streams.requests == []  # probes never leave the process
+
+
+async def test_logging_is_one_logger_and_holds_no_key(
+    colour: Colour, streams: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="streaming_assistants"):
+        patch(colour.bare(streams.url, default_headers={"X-Token": "token-1234"}))
+    ours = [record for record in caplog.records if record.name.startswith("streaming_assistants")]
+    assert {(record.name, record.levelname) for record in ours} == {("streaming_assistants", "DEBUG")}
+    assert any("runs.create(stream=True)" in record.getMessage() for record in ours)
+    assert not any(word in record.getMessage() for record in ours for word in ("test", "token-1234"))
+
+
+async def test_all_public_names_are_there() -> None:
+    assert all(hasattr(streaming_assistants, name) for name in streaming_assistants.__all__)
+    from streaming_assistants import types
+
+    assert all(isinstance(getattr(types, name), type) for name in types.__all__)
+    assert set(types.__all__) <= set(dir(types))
+    with pytest.raises(AttributeError, match="no attribute 'Unheard'"):
+        types.Unheard  # noqa: B018
