@@ -222,4 +222,4 @@ async def azure_says_the_api_is_gone(t: Kit) -> None:
     with raises(openai.APIStatusError) as caught:
         await t.raw()
     equal(caught.error.status_code, 410)
-    assert "assistants_api_deprecated" in str(caught.error.body), caught.error.body
+    assert "assistants_api_deprecated" in caught.error.response.text, caught.error.response.text
