@@ -149,6 +149,9 @@ def module(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     openai._reset_client()
     yield openai
     sa.unpatch(openai)
+    made = _sdk.made_module_client()
+    if made is not None:
+        made.close()
     openai._reset_client()
 
 
