@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,11 @@ import pytest
 from .clients import Colour
 from .loopback import Loopback
 from .samples import recordings
+
+
+# Every client loads the machine's certificates when it is made, which takes longer than most tests. Here
+# no client speaks TLS, so that one certificate (self-signed, its key thrown away) is enough.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("one-certificate.pem"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

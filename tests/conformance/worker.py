@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import importlib.metadata
 import json
 import os
 import platform
 import sys
-import tempfile
 import traceback
 import warnings
 from contextlib import suppress
@@ -48,17 +46,7 @@ def run(case: Case, colour: str, *, patched: bool, realm: Realm) -> dict[str, An
 
 def trust_one_certificate() -> None:
     """Each client reads all certificates that it trusts, for longer than a case takes; here it needs none."""
-    try:
-        import certifi
-    except ImportError:
-        return
-    pem = Path(certifi.where()).read_text(encoding="ascii", errors="ignore")
-    end = "-----END CERTIFICATE-----"
-    one = pem[pem.index("-----BEGIN CERTIFICATE-----") : pem.index(end)] + end
-    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-        file.write(one)
-    os.environ["SSL_CERT_FILE"] = file.name
-    atexit.register(os.unlink, file.name)
+    os.environ["SSL_CERT_FILE"] = str(Path(__file__).parents[1] / "one-certificate.pem")
 
 
 def reason_of(error: BaseException) -> str:
