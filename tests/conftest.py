@@ -12,7 +12,6 @@ from .clients import Colour
 from .loopback import Loopback
 from .samples import recordings
 
-
 # Every client loads the machine's certificates when it is made, which takes longer than most tests. Here
 # no client speaks TLS, so that one certificate (self-signed, its key thrown away) is enough.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("one-certificate.pem"))
