@@ -124,6 +124,23 @@ def test_events_before_a_malformed_frame_are_not_lost() -> None:
         next(reader)
 
 
+@pytest.mark.parametrize("cut", [10, 40, -2])
+def test_a_last_frame_that_is_cut_in_the_middle_is_left_out(cut: int) -> None:
+    half = samples.frame(text("b"))[: cut if cut > 0 else cut - 2]
+    assert [e.event for e in events(sse([text("a")], end=b"") + half)] == ["thread.message.delta"]
+
+
+def test_a_last_frame_that_is_whole_and_wrong_is_malformed() -> None:
+    with pytest.raises(Malformed, match="expected an 'id'"):
+        events(b"event: thread.run.created\ndata: {}")
+
+
+def test_a_frame_that_is_wrong_among_frames_without_blank_lines_is_malformed() -> None:
+    body = sse([text("a")], end=b"") + b"event: thread.run.created\ndata: {\n\n" + sse([text("b")], end=b"")
+    with pytest.raises(Malformed, match="expected JSON"):
+        events(body.replace(b"\n\n", b"\n"))
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -132,6 +149,8 @@ def test_events_before_a_malformed_frame_are_not_lost() -> None:
         ({"error": "only text"}, ("only text", None, None)),
         ("a string", ("a string", None, None)),
         ({}, ("An error occurred during streaming", None, None)),
+        ({"error": ""}, ("An error occurred during streaming", None, None)),
+        ({"message": "flat", "error": None, "code": "c"}, ("flat", "c", None)),
     ],
 )
 def test_an_error_is_read_flat_and_nested(data: Any, said: tuple[Any, ...]) -> None:
