@@ -66,13 +66,12 @@ class Operation:
     def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
         bound = self.bind(args, kwargs)
-        options = {name: bound.pop(name, None) for name in names(RequestParams)}
+        options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
         body = {name: plain(value) for name, value in bound.items()}
         body["stream"] = True
-        if isinstance(options["extra_body"], Mapping):
-            body.update(plain(options["extra_body"]))
+        body.update(plain(extra("extra_body", options.get("extra_body"))))
         return Request(
             self.path.format(**ids),
             body,
@@ -90,8 +89,8 @@ def request_options(
     params = {**_bracketed(query), **(given.get("extra_query") or {})}
     if params:
         options["params"] = params
-    if given.get("timeout") is not None:
-        options["timeout"] = given["timeout"]
+    if "timeout" in given:
+        options["timeout"] = given["timeout"]  # None is a timeout too: none
     return options
 
 
@@ -100,6 +99,15 @@ def with_headers(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -
     given = given or {}
     taken = {name.lower() for name in given}
     return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
+
+
+def extra(name: str, value: Any) -> Mapping[str, Any]:
+    """``extra_body`` and its like; none is an empty one. Raises TypeError for what cannot be added."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a mapping, got {value!r:.80} ({type(value).__name__})")
+    return value
 
 
 def _bracketed(query: Mapping[str, Any]) -> dict[str, Any]:
