@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pydantic
+
 from streaming_assistants import _sdk
 from streaming_assistants.wire import models
 from streaming_assistants.wire.build import build, part
@@ -148,8 +150,7 @@ class StepState:
         self._step = step
         self._snapshot: Any = None
         self._details: dict[str, Json] = {}
-        details = getattr(step, "step_details", None)
-        self.adopt(getattr(details, "tool_calls", None) or [])
+        self.adopt(calls_of(step))
 
     def adopt(self, calls: list[Any]) -> None:
         """Takes whole tool calls, as a step lists them: they replace what was streamed of them."""
@@ -234,3 +235,11 @@ class StepState:
             values["step_details"] = whole.step_details
             values["type"] = self._details.get("type")
         return _sdk.changed(self._step, **values)
+
+
+def calls_of(step: Any) -> list[Any]:
+    """The tool calls that a run step or the delta of one lists; details of an unknown type list none."""
+    found: Any = getattr(getattr(step, "step_details", None), "tool_calls", None)
+    if not isinstance(found, list) or not all(isinstance(call, pydantic.BaseModel) for call in found):
+        return []
+    return found

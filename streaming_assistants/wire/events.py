@@ -177,7 +177,10 @@ def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
         raise Malformed(f"expected an 'id' in the data of {kind.name!r}, got {_short(frame.data)}", frame)
     if kind.name.endswith(".delta") and not isinstance(value.get("delta"), dict):
         raise Malformed(f"expected a 'delta' in the data of {kind.name!r}, got {_short(frame.data)}", frame)
-    return kind.lenient(value)
+    try:
+        return kind.lenient(value)
+    except ValueError as error:
+        raise Malformed(f"{error} in the data of {kind.name!r}, {_short(frame.data)}", frame) from error
 
 
 def _error(value: Json) -> Any:
