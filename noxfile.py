@@ -1,9 +1,9 @@
 """Every check of the project, each in an environment of its own.
 
-    nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
-    nox -s sdk              the tests on the short list of SDK releases
-    nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
-    nox -s matrix -- 3.53.0 the same for one release, on the list or not
+nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
+nox -s sdk              the tests on the short list of SDK releases
+nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
+nox -s matrix -- 3.53.0 the same for one release, on the list or not
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def wheel(session: nox.Session) -> None:
         shutil.copytree(name, os.path.join(out, "elsewhere", name), dirs_exist_ok=True)
     shutil.copy("pyproject.toml", os.path.join(out, "elsewhere"))  # pytest's options
     session.chdir(os.path.join(out, "elsewhere"))
-    session.run("python", "-m", "pytest", "-q", "tests/wire", "tests/test_patching.py", "tests/test_cassettes.py")
+    session.run(
+        "python", "-m", "pytest", "-q", "tests/wire", "tests/test_patching.py", "tests/test_cassettes.py"
+    )
 
 
 @nox.session(venv_backend="none")

@@ -24,7 +24,9 @@ def main() -> int:
     for command in found:
         sys.stdout.write(f"$ {command}\n")
         sys.stdout.flush()
-        code = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=README.parent, check=False).returncode
+        code = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], cwd=README.parent, check=False
+        ).returncode
         if code:
             return code
     return 0

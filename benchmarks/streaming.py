@@ -22,7 +22,13 @@ import openai
 from streaming_assistants import AssistantEventHandler, _sdk, patch
 
 RUN = {"id": "run_1", "object": "thread.run", "thread_id": "thread_1", "assistant_id": "asst_1"}
-MESSAGE = {"id": "msg_1", "object": "thread.message", "role": "assistant", "thread_id": "thread_1", "content": []}
+MESSAGE = {
+    "id": "msg_1",
+    "object": "thread.message",
+    "role": "assistant",
+    "thread_id": "thread_1",
+    "content": [],
+}
 
 
 def body(deltas: int) -> bytes:
@@ -96,7 +102,9 @@ def measure(deltas: int, rounds: int, *, sdk: bool = True) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--deltas", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -113,7 +121,9 @@ def main() -> None:
     print("\nours by the length of the message (us/event)")
     for deltas in (1_000, 10_000, 100_000):
         by_length = measure(deltas, max(1, options.rounds // 2), sdk=False)
-        print(f"{deltas:>8} deltas: raw {by_length['ours, raw']:.2f}, handler {by_length['ours, handler']:.2f}")
+        print(
+            f"{deltas:>8} deltas: raw {by_length['ours, raw']:.2f}, handler {by_length['ours, handler']:.2f}"
+        )
 
 
 if __name__ == "__main__":

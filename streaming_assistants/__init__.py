@@ -6,7 +6,15 @@ from streaming_assistants import patch
 client = patch(OpenAI())
 """
 
-from .errors import IncompleteStreamError, MalformedEventError, NoFinalObjectError, StreamingAssistantsError
+from .errors import (
+    FileUploadError,
+    IncompleteStreamError,
+    MalformedEventError,
+    NoFinalObjectError,
+    PollTimeoutError,
+    StalledPagesError,
+    StreamingAssistantsError,
+)
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 from .patching import capabilities, patch, unpatch
 from .wire.events import UnknownEvent
@@ -14,9 +22,12 @@ from .wire.events import UnknownEvent
 __all__ = [
     "AssistantEventHandler",
     "AsyncAssistantEventHandler",
+    "FileUploadError",
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",
+    "PollTimeoutError",
+    "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",
     "capabilities",

@@ -6,13 +6,30 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 import openai
 import wrapt
 
 from . import _sdk
-from .capabilities import OURS, TABLE, Capabilities, adaptations, judge, resolve
+from .capabilities import (
+    NAMESPACES,
+    OURS,
+    TABLE,
+    Capabilities,
+    adaptations,
+    judge,
+    judge_namespace,
+    namespaces,
+    resolve,
+)
+from .closed import explaining
+
+if TYPE_CHECKING:
+    from ._typing import PatchedAsyncAzureOpenAI, PatchedAsyncOpenAI, PatchedAzureOpenAI, PatchedOpenAI
+    from .backend import LocalBackend
+
+    Backend: TypeAlias = Literal["responses", "chat", "echo"] | LocalBackend | None
 
 ClientT = TypeVar("ClientT")
 Method = Callable[..., Any]
@@ -65,15 +82,36 @@ class Patch:
         absent.__qualname__ = f"{type(self._owner).__name__}.{self._name}"
         return absent
 
-    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+    def _bottom(self) -> Any:
+        """The SDK's own method, below other libraries' wrappers."""
         method = self._beneath()
         while isinstance(method, _WRAPPERS):
             method = method.__wrapped__
-        return method(*args, **kwargs)
+        return method
+
+    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+        # Its deprecation warning was given by then, by _call.
+        return _sdk.undeprecated(self._bottom())(*args, **kwargs)
 
     def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         beneath = self._beneath()
-        return _through(beneath, self._ours, args, kwargs) if self._on else beneath(*args, **kwargs)
+        if not self._on:
+            return beneath(*args, **kwargs)
+        _sdk.warn_deprecated(self._bottom())
+        return _through(beneath, self._ours, args, kwargs)
+
+
+class Placed:
+    """One attribute that the SDK does not have, put on an object; it knows the way back."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self._owner, self._name, self._value = owner, name, value
+        vars(owner)[name] = value
+
+    def undo(self) -> None:
+        """Takes it away, unless somebody put another thing in its place."""
+        if vars(self._owner).get(self._name) is self._value:
+            del vars(self._owner)[self._name]
 
 
 def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -87,15 +125,40 @@ def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str
     return beneath._self_wrapper(inner, beneath._self_instance, args, kwargs)
 
 
+class Options(NamedTuple):
+    """What patch() was asked for; copies of a client are patched the same way."""
+
+    repair: bool
+    backend: LocalBackend | None
+
+
 class _Patched:
     """What is kept on a patched client: how it was patched, and how to take it back."""
 
-    def __init__(self, repair: bool) -> None:
-        self.repair = repair
-        self.patches: list[Patch] = []
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.patches: list[Patch | Placed] = []
+        self.detach: Callable[[], None] | None = None
 
 
-def patch(client: ClientT, *, repair: bool = True) -> ClientT:
+# An Azure client is an OpenAI client too, so it comes first; its type is the more exact one.
+@overload
+def patch(
+    client: openai.AzureOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAzureOpenAI: ...
+@overload
+def patch(
+    client: openai.AsyncAzureOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAsyncAzureOpenAI: ...
+@overload
+def patch(client: openai.OpenAI, *, repair: bool = True, backend: Backend = None) -> PatchedOpenAI: ...
+@overload
+def patch(
+    client: openai.AsyncOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAsyncOpenAI: ...
+@overload
+def patch(client: ModuleType, *, repair: bool = True, backend: Backend = None) -> ModuleType: ...
+def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
     """Makes Assistants code work on this client; gives back the same object.
 
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
@@ -103,12 +166,22 @@ def patch(client: ClientT, *, repair: bool = True) -> ClientT:
     unless ``repair`` is False; what is sound stays the SDK's. Copies made with ``with_options()`` or
     ``copy()`` are patched too. Patching twice changes nothing.
 
-    Raises TypeError for anything else than a client.
+    ``backend`` answers the client's Assistants requests in process, for where no server is left that
+    does: ``"responses"`` and ``"chat"`` take inference from the client's own server (``POST /responses``,
+    ``POST /chat/completions``), ``"echo"`` needs none, and a
+    :class:`~streaming_assistants.backend.LocalBackend` says more (a store on disk, names of models).
+
+    Raises TypeError for anything else than a client, ValueError for another backend than the one that a
+    patched client has, ImportError where the backend's packages are not installed.
     """
     if isinstance(client, ModuleType):
-        _patch_module(_checked_module(client), repair)
+        _patch_module(_checked_module(client), Options(repair, _backend(backend)))
         return client
-    _patch_client(_checked(client), repair)
+    patched: _Patched | None = vars(_checked(client)).get(_KEY)
+    if patched is None:
+        _patch_client(client, Options(repair, _backend(backend)))
+    elif backend is not None and not _same(backend, patched.options.backend):
+        raise ValueError("the client is patched with another backend, or none: unpatch() it first")
     return client
 
 
@@ -125,6 +198,8 @@ def unpatch(client: ClientT) -> ClientT:
     if patched is not None:
         for each in reversed(patched.patches):
             each.undo()
+        if patched.detach is not None:
+            patched.detach()
         _renew_raw_views(client)
     return client
 
@@ -134,9 +209,14 @@ def capabilities(client: Any) -> Capabilities:
     if isinstance(client, ModuleType):
         client = _sdk.module_client(_checked_module(client))
     patched: _Patched | None = vars(_checked(client)).get(_KEY)
-    repair = patched.repair if patched is not None else True
-    rows = [judge(capability, client, repair=repair, full=True) for capability in TABLE]
-    return Capabilities((*rows, *(each.judgement() for each in adaptations(client))))
+    repair = patched.options.repair if patched is not None else True
+    table = [capability for capability in TABLE if capability.concerns(client)]
+    rows = [judge(capability, client, repair=repair, full=True) for capability in table]
+    spaces = [judge_namespace(client, namespace) for namespace in NAMESPACES]
+    # A method that is sound may still lack a parameter: one row tells it.
+    adapted = {row.capability: row for row in (each.judgement() for each in adaptations(client))}
+    rows = [adapted.pop(row.capability, row) for row in rows]
+    return Capabilities((*spaces, *rows, *adapted.values()))
 
 
 def _checked(client: Any) -> Any:
@@ -154,34 +234,62 @@ def _checked_module(module: ModuleType) -> ModuleType:
     return module
 
 
-def _patch_client(client: Any, repair: bool) -> None:
-    if _KEY in vars(client):
-        return
+def _backend(wanted: str | LocalBackend | None) -> LocalBackend | None:
+    if wanted is None:
+        return None
+    from .backend import resolve as resolve_backend  # its packages are an extra
+
+    return resolve_backend(wanted)
+
+
+def _same(wanted: str | LocalBackend, has: LocalBackend | None) -> bool:
+    return wanted is has or (isinstance(wanted, str) and has is not None and wanted == has.upstream)
+
+
+def _patch_client(client: Any, options: Options) -> None:
+    patched = vars(client)[_KEY] = _Patched(options)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
     for adaptation in adaptations(client):
         makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
+    raw: list[tuple[str, str]] = []
     for capability in TABLE:
-        found = judge(capability, client, repair=repair)
+        if not capability.concerns(client):
+            continue
+        found = judge(capability, client, repair=options.repair)
         log.debug("%s: %s (%s)", *found)
         if found.provider == OURS:
             make = _for_client(capability.make, client)
             makes.setdefault((capability.resource, capability.method), []).append(make)
-    patched = vars(client)[_KEY] = _Patched(repair)
+            if capability.raw:
+                raw.append((capability.resource, capability.method))
+    # After the judging, which asks what the SDK has, and before the methods that go on them.
+    for owner, name, value in namespaces(client):
+        patched.patches.append(Placed(owner, name, value))
     for (resource, method), layers in makes.items():
         patched.patches.append(Patch(resolve(client, resource), method, layers))
     for name in ("copy", "with_options"):
-        patched.patches.append(Patch(client, name, [lambda below: _patching(below, repair)]))
+        patched.patches.append(Patch(client, name, [lambda below: _patching(below, options)]))
+    patched.patches.append(Patch(client, "request", [explaining(client)]))
+    if options.backend is not None:
+        patched.detach = options.backend.attach(client)
     _renew_raw_views(client)
+    for resource, method in raw:
+        owner = resolve(client, resource)
+        view = getattr(owner, "with_raw_response", None)
+        if view is not None and not hasattr(view, method):
+            patched.patches.append(Placed(view, method, _sdk.raw(getattr(owner, method))))
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
     return lambda below: make(client, below)
 
 
-def _patching(below: Method, repair: bool) -> Method:
+def _patching(below: Method, options: Options) -> Method:
     """A function that makes clients, patched ones."""
-    return lambda *args, **kwargs: patch(below(*args, **kwargs), repair=repair)
+    return lambda *args, **kwargs: patch(
+        below(*args, **kwargs), repair=options.repair, backend=options.backend
+    )
 
 
 def _renew_raw_views(client: Any) -> None:
@@ -192,13 +300,16 @@ def _renew_raw_views(client: Any) -> None:
         view.__init__(source)
 
 
-def _patch_module(module: ModuleType, repair: bool) -> None:
+def _patch_module(module: ModuleType, options: Options) -> None:
     if _KEY in vars(module):
         return
-    patched = vars(module)[_KEY] = _Patched(repair)
+    patched = vars(module)[_KEY] = _Patched(options)
     # The module makes its client on first use, and anew after a reset: each is patched as it comes.
     for owner in _sdk.module_loaders():
-        patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, repair)]))
+        patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, options)]))
+    for namespace in NAMESPACES:
+        if not namespace.owner and not hasattr(module, namespace.name):
+            patched.patches.append(Placed(module, namespace.name, _sdk.ModuleAttribute(namespace.name)))
 
 
 def _unpatch_module(module: ModuleType) -> None:

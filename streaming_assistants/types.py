@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .wire import models
+from .wire.chunks import MessageChunk, MessageChunkContent, MessageChunkData, MessageChunkDelta
 from .wire.events import Done, UnknownEvent
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from openai.types.beta.threads import *  # noqa: F403
     from openai.types.beta.threads.runs import *  # noqa: F403
     from openai.types.shared import ErrorObject as ErrorObject
+    from openai.types.vector_store import VectorStore as VectorStore
+    from openai.types.vector_store_deleted import VectorStoreDeleted as VectorStoreDeleted
+    from openai.types.vector_stores import *  # noqa: F403
 
 _EVENTS = {models.class_name(name): name for name in models.EVENTS if name != "done"}
 _MODELS = (
@@ -62,9 +66,23 @@ _MODELS = (
     "FileSearchToolCall",
     "FileSearchToolCallDelta",
     "ErrorObject",
+    "VectorStore",
+    "VectorStoreDeleted",
+    "VectorStoreFile",
+    "VectorStoreFileBatch",
+    "VectorStoreFileDeleted",
 )
 
-__all__ = ["Done", "UnknownEvent", *_MODELS, *_EVENTS]
+__all__ = [
+    "Done",
+    "MessageChunk",
+    "MessageChunkContent",
+    "MessageChunkData",
+    "MessageChunkDelta",
+    "UnknownEvent",
+    *_MODELS,
+    *_EVENTS,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 
 import streaming_assistants as sa
+from streaming_assistants import _sdk
 
 
 class Colour:
@@ -29,6 +30,17 @@ class Colour:
         client = made(base_url=url, api_key="test", **{"max_retries": 0, **options})
         self._clients.append(client)
         return client
+
+    def client_answered(self, status: int, body: bytes, base_url: str) -> Any:
+        """A bare client whose every request is answered in memory, for hosts that no test may ask."""
+        http = _sdk._own_transport()
+
+        def answer(request: Any) -> Any:
+            return http.Response(status, content=body, request=request)
+
+        transport = http.MockTransport(answer)
+        made = http.AsyncClient(transport=transport) if self.is_async else http.Client(transport=transport)
+        return self.bare(base_url, http_client=made)
 
     async def close(self) -> None:
         """Closes the clients that the test made."""

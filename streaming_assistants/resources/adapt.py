@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from streaming_assistants import _sdk
@@ -24,6 +24,10 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: bool) ->
     query = LATER_QUERY.get(path, frozenset()) - taken
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        # 1.1 cannot write a generator as JSON
+        kwargs = {
+            name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
+        }
         if header:
             kwargs["extra_headers"] = with_headers({"OpenAI-Beta": BETA}, kwargs.get("extra_headers"))
         _move(kwargs, body, "extra_body")

@@ -1,0 +1,189 @@
+"""The API at HTTP level, without HTTP: a request in, a status with JSON or with a stream of events out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from streaming_assistants.backend.upstreams.base import Json
+
+from .endpoints import assistants, files, runs, threads, views
+from .endpoints.context import Answer, Context, NeedsWrite, Settings
+from .engine import errors
+from .engine.errors import ApiError
+from .engine.work import Work
+from .store.database import Database
+
+logger = logging.getLogger("streaming_assistants")
+
+
+POLL_AFTER = "openai-poll-after-ms"
+"""The header of a run that is pending, which the SDK's polling heeds."""
+
+_FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
+
+
+@dataclass(frozen=True)
+class Request:
+    """``path`` starts at ``/assistants`` or ``/threads``; header names are in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
+    ``end`` its last bytes."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    work: Work | None = None
+    encode: Callable[[str, Json], bytes] | None = None
+    end: bytes = b""
+    interrupts: str | None = None
+
+
+class Route(NamedTuple):
+    method: str
+    pattern: re.Pattern[str]
+    endpoint: Callable[[Context], Answer]
+
+
+def _routes() -> list[Route]:
+    thread = "/threads/{thread_id}"
+    run = thread + "/runs/{run_id}"
+    table: list[tuple[str, str, Callable[[Context], Answer]]] = [
+        ("POST", "/assistants", assistants.create),
+        ("GET", "/assistants", assistants.index),
+        ("GET", "/assistants/{assistant_id}", assistants.retrieve),
+        ("POST", "/assistants/{assistant_id}", assistants.update),
+        ("DELETE", "/assistants/{assistant_id}", assistants.remove),
+        ("GET", "/assistants/{assistant_id}/files", files.index),
+        ("POST", "/assistants/{assistant_id}/files", files.create),
+        ("GET", "/assistants/{assistant_id}/files/{file_id}", files.retrieve),
+        ("DELETE", "/assistants/{assistant_id}/files/{file_id}", files.remove),
+        ("POST", "/threads", threads.create),
+        ("POST", "/threads/runs", runs.create_thread_and_run),
+        ("GET", thread, threads.retrieve),
+        ("POST", thread, threads.update),
+        ("DELETE", thread, threads.remove),
+        ("POST", thread + "/messages", threads.add_message),
+        ("GET", thread + "/messages", threads.messages),
+        ("GET", thread + "/messages/{message_id}", threads.retrieve_message),
+        ("POST", thread + "/messages/{message_id}", threads.update_message),
+        ("DELETE", thread + "/messages/{message_id}", threads.remove_message),
+        ("GET", thread + "/messages/{message_id}/files", files.of_message),
+        ("GET", thread + "/messages/{message_id}/files/{file_id}", files.of_message_one),
+        ("POST", thread + "/runs", runs.create),
+        ("GET", thread + "/runs", runs.index),
+        ("GET", run, runs.retrieve),
+        ("POST", run, runs.update),
+        ("POST", run + "/cancel", runs.cancel),
+        ("POST", run + "/submit_tool_outputs", runs.submit),
+        ("GET", run + "/steps", runs.steps),
+        ("GET", run + "/steps/{step_id}", runs.step),
+    ]
+    return [
+        Route(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), endpoint)
+        for method, path, endpoint in table
+    ]
+
+
+class App:
+    """Every request is one transaction; an answer is sent only after it is committed."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self._settings = settings
+        self._routes = _routes()
+
+    def handle(self, request: Request) -> Reply:
+        """Answers, whatever the request holds: what goes wrong is an answer too."""
+        headers = {"x-request-id": "req_" + secrets.token_hex(16)}
+        try:
+            return self._answer(request, headers)
+        except ApiError as error:
+            return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())
+        except Exception:
+            logger.exception("%s %s failed.", request.method, request.path)
+            body = ApiError(500, "The backend had an error while processing your request.").body
+            headers["x-should-retry"] = "false"  # it would fail again, or act twice
+            return Reply(500, _json_headers(headers), json.dumps(body).encode())
+
+    def file(self, path: str) -> Reply | None:
+        """The content of a file that a tool made in a run; None where the upstream has the file."""
+        match = _FILE_CONTENT.fullmatch(path)
+        if match is None:
+            return None
+        with self.database.read() as tx:
+            content = tx.file(match[1])
+        if content is None:
+            return None
+        return Reply(200, {"content-type": "application/octet-stream"}, content)
+
+    def _answer(self, request: Request, headers: dict[str, str]) -> Reply:
+        path = request.path.rstrip("/")
+        for route in self._routes:
+            match = route.pattern.fullmatch(path)
+            if match is not None and route.method == request.method:
+                break
+        else:
+            found = self.file(path) if request.method == "GET" else None
+            if found is not None:
+                return found
+            raise errors.unknown_url(request.method, request.path)
+        answer = self._run(route, match.groupdict(), request)
+        v1 = "assistants=v1" in request.headers.get("openai-beta", "")
+        interrupts = answer.interrupts
+        if answer.stream:
+            headers["content-type"] = "text/event-stream"
+            headers["cache-control"] = "no-cache"
+            encode = views.encoder(include=answer.include, v1=v1)
+            run = answer.work is not None and answer.work.run_id is not None
+            end = views.DONE if run else views.DONE_UNNAMED
+            return Reply(200, headers, b"", answer.work, encode, end, interrupts)
+        if answer.poll_after_ms is not None:
+            headers[POLL_AFTER] = str(answer.poll_after_ms)
+        body = json.dumps(views.shown(answer.data, include=answer.include, v1=v1)).encode()
+        return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
+
+    def _run(self, route: Route, ids: dict[str, str], request: Request) -> Answer:
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        include = any(name in ("include", "include[]") and "results" in value for name, value in pairs)
+        body = _decoded(request.body) if request.method == "POST" else {}
+        writes = request.method != "GET"
+        while True:
+            with self.database.write() if writes else self.database.read() as tx:
+                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include)
+                try:
+                    return route.endpoint(context)
+                except NeedsWrite:
+                    writes = True
+
+
+def _decoded(body: bytes) -> Json:
+    if not body.strip():
+        return {}
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise errors.bad(
+            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+            "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
+            f"JSON: {error})"
+        ) from None
+
+
+def _json_headers(headers: dict[str, str]) -> dict[str, str]:
+    return {**headers, "content-type": "application/json"}

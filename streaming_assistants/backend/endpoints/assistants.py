@@ -1,0 +1,47 @@
+"""/assistants"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from streaming_assistants.backend.engine import checks, objects, shapes
+from streaming_assistants.backend.store import schema
+
+from .context import Answer, Context
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.ASSISTANT, ctx.body, ("model",))
+    assistant = objects.assistant(ctx.body, ctx.keeper.now())
+    ctx.tx.add(schema.assistants, assistant)
+    return Answer(assistant)
+
+
+def retrieve(ctx: Context) -> Answer:
+    return Answer(assistant_row(ctx)["data"])
+
+
+def update(ctx: Context) -> Answer:
+    """Only what the body names is changed."""
+    checks.fields(shapes.ASSISTANT, ctx.body)
+    old = assistant_row(ctx)["data"]
+    made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
+    named = {key for key in ctx.body if key in old}
+    if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
+        named |= {"tools", "tool_resources"}
+    changes = {key: made[key] for key in named}
+    return Answer(ctx.tx.change(schema.assistants, old["id"], changes))
+
+
+def remove(ctx: Context) -> Answer:
+    id = assistant_row(ctx)["id"]
+    ctx.tx.remove(schema.assistants, id)
+    return Answer({"id": id, "object": "assistant.deleted", "deleted": True})
+
+
+def index(ctx: Context) -> Answer:
+    return Answer(ctx.page(schema.assistants, "assistant"))
+
+
+def assistant_row(ctx: Context) -> RowMapping:
+    return ctx.row(schema.assistants, "assistant", ctx.ids["assistant_id"])

@@ -1,0 +1,125 @@
+"""What an endpoint is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+from sqlalchemy.engine import RowMapping
+
+from streaming_assistants.backend.engine import errors
+from streaming_assistants.backend.engine.runs import Keeper
+from streaming_assistants.backend.engine.work import Work
+from streaming_assistants.backend.store.transaction import Transaction
+from streaming_assistants.backend.upstreams.base import Json, Upstream
+
+
+class NeedsWrite(Exception):
+    """A request that only reads has found something to put right first: it is run again with a write
+    transaction."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for every request of a backend."""
+
+    keeper: Keeper
+    upstream: Upstream
+    models: Mapping[str, str]
+    generating: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``work`` goes on after the answer; with ``stream`` its events are the answer. ``interrupts`` is the
+    run whose driver has to look at the store now."""
+
+    data: Json
+    work: Work | None = None
+    stream: bool = False
+    include: bool = False
+    poll_after_ms: int | None = None
+    interrupts: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request within one transaction. ``query`` holds the last value of each parameter, and
+    ``include`` whether contents of file search results were asked for."""
+
+    settings: Settings
+    tx: Transaction
+    writes: bool
+    ids: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Json
+    include: bool
+
+    @property
+    def keeper(self) -> Keeper:
+        return self.settings.keeper
+
+    def row(self, table: Table, word: str, id: str, **where: object) -> RowMapping:
+        """The row, or the API's 404. ``word`` is the API's for it."""
+        row = self.tx.get(table, id, lock=self.writes, **where)
+        if row is None:
+            raise errors.missing(word, id)
+        return row
+
+    def page(self, table: Table, word: str, **where: object) -> Json:
+        """The list envelope of what fits, by the request's limit, order and cursors."""
+        ascending = self._order() == "asc"
+        page = self.tx.page(
+            table,
+            where,
+            limit=self._limit(),
+            ascending=ascending,
+            after=self._cursor(table, word, "after"),
+            before=self._cursor(table, word, "before"),
+        )
+        data = [row["data"] for row in page.rows]
+        return {
+            "object": "list",
+            "data": data,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+            "has_more": page.more,
+        }
+
+    def _limit(self) -> int:
+        given = self.query.get("limit", "20")
+        try:
+            limit = int(given)
+        except ValueError:
+            raise errors.bad(
+                f"Invalid type for 'limit': expected an integer, but got '{given}' instead.",
+                "limit",
+                "invalid_type",
+            ) from None
+        for wrong, words, code in (
+            (limit < 1, "below minimum value. Expected a value >= 1", "integer_below_min_value"),
+            (limit > 100, "above maximum value. Expected a value <= 100", "integer_above_max_value"),
+        ):
+            if wrong:
+                raise errors.bad(f"Invalid 'limit': integer {words}, but got {limit} instead.", "limit", code)
+        return limit
+
+    def _order(self) -> str:
+        order = self.query.get("order", "desc")
+        if order not in ("asc", "desc"):
+            raise errors.bad(
+                f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.",
+                "order",
+                "invalid_value",
+            )
+        return order
+
+    def _cursor(self, table: Table, word: str, name: str) -> int | None:
+        id = self.query.get(name)
+        if not id:
+            return None
+        row = self.tx.get(table, id)
+        if row is None:
+            raise errors.missing(word, id)
+        return int(row["seq"])

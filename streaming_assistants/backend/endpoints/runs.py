@@ -1,0 +1,116 @@
+"""/threads/runs, /threads/{id}/runs and their steps"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from streaming_assistants.backend.engine import checks, runs, shapes
+from streaming_assistants.backend.engine.execution import Execution
+from streaming_assistants.backend.engine.work import Work
+from streaming_assistants.backend.store import schema
+from streaming_assistants.backend.upstreams.base import Json
+
+from .context import Answer, Context, NeedsWrite
+from .threads import add_thread, thread_row
+
+_POLL_AFTER_MS = 100
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.RUN, ctx.body, ("assistant_id",))
+    return _begin(ctx, ctx.ids["thread_id"], [])
+
+
+def create_thread_and_run(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
+    given = dict(ctx.body.get("thread") or {})
+    if ctx.body.get("tool_resources"):
+        given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
+    thread = add_thread(ctx, given)
+    return _begin(ctx, thread["id"], [("thread.created", thread)])
+
+
+def retrieve(ctx: Context) -> Answer:
+    run = _row(ctx)["data"]
+    return Answer(run, poll_after_ms=_POLL_AFTER_MS if run["status"] in runs.PENDING else None)
+
+
+def update(ctx: Context) -> Answer:
+    checks.fields(shapes.METADATA_UPDATE, ctx.body)
+    id = _row(ctx)["id"]
+    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
+    return Answer(ctx.tx.change(schema.runs, id, changes))
+
+
+def index(ctx: Context) -> Answer:
+    thread_id = thread_row(ctx)["id"]
+    active = ctx.tx.newest(schema.runs, thread_id=thread_id, active=True)
+    if active is not None:
+        _settled(ctx, active)
+    return Answer(ctx.page(schema.runs, "run", thread_id=thread_id))
+
+
+def cancel(ctx: Context) -> Answer:
+    return Answer(runs.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=ctx.ids["run_id"])
+
+
+def submit(ctx: Context) -> Answer:
+    checks.fields(shapes.TOOL_OUTPUTS, ctx.body, ("tool_outputs",))
+    row = _row(ctx)
+    run, events = runs.submit(ctx.tx, ctx.keeper, row, ctx.body["tool_outputs"])
+    return _go_on(ctx, run, events, row["hidden"].get("include", False))
+
+
+def steps(ctx: Context) -> Answer:
+    run_id = _row(ctx)["id"]
+    page = ctx.page(schema.steps, "run step", run_id=run_id)
+    return Answer({**page, "data": [_at_rest(step) for step in page["data"]]}, include=ctx.include)
+
+
+def step(ctx: Context) -> Answer:
+    run_id = _row(ctx)["id"]
+    row = ctx.row(schema.steps, "run step", ctx.ids["step_id"], run_id=run_id)
+    return Answer(_at_rest(row["data"]), include=ctx.include)
+
+
+def _begin(ctx: Context, thread_id: str, events: list[runs.Event]) -> Answer:
+    run = runs.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
+    events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
+    return _go_on(ctx, run, events, ctx.include)
+
+
+def _go_on(ctx: Context, run: Json, events: list[runs.Event], include: bool) -> Answer:
+    settings = ctx.settings
+    execution = Execution(
+        run,
+        settings.keeper,
+        settings.upstream,
+        opening=events,
+        models=settings.models,
+        generating=settings.generating,
+    )
+    work = Work(execution.steps(), run["id"])
+    stream = ctx.body.get("stream") is True
+    return Answer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+
+
+def _row(ctx: Context) -> RowMapping:
+    thread_id = thread_row(ctx)["id"]
+    row = ctx.row(schema.runs, "run", ctx.ids["run_id"], thread_id=thread_id)
+    return _settled(ctx, row)
+
+
+def _settled(ctx: Context, row: RowMapping) -> RowMapping:
+    """The row, after a run that was left behind has been ended."""
+    status = runs.overdue(ctx.tx, ctx.keeper, row)
+    if status is None:
+        return row
+    if not ctx.writes:
+        raise NeedsWrite
+    runs.end(ctx.tx, ctx.keeper, row, status)
+    return ctx.row(schema.runs, "run", row["id"])
+
+
+def _at_rest(step: Json) -> Json:
+    """A step as a plain answer shows it: only what still goes on expires."""
+    return step if step["status"] == "in_progress" else {**step, "expires_at": None}

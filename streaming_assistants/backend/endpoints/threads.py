@@ -1,0 +1,97 @@
+"""/threads and /threads/{id}/messages"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from streaming_assistants.backend.engine import checks, errors, objects, runs, shapes
+from streaming_assistants.backend.store import schema
+from streaming_assistants.backend.upstreams.base import Json
+
+from .context import Answer, Context
+from .growth import growth
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD, ctx.body)
+    return Answer(add_thread(ctx, ctx.body))
+
+
+def add_thread(ctx: Context, body: Json) -> Json:
+    """Stores a thread with its messages."""
+    now = ctx.keeper.now()
+    thread = objects.thread(body, now)
+    ctx.tx.add(schema.threads, thread)
+    for given in body.get("messages") or []:
+        message = objects.message(given, thread["id"], now)
+        ctx.tx.add(schema.messages, message, thread_id=thread["id"])
+    return thread
+
+
+def retrieve(ctx: Context) -> Answer:
+    return Answer(thread_row(ctx)["data"])
+
+
+def update(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD_UPDATE, ctx.body)
+    id = thread_row(ctx)["id"]
+    changes = {key: value or {} for key, value in ctx.body.items()}
+    return Answer(ctx.tx.change(schema.threads, id, changes))
+
+
+def remove(ctx: Context) -> Answer:
+    id = thread_row(ctx)["id"]
+    active = ctx.tx.newest(schema.runs, thread_id=id, active=True)
+    if active is not None:
+        ctx.tx.get(schema.runs, active["id"], lock=True)  # whoever drives it finishes its writing first
+    ctx.tx.remove(schema.threads, id)
+    interrupts = None if active is None else active["id"]
+    return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
+
+
+def add_message(ctx: Context) -> Answer:
+    checks.fields(shapes.MESSAGE, ctx.body, ("role", "content"))
+    thread_id = thread_row(ctx)["id"]
+    active = runs.active_run(ctx.tx, ctx.keeper, thread_id)
+    if active is not None:
+        raise errors.busy_for_message(thread_id, active["id"])
+    message = objects.message(ctx.body, thread_id, ctx.keeper.now())
+    ctx.tx.add(schema.messages, message, thread_id=thread_id)
+    return Answer(message)
+
+
+def retrieve_message(ctx: Context) -> Answer:
+    return Answer(message_row(ctx)["data"])
+
+
+def update_message(ctx: Context) -> Answer:
+    checks.fields(shapes.METADATA_UPDATE, ctx.body)
+    id = message_row(ctx)["id"]
+    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
+    return Answer(ctx.tx.change(schema.messages, id, changes))
+
+
+def remove_message(ctx: Context) -> Answer:
+    id = message_row(ctx)["id"]
+    ctx.tx.remove(schema.messages, id)
+    return Answer({"id": id, "object": "thread.message.deleted", "deleted": True})
+
+
+def messages(ctx: Context) -> Answer:
+    """A page; with ``stream=true`` the growth of the newest assistant's message, as Astra streams it."""
+    thread_id = thread_row(ctx)["id"]
+    if ctx.query.get("stream") == "true":
+        return Answer(None, growth(thread_id, ctx.keeper), stream=True)
+    where = {"thread_id": thread_id}
+    if ctx.query.get("run_id"):
+        where["run_id"] = ctx.query["run_id"]
+    return Answer(ctx.page(schema.messages, "message", **where))
+
+
+def thread_row(ctx: Context) -> RowMapping:
+    return ctx.row(schema.threads, "thread", ctx.ids["thread_id"])
+
+
+def message_row(ctx: Context) -> RowMapping:
+    thread_id = thread_row(ctx)["id"]
+    return ctx.row(schema.messages, "message", ctx.ids["message_id"], thread_id=thread_id)

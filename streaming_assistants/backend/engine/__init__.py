@@ -1,0 +1,1 @@
+"""The rules of the API, with no knowledge of HTTP libraries or of the upstream."""

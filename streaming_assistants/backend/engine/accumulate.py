@@ -1,0 +1,85 @@
+"""Puts deltas together: what a message or a tool call is once its pieces have come.
+
+Each function changes its first argument, the list of whole entries, and answers with the delta as a
+client should see it (the first of an entry carries the fields that the hosted API sent with it).
+"""
+
+from __future__ import annotations
+
+from streaming_assistants.backend.upstreams.base import Json
+
+_GROWS = {"value", "refusal", "arguments", "input", "logs"}  # text that comes in pieces
+
+
+def add_content(content: list[Json], part: Json) -> Json:
+    """One item of a ``thread.message.delta``'s content."""
+    fresh, whole = _entry(content, part, {"type": part["type"]})
+    if part["type"] == "text":
+        text = dict(part.get("text") or {})
+        if fresh:
+            text = {"value": "", "annotations": [], **text}
+            whole["text"] = {"value": "", "annotations": []}
+        whole["text"]["value"] += text.get("value") or ""
+        for annotation in text.get("annotations") or []:
+            kept = {key: value for key, value in annotation.items() if key != "index"}
+            _put(whole["text"]["annotations"], annotation.get("index"), kept)
+        return {**part, "text": text}
+    _merge(whole, {key: value for key, value in part.items() if key not in ("index", "type")})
+    return part
+
+
+def add_tool_call(calls: list[Json], call: Json) -> Json:
+    """One item of a ``thread.run.step.delta``'s tool calls."""
+    kind = call["type"]
+    fresh, whole = _entry(calls, call, {})
+    if fresh:
+        if kind == "function":
+            given = call.get("function") or {}
+            call = {**call, "function": {"name": None, "arguments": "", "output": None, **given}}
+        elif kind == "code_interpreter":
+            call = {**call, kind: {"input": "", "outputs": [], **(call.get(kind) or {})}}
+    details = {key: value for key, value in call.items() if key != "index"}
+    outputs = (details.get("code_interpreter") or {}).get("outputs")
+    if outputs is not None:
+        details["code_interpreter"] = {
+            key: value for key, value in details["code_interpreter"].items() if key != "outputs"
+        }
+    _merge(whole, details)
+    if outputs is not None:
+        kept = whole["code_interpreter"].setdefault("outputs", [])
+        for output in outputs:
+            _, entry = _entry(kept, output, {})
+            _merge(entry, {key: value for key, value in output.items() if key != "index"})
+    return call
+
+
+def _entry(entries: list[Json], delta: Json, new: Json) -> tuple[bool, Json]:
+    """The entry at the delta's index, made when it is the next one."""
+    index = delta.get("index", len(entries))
+    if index < len(entries):
+        return False, entries[index]
+    if index > len(entries):
+        raise ValueError(f"The upstream skipped an index: {index} after {len(entries)} entries.")
+    entries.append(new)
+    return True, new
+
+
+def _put(entries: list[Json], index: int | None, value: Json) -> None:
+    if index is not None and index < len(entries):
+        entries[index] = value
+    else:
+        entries.append(value)
+
+
+def _merge(whole: Json, delta: Json) -> None:
+    for key, value in delta.items():
+        old = whole.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            _merge(old, value)
+        elif isinstance(value, dict):
+            whole[key] = {}
+            _merge(whole[key], value)
+        elif key in _GROWS and isinstance(old, str) and isinstance(value, str):
+            whole[key] = old + value
+        else:
+            whole[key] = value

@@ -1,0 +1,59 @@
+"""What the API says when it refuses, in its own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """An answer of 4xx or 5xx; ``body`` is the JSON that the client receives."""
+
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        self.body: dict[str, Any] = {
+            "error": {"message": message, "type": kind, "param": param, "code": code}
+        }
+
+
+def bad(message: str, param: str | None = None, code: str | None = None) -> ApiError:
+    return ApiError(400, message, param=param, code=code)
+
+
+def missing(kind: str, id: str) -> ApiError:
+    """``kind`` is the word of the API: assistant, thread, message, run, run step, file."""
+    return ApiError(404, f"No {kind} found with id '{id}'.")
+
+
+def unknown_url(method: str, path: str) -> ApiError:
+    return ApiError(404, f"Invalid URL ({method} {path})")
+
+
+def busy_for_run(thread_id: str, run_id: str) -> ApiError:
+    return bad(f"Thread {thread_id} already has an active run {run_id}.")
+
+
+def busy_for_message(thread_id: str, run_id: str) -> ApiError:
+    return bad(f"Can't add messages to {thread_id} while a run {run_id} is active.")
+
+
+def nothing_to_answer() -> ApiError:
+    return bad(
+        "Run creation requires a Thread with a user message or an assistant with instructions.",
+        code="invalid_thread",
+    )
+
+
+def not_waiting(status: str) -> ApiError:
+    return bad(f'Runs in status "{status}" do not accept tool outputs.')
+
+
+def wrong_outputs(expected: list[str], got: list[str]) -> ApiError:
+    return bad(f"Expected tool outputs for call_ids {expected}, got {got}")
+
+
+def not_cancellable(status: str) -> ApiError:
+    return bad(f"Cannot cancel run with status '{status}'.")

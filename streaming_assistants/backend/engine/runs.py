@@ -1,0 +1,175 @@
+"""The life of a run as requests change it: begin, cancel, submit, and the end of a run left behind.
+
+Every function works within the caller's transaction and answers with events, ``(name, object)`` pairs,
+where a stream would show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.engine import RowMapping
+
+from streaming_assistants.backend.store import owners, schema
+from streaming_assistants.backend.store.transaction import Transaction
+from streaming_assistants.backend.upstreams.base import Json
+
+from . import errors, objects
+
+Event = tuple[str, Json]
+
+PENDING = frozenset({"queued", "in_progress", "generating", "cancelling"})
+"""A run that somebody drives; ``requires_action`` waits for the client instead."""
+
+_GRACE = 5.0  # seconds that a run's driver has to act on a cancel before another does it
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Whose runs are whose: the id of this backend, where it lives, and what time it is."""
+
+    owner: str
+    place: str
+    clock: Callable[[], float]
+
+    def now(self) -> int:
+        return int(self.clock())
+
+
+def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Json:
+    """Stores a queued run and its additional messages; answers with the run."""
+    if tx.get(schema.threads, thread_id, lock=True) is None:
+        raise errors.missing("thread", thread_id)
+    assistant = tx.get(schema.assistants, body["assistant_id"])
+    if assistant is None:
+        raise errors.missing("assistant", body["assistant_id"])
+    active = active_run(tx, keeper, thread_id)
+    if active is not None:
+        raise errors.busy_for_run(thread_id, active["id"])
+    now = keeper.now()
+    for message in body.get("additional_messages") or []:
+        tx.add(schema.messages, objects.message(message, thread_id, now), thread_id=thread_id)
+    run = objects.run(body, assistant["data"], thread_id, now)
+    if not run["instructions"] and not _has_user_message(tx, thread_id):
+        raise errors.nothing_to_answer()
+    tx.add(
+        schema.runs,
+        run,
+        thread_id=thread_id,
+        active=True,
+        owner=keeper.owner,
+        expires_at=float(run["expires_at"]),
+        hidden={"include": include},
+    )
+    return run
+
+
+def cancel(tx: Transaction, keeper: Keeper, row: RowMapping) -> Json:
+    """A run that is driven becomes ``cancelling``, for its driver to end; one that waits ends at once."""
+    run = row["data"]
+    if not row["active"] or run["status"] == "cancelling":
+        raise errors.not_cancellable(run["status"])
+    if run["status"] in PENDING:
+        hidden = {**row["hidden"], "cancel_by": keeper.clock() + _GRACE}
+        return tx.change(schema.runs, run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
+    return end(tx, keeper, row, "cancelled")[-1][1]
+
+
+def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> tuple[Json, list[Event]]:
+    """Puts the outputs into the waiting step and queues the run again: the run and its events."""
+    run = row["data"]
+    if run["status"] != "requires_action":
+        raise errors.not_waiting(run["status"])
+    expected = [call["id"] for call in run["required_action"]["submit_tool_outputs"]["tool_calls"]]
+    got = [output["tool_call_id"] for output in outputs]
+    if sorted(expected) != sorted(got):
+        raise errors.wrong_outputs(expected, got)
+    said = {output["tool_call_id"]: output.get("output") or "" for output in outputs}
+    waiting = tx.newest(schema.steps, run_id=run["id"])
+    assert waiting is not None  # requires_action comes from a step
+    calls = waiting["data"]["step_details"]["tool_calls"]
+    for call in calls:
+        if call["type"] == "function":
+            call["function"]["output"] = said[call["id"]]
+    hidden = row["hidden"]
+    step = tx.change(
+        schema.steps,
+        waiting["id"],
+        {
+            "status": "completed",
+            "completed_at": keeper.now(),
+            "step_details": {"type": "tool_calls", "tool_calls": calls},
+            "usage": hidden.get("step_usage"),
+        },
+    )
+    run = tx.change(schema.runs, run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
+    return run, [("thread.run.step.completed", step), ("thread.run.queued", run)]
+
+
+def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> RowMapping | None:
+    """The thread's active run; one that was left behind is ended first."""
+    row = tx.newest(schema.runs, thread_id=thread_id, active=True)
+    if row is not None and (status := overdue(tx, keeper, row)) is not None:
+        end(tx, keeper, row, status)
+        return None
+    return row
+
+
+def overdue(tx: Transaction, keeper: Keeper, row: RowMapping) -> str | None:
+    """The status in which a run has to end, now that nobody else will end it; None when it goes on."""
+    if not row["active"]:
+        return None
+    now = keeper.clock()
+    if now >= row["expires_at"]:
+        return "expired"
+    status = row["data"]["status"]
+    if status not in PENDING:
+        return None
+    if row["owner"] != keeper.owner and not owners.lives(tx.owner(row["owner"]), keeper.place, now):
+        return "cancelled" if status == "cancelling" else "expired"
+    if status == "cancelling" and now >= row["hidden"]["cancel_by"]:
+        return "cancelled"
+    return None
+
+
+_STEP_TIME = {"cancelled": "cancelled_at", "failed": "failed_at", "expired": "expired_at"}
+
+
+def end(
+    tx: Transaction, keeper: Keeper, row: RowMapping, status: str, changes: Json | None = None
+) -> list[Event]:
+    """Ends a run as ``cancelled``, ``failed`` or ``expired``, with what it has open; the events of that."""
+    now = keeper.now()
+    run_id = row["id"]
+    events: list[Event] = []
+    if row["data"]["status"] == "cancelling":
+        events.append(("thread.run.cancelling", row["data"]))
+    for message in tx.all(schema.messages, thread_id=row["thread_id"], run_id=run_id):
+        if message["data"]["status"] == "in_progress":
+            told = {
+                "status": "incomplete",
+                "incomplete_at": now,
+                "incomplete_details": {"reason": f"run_{status}"},
+            }
+            data = tx.change(schema.messages, message["id"], told, row=message)
+            events.append(("thread.message.incomplete", data))
+    for step in tx.all(schema.steps, run_id=run_id):
+        if step["data"]["status"] == "in_progress":
+            told = {"status": status, _STEP_TIME[status]: now}
+            if status == "failed":
+                told["last_error"] = (changes or {}).get("last_error")
+            data = tx.change(schema.steps, step["id"], told, row=step)
+            events.append((f"thread.run.step.{status}", data))
+    usage = row["hidden"].get("usage") or objects.NO_USAGE
+    told = {"status": status, "expires_at": None, "required_action": None, "usage": usage}
+    if status != "expired":
+        told[_STEP_TIME[status]] = now
+    told = {**told, **(changes or {})}
+    run = tx.change(schema.runs, run_id, told, row=row, active=False, owner=None)
+    events.append((f"thread.run.{status}", run))
+    return events
+
+
+def _has_user_message(tx: Transaction, thread_id: str) -> bool:
+    return any(row["data"]["role"] == "user" for row in tx.all(schema.messages, thread_id=thread_id))

@@ -1,0 +1,48 @@
+"""What goes on after an answer has begun: a generator that a driver of either colour runs.
+
+Work yields what a conversation yields to the outside (Call, Open, Next, Sleep), and two things more:
+:class:`Do` for the store and :class:`Emit` for whoever reads. The driver sends results in, and throws
+:class:`Interrupted` where it broke off a wait, :class:`Abandoned` where it cannot go on at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from streaming_assistants.backend.store.transaction import Transaction
+from streaming_assistants.backend.upstreams.base import Call, Json, Next, Open, Sleep
+
+
+@dataclass(frozen=True)
+class Do:
+    """A transaction that may write; is sent what ``action`` answers."""
+
+    action: Callable[[Transaction], Any]
+
+
+@dataclass(frozen=True)
+class Emit:
+    """Events for the reader: ``(name, object)`` pairs. Without a name: a frame of data alone."""
+
+    events: list[tuple[str, Json]]
+
+
+Steps: TypeAlias = "Generator[Call | Open | Next | Sleep | Do | Emit, Any, None]"
+
+
+@dataclass(frozen=True)
+class Work:
+    """``run_id`` is set for a run, which goes on when its reader leaves; other work ends with its reader."""
+
+    steps: Steps
+    run_id: str | None = None
+
+
+class Interrupted(Exception):
+    """The wait was broken off from outside: somebody changed the run."""
+
+
+class Abandoned(Exception):
+    """The process or its event loop ends; only the store can still be reached."""

@@ -1,0 +1,132 @@
+"""From the worker that drives a run to the response that shows it: bounded, and either side may leave.
+
+A feed holds at most :data:`LIMIT` frames; a worker that is further ahead waits for its reader.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import anyio
+
+LIMIT = 256
+
+Encode = Callable[[str, Any], bytes]
+Events = list[tuple[str, Any]]
+
+
+class Feed:
+    """For a worker thread and a reader in another thread."""
+
+    def __init__(self, encode: Encode, end: bytes) -> None:
+        self.left = False  # the reader is gone
+        self._encode = encode
+        self._end = end
+        self._frames: deque[bytes] = deque()
+        self._finished = False
+        self._hurry = False
+        self._changed = threading.Condition()
+
+    def put(self, events: Events) -> None:
+        """Adds the events, then waits until there is room for more."""
+        self.push(events)
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._frames) < LIMIT or self.left or self._hurry)
+
+    def push(self, events: Events) -> None:
+        with self._changed:
+            if not (self.left or self._finished):
+                self._frames.extend([self._encode(name, data) for name, data in events])
+                self._changed.notify_all()
+
+    def finish(self) -> None:
+        with self._changed:
+            if not self._finished:
+                self._finished = True
+                self._frames.append(self._end)
+                self._changed.notify_all()
+
+    def hurry(self) -> None:
+        """Lets a waiting worker go on: there is something more urgent than the reader's pace."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The reader leaves."""
+        with self._changed:
+            self.left = True
+            self._frames.clear()
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._frames or self._finished)
+                chunk = b"".join(self._frames)
+                self._frames.clear()
+                finished = self._finished
+                self._changed.notify_all()
+            if chunk:
+                yield chunk
+            if finished:
+                return
+
+
+class AsyncFeed:
+    """For a task and a reader in the same event loop; every method is called there."""
+
+    def __init__(self, encode: Encode, end: bytes) -> None:
+        self.left = False
+        self._encode = encode
+        self._end = end
+        self._frames: deque[bytes] = deque()
+        self._finished = False
+        self._hurry = False
+        self._filled = anyio.Event()
+        self._drained = anyio.Event()
+
+    async def put(self, events: Events) -> None:
+        """Adds the events, then waits until there is room for more."""
+        self.push(events)
+        while len(self._frames) >= LIMIT and not (self.left or self._hurry):
+            self._drained = anyio.Event()
+            await self._drained.wait()
+
+    def push(self, events: Events) -> None:
+        if not (self.left or self._finished):
+            self._frames.extend([self._encode(name, data) for name, data in events])
+            self._filled.set()
+
+    def finish(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self._frames.append(self._end)
+            self._filled.set()
+
+    def hurry(self) -> None:
+        self._hurry = True
+        self._drained.set()
+
+    def close(self) -> None:
+        """The reader leaves."""
+        self.left = True
+        self._frames.clear()
+        self._drained.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            if not (self._frames or self._finished):
+                self._filled = anyio.Event()
+                await self._filled.wait()
+            chunk = b"".join(self._frames)
+            self._frames.clear()
+            finished = self._finished
+            self._drained.set()
+            if chunk:
+                yield chunk
+            if finished:
+                return

@@ -1,0 +1,281 @@
+"""Drivers: they run :class:`Work`, one in a thread for sync clients, one in a task for async clients."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from streaming_assistants.backend.upstreams.base import Json
+
+from .engine.work import Abandoned, Do, Emit, Interrupted, Work
+from .feeds import AsyncFeed, Events, Feed
+from .outside import AsyncOutside, Outside
+from .store.database import Database, StoreClosed
+from .upstreams.base import Sleep, UpstreamError
+
+logger = logging.getLogger("streaming_assistants")
+
+
+class Job:
+    """Work under way in a thread."""
+
+    def __init__(self, work: Work, database: Database, outside: Outside, feed: Feed | None) -> None:
+        self.work = work
+        self._database = database
+        self._outside = outside
+        self._feed = feed
+        self._interrupted = threading.Event()
+        self._abandoned = False
+
+    def start(self, ended: Callable[[Job], None]) -> None:
+        def run() -> None:
+            try:
+                self._drive()
+            finally:
+                ended(self)
+
+        name = f"streaming_assistants {self.work.run_id}"
+        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the work: its run fails. Waits for that, some seconds at most."""
+        self._abandoned = True
+        self.interrupt()
+        if self._thread is not threading.current_thread():
+            self._thread.join(5)
+
+    def interrupt(self) -> None:
+        """Breaks off what the work waits for; from any thread."""
+        self._interrupted.set()
+        if self._feed is not None:
+            self._feed.hurry()
+        self._outside.break_off()
+
+    def conclude(self, events: Events) -> None:
+        """Ends the reader's stream: the run was ended by other hands."""
+        if self._feed is not None:
+            self._feed.push(events)
+            self._feed.finish()
+
+    def _drive(self) -> None:
+        answer: Json = None
+        trouble: Exception | None = None
+        steps = self.work.steps
+        try:
+            while True:
+                try:
+                    piece = steps.send(answer) if trouble is None else steps.throw(trouble)
+                except StopIteration:
+                    return
+                answer = trouble = None
+                try:
+                    answer = self._do(piece)
+                except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
+                    trouble = error
+                if self._feed is not None and self._feed.left and self.work.run_id is None:
+                    return
+        except StoreClosed:
+            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
+        except Exception:
+            logger.exception("The work for run %s broke off.", self.work.run_id)
+        finally:
+            steps.close()
+            self._outside.close()
+            if self._feed is not None:
+                self._feed.finish()
+
+    def _do(self, piece: Json) -> Json:
+        if isinstance(piece, Emit):
+            if self._feed is not None:
+                self._feed.put(piece.events)
+            return None
+        if isinstance(piece, Do):
+            with self._database.write() as tx:
+                return piece.action(tx)
+        if self._interrupted.is_set():
+            raise self._interruption()
+        if isinstance(piece, Sleep):
+            if self._interrupted.wait(piece.seconds):
+                raise self._interruption()
+            return None
+        try:
+            return self._outside.ask(piece)
+        except UpstreamError:
+            if self._interrupted.is_set():
+                raise self._interruption() from None
+            raise
+
+    def _interruption(self) -> Exception:
+        self._interrupted.clear()
+        return Abandoned() if self._abandoned else Interrupted()
+
+
+class AsyncJob:
+    """Work under way in a task of an event loop."""
+
+    def __init__(self, work: Work, database: Database, outside: AsyncOutside, feed: AsyncFeed | None) -> None:
+        self.work = work
+        self._database = database
+        self._outside = outside
+        self._feed = feed
+        self._interrupted = False
+        self._abandoned = False
+        self._scope: anyio.CancelScope | None = None
+        self._call_soon: Callable[..., Any] = _nowhere
+        self._task: object = None
+        self.finished = anyio.Event()
+
+    def start(self, ended: Callable[[AsyncJob], None]) -> None:
+        async def run() -> None:
+            try:
+                await self._drive()
+            finally:
+                ended(self)
+                self.finished.set()
+
+        self._task, self._call_soon = spawn(run)
+        if isinstance(self._task, asyncio.Task):
+            self._task.add_done_callback(lambda _: self._settle_unstarted(ended))
+
+    def interrupt(self) -> None:
+        """Breaks off what the work waits for; from any thread."""
+        self._call_soon(self._interrupt)
+
+    def stop(self) -> None:
+        """Ends the work: its run fails. Does not wait for that, as its event loop may be the caller's."""
+        self._abandoned = True
+        self.interrupt()
+
+    def conclude(self, events: Events) -> None:
+        """Ends the reader's stream: the run was ended by other hands. From any thread."""
+        self._call_soon(self._conclude, events)
+
+    def _settle_unstarted(self, ended: Callable[[AsyncJob], None]) -> None:
+        # A task that is cancelled before its first step runs nothing, not even its `finally`.
+        if inspect.getgeneratorstate(self.work.steps) == inspect.GEN_CREATED:
+            self._abandon()
+            ended(self)
+            self.finished.set()
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        if self._feed is not None:
+            self._feed.hurry()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def _conclude(self, events: Events) -> None:
+        if self._feed is not None:
+            self._feed.push(events)
+            self._feed.finish()
+
+    async def _drive(self) -> None:
+        answer: Json = None
+        trouble: Exception | None = None
+        steps = self.work.steps
+        try:
+            while True:
+                try:
+                    piece = steps.send(answer) if trouble is None else steps.throw(trouble)
+                except StopIteration:
+                    return
+                answer = trouble = None
+                try:
+                    answer = await self._do(piece)
+                except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
+                    trouble = error
+                if self._feed is not None and self._feed.left and self.work.run_id is None:
+                    return
+        except StoreClosed:
+            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
+        except Exception:
+            logger.exception("The work for run %s broke off.", self.work.run_id)
+        except anyio.get_cancelled_exc_class():
+            self._abandon()
+            raise
+        finally:
+            steps.close()
+            if self._feed is not None:
+                self._feed.finish()
+            with anyio.CancelScope(shield=True):
+                await self._outside.aclose()
+
+    async def _do(self, piece: Json) -> Json:
+        if isinstance(piece, Emit):
+            if self._feed is not None:
+                await self._feed.put(piece.events)
+            return None
+        if isinstance(piece, Do):
+            if self._database.blocking:
+                return await anyio.to_thread.run_sync(self._write, piece)
+            return self._write(piece)
+        if not self._interrupted:
+            with anyio.CancelScope() as self._scope:
+                if isinstance(piece, Sleep):
+                    await anyio.sleep(piece.seconds)
+                    return None
+                return await self._outside.ask(piece)
+        self._scope = None
+        self._interrupted = False
+        raise Abandoned if self._abandoned else Interrupted
+
+    def _write(self, piece: Do) -> Json:
+        with self._database.write() as tx:
+            return piece.action(tx)
+
+    def _abandon(self) -> None:
+        """The event loop ends: the run is ended in the store, without waiting for anything."""
+        steps = self.work.steps
+        fresh = inspect.getgeneratorstate(steps) == inspect.GEN_CREATED
+        trouble: Exception | None = None if fresh else Abandoned()
+        answer: Json = None
+        try:
+            while True:
+                piece = steps.send(answer) if trouble is None else steps.throw(trouble)
+                answer = trouble = None
+                if isinstance(piece, Do):
+                    answer = self._write(piece)
+                elif isinstance(piece, Emit):
+                    if self._feed is not None:
+                        self._feed.push(piece.events)
+                    if fresh:
+                        fresh, trouble = False, Abandoned()
+                else:
+                    trouble = Abandoned()
+        except (StopIteration, Abandoned, StoreClosed):
+            return
+        except Exception:
+            logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)
+
+
+def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any]]:
+    """Starts a task that outlives its caller's scope: the task, and a way to call into its loop."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        # The only other loop that httpx runs on.
+        import trio  # type: ignore[import-not-found,unused-ignore]
+
+        trio.lowlevel.spawn_system_task(run)
+        return None, trio.lowlevel.current_trio_token().run_sync_soon
+    return loop.create_task(run()), _soon(loop)  # type: ignore[arg-type]
+
+
+def _soon(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
+    def call(function: Callable[..., Any], *arguments: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(function, *arguments)
+
+    return call
+
+
+def _nowhere(*_: object) -> None:
+    """Before the job has started there is no loop to call into."""

@@ -1,0 +1,260 @@
+"""LocalBackend: a store, an upstream and the engine between them, attached to clients."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .upstreams.base import Upstream
+
+if TYPE_CHECKING:
+    from .app import Reply, Request
+    from .jobs import AsyncJob, Job
+    from .outside import Client
+
+_UPSTREAMS = ("responses", "chat", "echo")
+
+logger = logging.getLogger("streaming_assistants")
+
+
+class LocalBackend:
+    """Answers ``/assistants`` and ``/threads`` requests of the clients it is attached to.
+
+    ``upstream`` is where inference comes from: ``"responses"`` (``POST /responses`` of the client's own
+    server), ``"chat"`` (``POST /chat/completions``), ``"echo"`` (built in, no network) or a function as
+    :mod:`streaming_assistants.backend.upstreams.base` describes it. ``store`` is a SQLAlchemy URL:
+    ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file. ``models`` maps the
+    names of models in the code to names that the upstream knows. With ``generating`` a run that streams
+    text has the status ``generating``, as Astra Assistants reported it. ``clock`` answers with the time in
+    seconds since the epoch.
+
+    Raises ImportError when SQLAlchemy or anyio are not installed, ValueError for an unknown upstream.
+    """
+
+    def __init__(
+        self,
+        upstream: str | Upstream = "responses",
+        store: str = "sqlite://",
+        *,
+        models: Mapping[str, str] | None = None,
+        generating: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        try:
+            from .app import App
+            from .endpoints.context import Settings
+            from .engine.runs import Keeper
+            from .store import owners
+            from .store.database import Database
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "anyio"):
+                raise
+            raise ImportError(
+                f"The backend needs {error.name}, which is not installed: "
+                "pip install 'streaming_assistants[backend]'"
+            ) from error
+        found = _upstream(upstream)
+        self.upstream: str = (
+            upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
+        )
+        self._database = Database(store)
+        self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
+        settings = Settings(self._keeper, found, dict(models or {}), generating)
+        self._app = App(self._database, settings)
+        self._jobs: dict[str, Job | AsyncJob] = {}
+        self._lock = threading.Lock()
+        self._watch: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._seen_at = 0.0
+        self._pid = os.getpid()
+        self._began = owners.started(self._pid) or ""
+        self.settle()
+
+    def attach(self, client: Client) -> Callable[[], None]:
+        """Answers the client's Assistants requests from now on; its other requests go where they went.
+
+        ``client`` is an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI. Copies made from it later
+        (``with_options()``, ``copy()``) are answered too. The function that comes back takes it back.
+        """
+        from .transport import attach
+
+        return attach(self, client)
+
+    def close(self) -> None:
+        """Ends the backend: runs under way end as failed, and the store is closed.
+
+        Within an event loop whose tasks drive runs, ``await aclose()`` instead: they need the loop to end.
+        """
+        self._stop()
+        if not self._database.closed:
+            self._close_store()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, for async clients."""
+        import anyio
+
+        from .jobs import AsyncJob
+
+        jobs = await anyio.to_thread.run_sync(self._stop)
+        with anyio.move_on_after(_STOP_SECONDS):
+            for job in jobs:
+                if isinstance(job, AsyncJob):
+                    await job.finished.wait()
+        self.close()
+
+    def _stop(self) -> list[Job | AsyncJob]:
+        self._closed.set()
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.stop()
+        return jobs
+
+    def _close_store(self) -> None:
+        with self._database.write() as tx:
+            tx.forget(self._keeper.owner)
+        self._database.close()
+
+    def __enter__(self) -> LocalBackend:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # For the shells: transport and server.
+
+    @property
+    def blocking(self) -> bool:
+        """Whether :meth:`handle` may wait for a disk, a network or another process."""
+        return self._database.blocking
+
+    def handle(self, request: Request) -> Reply:
+        """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`."""
+        if request.method == "POST":
+            self._stay_seen()
+        reply = self._app.handle(request)
+        if reply.interrupts is not None:
+            with self._lock:
+                job = self._jobs.get(reply.interrupts)
+            if job is not None:
+                job.interrupt()
+        return reply
+
+    def start(self, make: Callable[[Any], Job | AsyncJob]) -> None:
+        """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
+        job = make(self._database)
+        run_id = job.work.run_id
+        if run_id is not None:
+            with self._lock:
+                self._jobs[run_id] = job
+                if self._watch is None:
+                    self._watch = threading.Thread(
+                        target=self._watch_over, name="streaming_assistants watch", daemon=True
+                    )
+                    self._watch.start()
+        job.start(self._ended)
+
+    def settle(self) -> None:
+        """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
+        from .engine import runs
+
+        with self._database.read() as tx:
+            if not any(runs.overdue(tx, self._keeper, row) for row in tx.active_runs()):
+                return
+        ended = []
+        with self._database.write() as tx:
+            for row in tx.active_runs():
+                status = runs.overdue(tx, self._keeper, row)
+                if status is not None:
+                    ended.append((row["id"], runs.end(tx, self._keeper, row, status)))
+        for run_id, events in ended:
+            logger.info("Run %s was left behind and has ended: %s.", run_id, events[-1][0])
+            with self._lock:
+                job = self._jobs.get(run_id)
+            if job is not None:
+                job.conclude(events)
+                job.interrupt()
+
+    def _ended(self, job: Job | AsyncJob) -> None:
+        with self._lock:
+            if job.work.run_id is not None and self._jobs.get(job.work.run_id) is job:
+                del self._jobs[job.work.run_id]
+
+    def _watch_over(self) -> None:
+        """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
+        drivers of runs that another process has changed."""
+        idle = 0
+        while idle < _IDLE_ROUNDS and not self._closed.wait(_WATCH_EVERY):
+            with self._lock:
+                jobs = dict(self._jobs)
+            idle = 0 if jobs else idle + 1
+            if jobs:
+                try:
+                    self._look_after(jobs)
+                except Exception:
+                    logger.exception("The store could not be asked after the runs under way.")
+        with self._lock:
+            self._watch = None
+            if self._jobs and not self._closed.is_set():
+                self._watch = threading.Thread(target=self._watch_over, daemon=True)
+                self._watch.start()
+
+    def _look_after(self, jobs: Mapping[str, Job | AsyncJob]) -> None:
+        self._stay_seen()
+        self.settle()
+        with self._database.read() as tx:
+            active = {row["id"]: row for row in tx.active_runs()}
+        for run_id, job in jobs.items():
+            row = active.get(run_id)
+            if row is None or row["data"]["status"] == "cancelling":
+                job.interrupt()
+
+    def _stay_seen(self) -> None:
+        from .store import owners
+
+        now = self._keeper.clock()
+        if not self.blocking:
+            return  # nobody else sees a store in memory
+        if now - self._seen_at >= owners.LEASE / 4:
+            with self._database.write() as tx:
+                tx.forget_unseen(now - owners.LEASE)
+                tx.seen(self._keeper.owner, self._keeper.place, self._pid, self._began, now)
+            self._seen_at = now
+
+
+_WATCH_EVERY = 1.0  # seconds
+_IDLE_ROUNDS = 10
+_STOP_SECONDS = 5.0
+
+
+def resolve(spec: str | LocalBackend) -> LocalBackend:
+    """The backend that ``patch(client, backend=...)`` means: one by the name of its upstream, or itself."""
+    if isinstance(spec, LocalBackend):
+        return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"backend= takes a str or a LocalBackend, not {type(spec).__name__}.")
+    return LocalBackend(spec)
+
+
+def _upstream(given: str | Upstream) -> Upstream:
+    if not isinstance(given, str):
+        if not callable(given):
+            raise TypeError(f"upstream= takes a str or a function, not {type(given).__name__}.")
+        return given
+    if given not in _UPSTREAMS:
+        raise ValueError(f"There is no upstream {given!r}; there are {', '.join(_UPSTREAMS)}.")
+    module = importlib.import_module(f"{__package__}.upstreams.{given}")
+    found: Upstream = getattr(module, given)
+    return found

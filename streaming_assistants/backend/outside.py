@@ -1,0 +1,246 @@
+"""What a conversation asks of the outside, done with the caller's own client: its key, its retries, its
+routing. One class of each colour; what they share is above them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections import deque
+from typing import Any, TypeAlias
+
+import openai
+
+from streaming_assistants.backend.upstreams.base import Json
+from streaming_assistants.wire.sse import Frame, FrameDecoder
+
+from .upstreams.base import DONE, Call, Next, Open, UpstreamError
+
+Client: TypeAlias = Any
+"""An OpenAI or AsyncOpenAI client, of any release."""
+
+HttpRequest: TypeAlias = Any
+"""A request of httpx or httpx2."""
+
+Response: TypeAlias = Any
+"""A response of httpx or httpx2."""
+
+
+class _Events:
+    """The JSON events of an open stream, from the bytes of its body."""
+
+    def __init__(self) -> None:
+        self._decoder = FrameDecoder()
+        self._frames: deque[Frame] = deque()
+        self.ended = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes of the body."""
+        self._frames.extend(self._decoder.feed(chunk))
+
+    def close(self) -> None:
+        last = self._decoder.close()
+        if last is not None:
+            self._frames.append(last)
+        self.ended = True
+
+    def pop(self) -> Json:
+        """The next event; None when more bytes are needed, or none will come."""
+        while self._frames:
+            data = self._frames.popleft().data.strip()
+            if data == DONE.encode():
+                self.ended = True
+                self._frames.clear()
+                return DONE
+            if data:
+                try:
+                    return json.loads(data)
+                except ValueError as error:
+                    shown = data[:80].decode("utf-8", "replace")
+                    raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from error
+        return None
+
+
+class _Outside:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._events: _Events | None = None
+
+    def _open_events(self) -> _Events:
+        if self._events is None:
+            raise RuntimeError("An upstream asked for the next event before it opened a stream.")
+        return self._events
+
+    def _trouble(self, error: Exception) -> UpstreamError:
+        """The SDK's or the transport's exception as an UpstreamError, without the client's key."""
+        status = code = None
+        message = str(error) or type(error).__name__
+        if isinstance(error, openai.APIError):
+            message = error.message
+        if isinstance(error, openai.APIStatusError):
+            status = error.status_code
+            told = _error_of(error.response.content)
+            message = told.get("message") or message
+            code = told.get("code")
+        elif error.__cause__ is not None and str(error.__cause__) not in message:
+            message = f"{message} ({error.__cause__})"
+        message = _without_key(message, getattr(error, "request", None))
+        return UpstreamError(str(message), status, code if isinstance(code, str) else None)
+
+    def _arguments(self, call: Call) -> dict[str, Any]:
+        # Not `object`: releases before 1.2 take no other type than these for a plain answer.
+        arguments: dict[str, Any] = {"cast_to": dict[str, object]}
+        if call.body is not None:
+            arguments["body"] = call.body
+        if call.files is not None:
+            arguments["files"] = call.files
+            arguments["options"] = {"headers": {"Content-Type": "multipart/form-data"}}
+        return arguments
+
+
+def _error_of(body: bytes) -> Json:
+    """The error object of a refusal; empty when the body is something else."""
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {"message": str(error)}
+
+
+def _without_key(message: str, request: HttpRequest) -> str:
+    """Some servers quote the key that they refuse; what a run says of its failure is stored."""
+    for name in ("authorization", "api-key"):
+        key = "" if request is None else request.headers.get(name, "")
+        key = key.rpartition(" ")[2]
+        if len(key) > 3:
+            message = message.replace(key, "[key]")
+    return message
+
+
+class Outside(_Outside):
+    """For a sync client."""
+
+    _response: Any = None
+
+    def ask(self, piece: Call | Open | Next) -> Json:
+        """Does what is asked; raises :class:`UpstreamError` when that fails."""
+        try:
+            if isinstance(piece, Next):
+                return self._next()
+            if isinstance(piece, Open):
+                return self._open(piece)
+            return self._call(piece)
+        except UpstreamError:
+            raise
+        except Exception as error:
+            raise self._trouble(error) from error
+
+    def break_off(self) -> None:
+        """Wakes a thread that waits for the open stream; called from another thread."""
+        shut_down(self._response)
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
+    def _call(self, call: Call) -> Json:
+        method = getattr(self._client, call.method.lower())
+        if call.raw:
+            stream = method(call.path, **self._arguments(call), stream=True, stream_cls=openai.Stream[object])
+            try:
+                return stream.response.read()
+            finally:
+                stream.response.close()
+        return method(call.path, **self._arguments(call))
+
+    def _open(self, piece: Open) -> None:
+        self.close()
+        method = getattr(self._client, piece.method.lower())
+        stream = method(
+            piece.path, cast_to=object, body=piece.body, stream=True, stream_cls=openai.Stream[object]
+        )
+        self._response = stream.response
+        self._chunks = stream.response.iter_bytes()
+        self._events = _Events()
+
+    def _next(self) -> Json:
+        events = self._open_events()
+        while (event := events.pop()) is None and not events.ended:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                events.close()
+            else:
+                events.feed(chunk)
+        return event
+
+
+class AsyncOutside(_Outside):
+    """For an async client."""
+
+    _response: Any = None
+
+    async def ask(self, piece: Call | Open | Next) -> Json:
+        """Does what is asked; raises :class:`UpstreamError` when that fails."""
+        try:
+            if isinstance(piece, Next):
+                return await self._next()
+            if isinstance(piece, Open):
+                return await self._open(piece)
+            return await self._call(piece)
+        except UpstreamError:
+            raise
+        except Exception as error:
+            raise self._trouble(error) from error
+
+    async def aclose(self) -> None:
+        if self._response is not None:
+            response, self._response = self._response, None
+            await response.aclose()
+
+    async def _call(self, call: Call) -> Json:
+        method = getattr(self._client, call.method.lower())
+        if call.raw:
+            stream = await method(
+                call.path, **self._arguments(call), stream=True, stream_cls=openai.AsyncStream[object]
+            )
+            try:
+                return await stream.response.aread()
+            finally:
+                await stream.response.aclose()
+        return await method(call.path, **self._arguments(call))
+
+    async def _open(self, piece: Open) -> None:
+        await self.aclose()
+        method = getattr(self._client, piece.method.lower())
+        stream = await method(
+            piece.path, cast_to=object, body=piece.body, stream=True, stream_cls=openai.AsyncStream[object]
+        )
+        self._response = stream.response
+        self._chunks = stream.response.aiter_bytes()
+        self._events = _Events()
+
+    async def _next(self) -> Json:
+        events = self._open_events()
+        while (event := events.pop()) is None and not events.ended:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
+                events.close()
+            else:
+                events.feed(chunk)
+        return event
+
+
+def shut_down(response: Response) -> None:
+    """Ends a response's connection at once, so that a read in another thread returns.
+
+    ``close()`` does not do that: a thread that waits on a socket does not notice that it was closed.
+    """
+    if response is None:
+        return
+    network = response.extensions.get("network_stream")
+    raw = network.get_extra_info("socket") if network is not None else None
+    if raw is not None:
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            raw.shutdown(socket.SHUT_RDWR)

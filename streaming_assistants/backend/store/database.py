@@ -1,0 +1,151 @@
+"""Engines and transactions: what SQLite and PostgreSQL each need so that no write is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, func, insert, select
+from sqlalchemy import Engine as Pool
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from . import schema
+from .transaction import Transaction
+
+_BUSY_MS = 60_000
+_SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
+
+
+class StoreClosed(Exception):
+    """The backend was closed while work of it was still under way."""
+
+
+class Database:
+    """A store by its SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``, ``postgresql+...``.
+
+    ``blocking`` says whether a transaction may wait for a disk, a network or another process: a caller
+    in an event loop then hands it to a thread.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        in_memory = self.sqlite and parsed.database in (None, "", ":memory:")
+        self.blocking = not in_memory
+        # A store in memory is one connection, and a connection serves one transaction at a time.
+        self._alone = threading.RLock() if in_memory else nullcontext()
+        options: dict[str, Any] = {}
+        if in_memory:
+            options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        elif self.sqlite:
+            options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
+        self.closed = False
+        self._pool = create_engine(parsed, **options)
+        weakref.finalize(self, self._pool.dispose)  # for a backend that nobody closes
+        if self.sqlite:
+            _prepare_sqlite(self._pool, durable=not in_memory)
+        self._create_schema()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
+        read, fails with "database is locked" instead of waiting."""
+        with self._alone, self._open().connect() as connection:
+            connection = connection.execution_options(writes=True)
+            with connection.begin():
+                yield Transaction(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
+        with self._alone, self._open().connect() as connection:
+            with connection.begin():
+                yield Transaction(connection)
+
+    def _open(self) -> Pool:
+        if self.closed:
+            raise StoreClosed("The backend has been closed.")
+        return self._pool
+
+    def close(self) -> None:
+        with self._alone:
+            self.closed = True
+            self._pool.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _create_schema(self) -> None:
+        with self.write() as tx:
+            connection = tx.connection
+            if connection.dialect.name == "postgresql":
+                # IF NOT EXISTS does not keep two processes from creating the same table at once.
+                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            for table in schema.metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+            version = connection.scalar(select(schema.about.c.version))
+            if version is None:
+                connection.execute(insert(schema.about).values(version=schema.VERSION))
+            elif version != schema.VERSION:
+                raise RuntimeError(
+                    f"The store has schema version {version}; this release of streaming_assistants reads "
+                    f"version {schema.VERSION}. Use the release that wrote it, or another store."
+                )
+
+
+def _prepare_sqlite(pool: Pool, *, durable: bool) -> None:
+    @event.listens_for(pool, "connect")
+    def connected(dbapi: DBAPIConnection, _record: object) -> None:
+        # The driver's own transaction handling begins late and unasked; "begin" below takes its place.
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if durable:
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            _enter_wal(cursor)
+            cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.close()
+
+    @event.listens_for(pool, "begin")
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _enter_wal(cursor: DBAPICursor) -> None:
+    # Changing the journal mode needs the file alone and does not heed the busy timeout.
+    give_up = time.monotonic() + _BUSY_MS / 1000
+    while not _is_wal(cursor):
+        if time.monotonic() > give_up:
+            raise TimeoutError("The SQLite file stayed locked by another process while it was opened.")
+        time.sleep(0.01)
+
+
+def _is_wal(cursor: DBAPICursor) -> bool:
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        answer = cursor.fetchone()
+        return answer is not None and bool(answer[0] == "wal")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            return False
+        raise

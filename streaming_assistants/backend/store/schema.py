@@ -1,0 +1,99 @@
+"""The tables. Each object is one row: the JSON that a client sees, and the columns that queries need.
+
+``seq`` orders objects: ``created_at`` counts whole seconds, and many objects are made within one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+VERSION = 1
+
+metadata = MetaData()
+
+_Seq = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _objects(name: str, *columns: Column[Any]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("seq", _Seq, primary_key=True, autoincrement=True),
+        Column("id", String(64), nullable=False, unique=True),
+        *columns,
+        Column("data", JSON, nullable=False),
+        Column("hidden", JSON),  # what the engine remembers about an object and no client sees
+        sqlite_autoincrement=True,  # a cursor stays right after its object is deleted
+    )
+
+
+def _thread_id() -> Column[str]:
+    return Column("thread_id", String(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
+
+
+assistants = _objects("assistants")
+threads = _objects("threads")
+messages = _objects("messages", _thread_id(), Column("run_id", String(64)))
+runs = _objects(
+    "runs",
+    _thread_id(),
+    Column("active", Boolean, nullable=False),
+    Column("owner", String(64)),  # the backend that drives it; NULL while it waits for tool outputs
+    Column("expires_at", Float, nullable=False),
+)
+steps = _objects(
+    "steps",
+    _thread_id(),
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("after_message", _Seq, nullable=False),  # seq of the thread's newest message when it began
+)
+
+Index("messages_by_thread", messages.c.thread_id, messages.c.seq)
+Index("runs_by_thread", runs.c.thread_id, runs.c.seq)
+Index("steps_by_run", steps.c.run_id, steps.c.seq)
+Index("steps_by_thread", steps.c.thread_id, steps.c.seq)
+Index(
+    "one_active_run_a_thread",
+    runs.c.thread_id,
+    unique=True,
+    sqlite_where=text("active"),
+    postgresql_where=text("active"),
+)
+Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_where=text("active"))
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("place", String(255), nullable=False),  # host, boot and process namespace
+    Column("pid", Integer, nullable=False),
+    Column("started", String(64), nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+about = Table("streaming_assistants", metadata, Column("version", Integer, primary_key=True))

@@ -1,0 +1,212 @@
+"""The hook into a client: Assistants requests are answered in process, all others pass through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+import anyio.to_thread
+import openai
+import wrapt
+
+from .app import POLL_AFTER, Reply, Request
+from .feeds import AsyncFeed, Feed
+from .jobs import AsyncJob, Job
+from .outside import AsyncOutside, Client, HttpRequest, Outside, Response
+from .paths import assistants_path, file_content_path
+
+if TYPE_CHECKING:
+    from .local import LocalBackend
+
+HttpClient: TypeAlias = Any
+"""A client of httpx or httpx2."""
+_TURN_SECONDS = 0.005
+
+
+def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
+    """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
+    if isinstance(client, openai.AsyncOpenAI):
+        proxy: _Guest = _AsyncProxy(_unhooked(client, backend), backend, client)
+    elif isinstance(client, openai.OpenAI):
+        proxy = _Proxy(_unhooked(client, backend), backend, client)
+    else:
+        raise TypeError(
+            f"A backend attaches to OpenAI, AsyncOpenAI and their Azure clients, not {type(client).__name__}."
+        )
+    inner = proxy.__wrapped__
+    _set_http_client(client, proxy)
+
+    def detach() -> None:
+        proxy._self_backend = None  # for copies of the client, and for a wrapper that sits on top of ours
+        if _http_client(client) is proxy:
+            _set_http_client(client, inner)
+
+    return detach
+
+
+def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
+    """The client's HTTP client; a copy of an attached client comes with its original's proxy."""
+    inner = _http_client(client)
+    while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
+        inner = inner.__wrapped__
+    return inner
+
+
+def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
+    """Answers a request and starts the work it asks for; the feed is the body where there is one."""
+    reply = backend.handle(request)
+    work = reply.work
+    if work is None:
+        return reply, None
+    feed = None if reply.encode is None else Feed(reply.encode, reply.end)
+    backend.start(lambda database: Job(work, database, Outside(client), feed))
+    return reply, feed
+
+
+async def run_async(
+    backend: LocalBackend, client: Client, request: Request
+) -> tuple[Reply, AsyncFeed | None]:
+    """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
+    if backend.blocking:
+        reply = await anyio.to_thread.run_sync(partial(backend.handle, request))
+    else:
+        reply = backend.handle(request)
+    work = reply.work
+    if work is None:
+        # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
+        # tasks that drive runs get their time here, as they would while a request is on the network.
+        await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
+        return reply, None
+    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+    backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
+    return reply, feed
+
+
+class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
+    """Passes for the HTTP client that it wraps; ``_self_`` names are the proxy's own (wrapt's rule)."""
+
+    _self_backend: LocalBackend | None
+
+    def __init__(self, inner: HttpClient, backend: LocalBackend, client: Client) -> None:
+        super().__init__(inner)
+        self._self_backend = backend
+        self._self_client = client
+
+    def _self_path(self, request: HttpRequest) -> str | None:
+        """The path within the API, of a request that the backend answers."""
+        if self._self_backend is None:
+            return None
+        path, base_path = request.url.path, _base_path(self._self_client)
+        return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
+
+
+class _Proxy(_Guest):
+    def send(self, request: HttpRequest, **options: object) -> Response:
+        path, backend = self._self_path(request), self._self_backend
+        if path is None or backend is None:
+            return self.__wrapped__.send(request, **options)
+        request.read()
+        reply, feed = run_sync(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return self.__wrapped__.send(request, **options)
+        response = _response(request, reply, _Body, feed)
+        if not options.get("stream"):
+            response.read()
+        return response
+
+
+class _AsyncProxy(_Guest):
+    async def send(self, request: HttpRequest, **options: object) -> Response:
+        path, backend = self._self_path(request), self._self_backend
+        if path is None or backend is None:
+            return await self.__wrapped__.send(request, **options)
+        await request.aread()
+        reply, feed = await run_async(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return await self.__wrapped__.send(request, **options)
+        response = _response(request, reply, _AsyncBody, feed)
+        if not options.get("stream"):
+            await response.aread()
+        return response
+
+
+class _Body:
+    def __init__(self, feed: Feed | None, body: bytes) -> None:
+        self._feed = feed
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._feed is None:
+            yield self._body
+        else:
+            yield from self._feed
+
+    def close(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+
+    __del__ = close  # a response that nobody reads must not hold its run up
+
+
+class _AsyncBody:
+    def __init__(self, feed: AsyncFeed | None, body: bytes) -> None:
+        self._feed = feed
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._feed is None:
+            yield self._body
+        else:
+            async for chunk in self._feed:
+                yield chunk
+
+    async def aclose(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+
+    __del__ = _leave
+
+
+def _not_ours(path: str, reply: Reply) -> bool:
+    """Whether the request was for a file that no run of ours has made."""
+    return reply.status == 404 and path.startswith("/files/")
+
+
+def _request(request: HttpRequest, path: str) -> Request:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(request.method, path, request.url.query.decode("ascii"), headers, request.content)
+
+
+# What follows touches private names of the SDK, or names that depend on its release.
+
+
+def _http_client(client: Client) -> HttpClient:
+    return client._client
+
+
+def _set_http_client(client: Client, http_client: Client) -> None:
+    client._client = http_client
+
+
+def _base_path(client: Client) -> str:
+    path: str = client.base_url.path
+    return path.rstrip("/")
+
+
+def _response(
+    request: HttpRequest, reply: Reply, kind: type[_Body] | type[_AsyncBody], feed: Feed | AsyncFeed | None
+) -> Response:
+    """A response of the flavour that the request has: httpx, or httpx2 from SDK 3.0 on."""
+    http = sys.modules[type(request).__module__.partition(".")[0]]
+    base = http.AsyncByteStream if kind is _AsyncBody else http.SyncByteStream
+    stream = type(kind.__name__, (kind, base), {})(feed, reply.body)
+    response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
+    response.elapsed = timedelta(0)
+    return response

@@ -1,0 +1,172 @@
+"""The built-in upstream: says the last user message again, word by word. No network, no surprises.
+
+It does what the last user message tells it, so that code under test meets every state of a run:
+
+=======================================  =======================================================
+the message                              the run
+=======================================  =======================================================
+``What is up?``                          says ``What is up?``
+``get_weather {"city": "Paris"}``        calls that function, when the run has a tool of that name;
+                                         several such calls, one a line, are made at once. The
+                                         arguments may be left out. Says the outputs afterwards
+``echo:fail`` or ``echo:fail MESSAGE``   ``failed``, ``server_error``
+``echo:rate_limit``                      ``failed``, ``rate_limit_exceeded``
+``echo:stall`` or ``echo:stall SECONDS`` says nothing for so long (default: until the run expires)
+``echo:limit`` or ``echo:limit WORDS``   ``incomplete`` after so many words (default 3)
+``echo:filter``                          ``incomplete``, ``content_filter``
+``echo:raise``                           ``failed``: the upstream itself raises
+=======================================  =======================================================
+
+What follows on further lines, after such a command, is said before it takes effect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+
+from .base import ContentDelta, Conversation, Failed, Finished, Json, MessageEnd, Sleep, ToolCallDelta, Turn
+
+_FOREVER = 3600.0  # longer than any run may take
+_COMMAND = re.compile(r"echo:(fail|rate_limit|stall|limit|filter|raise)\b[ \t]*([^\n]*)\n?")
+_WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
+
+
+class Echo:
+    """An echo upstream of one's own: ``LocalBackend(upstream=Echo(delay=0.05))``.
+
+    ``delay`` is the pause before each word, in seconds. ``command`` is done in every turn that has no
+    command in its message: ``fail``, ``rate_limit``, ``stall``, ``limit``, ``filter`` or ``raise``, with an
+    argument after a space where it takes one.
+    """
+
+    def __init__(self, *, delay: float = 0.0, command: str | None = None) -> None:
+        self._delay = delay
+        self._command = command
+
+    def __call__(self, turn: Turn) -> Conversation:
+        outputs = _outputs(turn.items)
+        text = _last_user_text(turn.items)
+        if outputs:
+            command, argument, said = "", "", "\n".join(outputs)
+        else:
+            command, argument, said = self._read(text)
+            calls = [] if command else list(_calls(text, turn))
+            if calls:
+                yield from self._call(calls, turn)
+                return
+        asked = len(text.split()) + len((turn.instructions or "").split())
+        limit = _limit(turn, command, argument)
+        words = _WORD.findall(said)
+        for word in words[:limit]:
+            if self._delay:
+                yield Sleep(self._delay)
+            yield ContentDelta({"index": 0, "type": "text", "text": {"value": word}})
+        if len(words) <= limit:
+            yield from _obey(command, argument)
+        usage = _usage(asked, min(len(words), limit))
+        if len(words) > limit or command == "limit":
+            yield Finished("max_completion_tokens", usage)
+        elif command == "filter":
+            yield Finished("content_filter", usage)
+        elif command not in ("fail", "rate_limit"):
+            yield MessageEnd()
+            yield Finished(None, usage)
+
+    def _read(self, text: str) -> tuple[str, str, str]:
+        """The command, its argument, and the text to say."""
+        match = _COMMAND.match(text)
+        if match:
+            return match[1], match[2].strip(), text[match.end() :]
+        command, _, argument = (self._command or "").partition(" ")
+        return command, argument, text
+
+    def _call(self, calls: list[tuple[str, str]], turn: Turn) -> Conversation:
+        if turn.parallel_tool_calls is False:
+            calls = calls[:1]
+        count = 0
+        for index, (name, arguments) in enumerate(calls):
+            seed = f"{turn.run_id} {len(turn.items)} {index}"
+            id = "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
+            opening = {"name": name, "arguments": "", "output": None}
+            yield ToolCallDelta({"index": index, "id": id, "type": "function", "function": opening})
+            for piece in re.findall(r"\s*\S+\s*", arguments):
+                if self._delay:
+                    yield Sleep(self._delay)
+                count += 1
+                yield ToolCallDelta({"index": index, "type": "function", "function": {"arguments": piece}})
+        yield Finished(None, _usage(len(_last_user_text(turn.items).split()), count))
+
+
+def echo(turn: Turn) -> Conversation:
+    """The upstream that ``backend="echo"`` names."""
+    return Echo()(turn)
+
+
+def _obey(command: str, argument: str) -> Conversation:
+    if command == "fail":
+        yield Failed("server_error", argument or "The echo upstream was told to fail.")
+    elif command == "rate_limit":
+        yield Failed("rate_limit_exceeded", argument or "Rate limit reached: the echo upstream was told so.")
+    elif command == "stall":
+        yield Sleep(float(argument or _FOREVER))
+    elif command == "raise":
+        raise RuntimeError(argument or "The echo upstream was told to raise.")
+
+
+def _limit(turn: Turn, command: str, argument: str) -> int:
+    """How many words may be said."""
+    limits = [1_000_000_000]
+    if command == "limit":
+        limits.append(int(argument or 3))
+    if turn.max_completion_tokens is not None:
+        limits.append(turn.max_completion_tokens)
+    return min(limits)
+
+
+def _calls(text: str, turn: Turn) -> Iterator[tuple[str, str]]:
+    """The function calls that a text asks for: (name, arguments as JSON text)."""
+    if turn.tool_choice == "none":
+        return
+    names = {tool["function"]["name"] for tool in turn.tools if tool["type"] == "function"}
+    decoder = json.JSONDecoder()
+    for name in names and re.finditer(r"^[ \t]*([\w-]+)[ \t]*(?=\{|$)", text, re.MULTILINE):
+        if name[1] not in names:
+            continue
+        rest = text[name.end() :]
+        if not rest.startswith("{"):
+            yield name[1], "{}"
+            continue
+        try:
+            _, end = decoder.raw_decode(rest)
+        except ValueError:
+            continue  # not a call, then: words to repeat
+        yield name[1], rest[:end]
+
+
+def _last_user_text(items: list[Json]) -> str:
+    for item in reversed(items):
+        if item["kind"] == "message" and item["role"] == "user":
+            return "\n".join(part["text"]["value"] for part in item["content"] if part["type"] == "text")
+    return ""
+
+
+def _outputs(items: list[Json]) -> list[str]:
+    """The outputs of the calls that the last user message led to."""
+    outputs: list[str] = []
+    for item in items:
+        if item["kind"] == "tool_calls":
+            outputs += [call["function"]["output"] for call in item["calls"] if call["type"] == "function"]
+        elif item["role"] == "user":
+            outputs = []
+    return outputs
+
+
+def _usage(prompt: int, completion: int) -> Json:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }

@@ -1,0 +1,179 @@
+"""Real SDK clients on a backend, sync and async by parameter, spoken to in one way."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import openai
+import pytest
+
+from streaming_assistants.backend import LocalBackend
+from streaming_assistants.wire.sse import FrameDecoder
+
+JSON = dict[str, object]  # SDKs before 1.2 do not take `object` for a plain answer
+
+PENDING = ("queued", "in_progress", "generating", "cancelling")
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def done(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+class Events:
+    """A stream of events, read one at a time: (name, data)."""
+
+    def __init__(self, stream: Any) -> None:
+        self.response = stream.response
+        self._sync = isinstance(stream, openai.Stream)
+        self._chunks = self.response.iter_bytes() if self._sync else self.response.aiter_bytes()
+        self._decoder = FrameDecoder()
+        self._frames: list[Any] = []
+
+    async def next(self) -> tuple[str, Any] | None:
+        while not self._frames:
+            chunk = next(self._chunks, None) if self._sync else await anext(self._chunks, None)
+            if chunk is None:
+                return None
+            self._frames += self._decoder.feed(chunk)
+        frame = self._frames.pop(0)
+        return frame.event, frame.data.decode() if frame.data == b"[DONE]" else json.loads(frame.data)
+
+    async def rest(self) -> list[tuple[str, Any]]:
+        events = []
+        while (event := await self.next()) is not None:
+            events.append(event)
+        return events
+
+    async def close(self) -> None:
+        if self._sync:
+            self.response.close()
+        else:
+            await self.response.aclose()
+
+
+class Api:
+    """The API as plain JSON, by an SDK client of either colour and of any release."""
+
+    def __init__(self, client: Any, backend: LocalBackend) -> None:
+        self.client = client
+        self.backend = backend
+        self.sync = isinstance(client, openai.OpenAI)
+
+    async def aclose(self) -> None:
+        await self.backend.aclose()
+        await done(self.client.close())
+
+    async def get(self, path: str, **params: Any) -> Any:
+        return await done(self.client.get(path, cast_to=JSON, options={"params": params}))
+
+    async def post(self, path: str, body: Any = None, **params: Any) -> Any:
+        return await done(self.client.post(path, cast_to=JSON, body=body, options={"params": params}))
+
+    async def delete(self, path: str) -> Any:
+        return await done(self.client.delete(path, cast_to=JSON))
+
+    async def refused(self, path: str, body: Any = None, method: str = "post") -> dict[str, Any]:
+        """The error of a request that must fail; its HTTP status under ``status``."""
+        with pytest.raises(openai.APIStatusError) as caught:
+            await (self.post(path, body) if method == "post" else getattr(self, method)(path))
+        return {"status": caught.value.status_code, **json.loads(caught.value.response.content)["error"]}
+
+    async def open(self, path: str, body: Any = None, method: str = "post", **params: Any) -> Events:
+        stream_cls = openai.Stream[object] if self.sync else openai.AsyncStream[object]
+        arguments: dict[str, Any] = {"options": {"params": params}}
+        if method == "post":
+            arguments["body"] = {**body, "stream": True}
+        return Events(
+            await done(
+                getattr(self.client, method)(
+                    path, cast_to=object, stream=True, stream_cls=stream_cls, **arguments
+                )
+            )
+        )
+
+    async def stream(self, path: str, body: Any) -> list[tuple[str, Any]]:
+        return await (await self.open(path, body)).rest()
+
+    async def assistant(self, **fields: Any) -> str:
+        body = {"model": "gpt-4o", "tools": [WEATHER], **fields}
+        return (await self.post("/assistants", body))["id"]
+
+    async def thread(self, *texts: str) -> str:
+        messages = [{"role": "user", "content": text} for text in texts]
+        return (await self.post("/threads", {"messages": messages}))["id"]
+
+    async def run(self, text: str, assistant: dict[str, Any] | None = None, **fields: Any) -> Any:
+        """A run of one message on a new thread."""
+        assistant_id = await self.assistant(**(assistant or {}))
+        thread_id = await self.thread(text)
+        return await self.post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id, **fields})
+
+    async def until(self, run: Any, ready: Callable[[Any], bool]) -> Any:
+        path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+        with anyio.fail_after(20):
+            while not ready(run):
+                await anyio.sleep(0.01)
+                run = await self.get(path)
+        return run
+
+    async def settled(self, run: Any) -> Any:
+        return await self.until(run, lambda run: run["status"] not in PENDING)
+
+    async def messages(self, thread_id: str, **params: Any) -> list[Any]:
+        return (await self.get(f"/threads/{thread_id}/messages", order="asc", **params))["data"]
+
+    async def steps(self, run: Any) -> list[Any]:
+        path = f"/threads/{run['thread_id']}/runs/{run['id']}/steps"
+        return (await self.get(path, order="asc"))["data"]
+
+
+def text_of(message: Any) -> str:
+    return "".join(part["text"]["value"] for part in message["content"])
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def make_api(colour: str, anyio_backend: str) -> AsyncIterator[Callable[..., Api]]:
+    """Makes an :class:`Api` on ``LocalBackend(*args, **options)``; ``client`` are options of the client."""
+    made: list[Api] = []
+
+    def make(*args: Any, client: dict[str, Any] | None = None, **options: Any) -> Api:
+        made.append(attached(LocalBackend(*(args or ("echo",)), **options), colour, **(client or {})))
+        return made[-1]
+
+    yield make
+    for api in made:
+        await api.aclose()
+
+
+def attached(backend: LocalBackend, colour: str, **options: Any) -> Api:
+    options = {"api_key": "sk-not-a-key", "max_retries": 0, **options}
+    made = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+    backend.attach(made)
+    return Api(made, backend)
+
+
+@pytest.fixture
+def api(make_api: Callable[..., Api]) -> Api:
+    return make_api("echo")

@@ -1,0 +1,287 @@
+"""Two processes on one store, processes that die, and what another database is asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend.store import owners, schema
+from streaming_assistants.backend.store.database import Database
+
+from .conftest import Api, text_of
+
+pytestmark = pytest.mark.anyio
+MakeApi = Callable[..., Api]
+
+ROOT = Path(__file__).parents[2]
+
+PRELUDE = """
+    import sys
+    import openai
+    from streaming_assistants.backend import LocalBackend
+    from streaming_assistants.backend.upstreams.echo import Echo
+
+    client = openai.OpenAI(api_key="unused", max_retries=0)
+    backend = LocalBackend(Echo(delay=0.01), sys.argv[1])
+    backend.attach(client)
+    J = dict[str, object]
+
+    def post(path, body=None):
+        return client.post(path, cast_to=J, body=body)
+"""
+
+
+def start(script: str, store: str, *arguments: str) -> subprocess.Popen[str]:
+    source = textwrap.dedent(PRELUDE) + textwrap.dedent(script)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", source, store, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/assistants.db"
+
+
+BUSY = """
+    assistant = post("/assistants", {"model": "m"})
+    thread = post("/threads", {"messages": [{"role": "user", "content": "echo:stall"}]})
+    run = post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+    while client.get(f"/threads/{thread['id']}/runs/{run['id']}", cast_to=J)["status"] != "in_progress":
+        pass
+    print(thread["id"], run["id"], assistant["id"], flush=True)
+    sys.stdin.read() if len(sys.argv) > 2 else __import__("time").sleep(60)
+"""
+
+
+async def test_a_run_whose_process_was_killed_is_expired_at_the_next_start(
+    make_api: MakeApi, store: str
+) -> None:
+    process = start(BUSY, store)
+    assert process.stdout is not None
+    thread_id, run_id, assistant_id = process.stdout.readline().split()
+    alive = make_api("echo", store)
+    assert (await alive.get(f"/threads/{thread_id}/runs/{run_id}"))["status"] == "in_progress"
+    await alive.aclose()
+
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    api = make_api("echo", store)
+    run = await api.get(f"/threads/{thread_id}/runs/{run_id}")
+    assert run["status"] == "expired"
+    assert [text_of(message) for message in await api.messages(thread_id)] == ["echo:stall"]
+    body = {
+        "assistant_id": assistant_id,
+        "additional_messages": [{"role": "user", "content": "still here?"}],
+    }
+    again = await api.settled(await api.post(f"/threads/{thread_id}/runs", body))
+    assert again["status"] == "completed"
+
+
+async def test_another_process_may_cancel_a_run(make_api: MakeApi, store: str) -> None:
+    process = start(BUSY, store)
+    assert process.stdout is not None
+    thread_id, run_id, _ = process.stdout.readline().split()
+    api = make_api("echo", store)
+    cancelled = await api.post(f"/threads/{thread_id}/runs/{run_id}/cancel")
+    assert cancelled["status"] == "cancelling"
+    assert (await api.settled(cancelled))["status"] == "cancelled"
+    process.kill()
+    process.communicate()
+
+
+async def test_a_run_that_waits_for_outputs_outlives_its_process(make_api: MakeApi, store: str) -> None:
+    script = """
+        tool = {"type": "function", "function": {"name": "get_weather"}}
+        assistant = post("/assistants", {"model": "m", "tools": [tool]})
+        thread = post("/threads", {"messages": [{"role": "user", "content": "get_weather"}]})
+        run = post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+        while run["status"] != "requires_action":
+            run = client.get(f"/threads/{thread['id']}/runs/{run['id']}", cast_to=J)
+        print(thread["id"], run["id"], flush=True)
+    """
+    process = start(script, store)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    thread_id, run_id = output.split()
+    api = make_api("echo", store)
+    path = f"/threads/{thread_id}/runs/{run_id}"
+    run = await api.get(path)
+    (call,) = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    outputs = {"tool_outputs": [{"tool_call_id": call["id"], "output": "warm"}]}
+    ended = await api.settled(await api.post(f"{path}/submit_tool_outputs", outputs))
+    assert ended["status"] == "completed"
+    assert text_of((await api.messages(thread_id))[-1]) == "warm"
+
+
+def test_eight_writers_in_two_processes_lose_nothing(store: str) -> None:
+    script = """
+        import threading
+        thread_id, process = sys.argv[2:]
+        failures = []
+
+        def write(number):
+            try:
+                for count in range(25):
+                    text = f"{process}-{number}-{count}"
+                    post(f"/threads/{thread_id}/messages", {"role": "user", "content": text})
+            except Exception as error:
+                failures.append(error)
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        [writer.start() for writer in writers]
+        [writer.join() for writer in writers]
+        sys.exit(str(failures) if failures else 0)
+    """
+    with LocalBackend("echo", store) as backend:
+        client = openai.OpenAI(api_key="unused")
+        backend.attach(client)
+        thread_id = str(client.post("/threads", cast_to=dict[str, object])["id"])
+    processes = [start(script, store, thread_id, name) for name in "ab"]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    with Database(store) as database, database.read() as tx:
+        texts = [text_of(row["data"]) for row in tx.all(schema.messages, thread_id=thread_id)]
+    client.close()
+    assert sorted(texts) == sorted(f"{p}-{n}-{c}" for p in "ab" for n in range(4) for c in range(25))
+    # Each writer's own messages are in the order in which it wrote them.
+    for process_name in "ab":
+        for number in range(4):
+            prefix = f"{process_name}-{number}-"
+            counts = [int(text.removeprefix(prefix)) for text in texts if text.startswith(prefix)]
+            assert counts == list(range(25))
+
+
+def test_processes_may_open_a_new_store_at_the_same_time(store: str) -> None:
+    processes = [start("print(post('/threads')['id'])", store) for _ in range(4)]
+    ids = set()
+    for process in processes:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        ids.add(output.strip())
+    with Database(store) as database, database.read() as tx:
+        assert {row["id"] for row in tx.all(schema.threads)} == ids
+
+
+def test_one_run_a_thread_however_many_ask_at_once(store: str) -> None:
+    script = """
+        import threading
+        thread_id, assistant_id = sys.argv[2:]
+        said = []
+
+        def begin():
+            try:
+                said.append(post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})["status"])
+            except openai.BadRequestError as error:
+                said.append(error.message.split("already has ")[1].split(" run_")[0])
+
+        threads = [threading.Thread(target=begin) for _ in range(8)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        print(sorted(said))
+    """
+    with LocalBackend("echo", store) as backend:
+        client = openai.OpenAI(api_key="unused")
+        backend.attach(client)
+        made = {"messages": [{"role": "user", "content": "echo:stall"}]}
+        thread_id = str(client.post("/threads", cast_to=dict[str, object], body=made)["id"])
+        assistant_id = str(client.post("/assistants", cast_to=dict[str, object], body={"model": "m"})["id"])
+        client.close()
+    output, errors = start(script, store, thread_id, assistant_id).communicate(timeout=60)
+    assert output.strip() == str(["an active run"] * 7 + ["queued"]), errors
+
+
+async def test_closing_the_backend_ends_its_runs(make_api: MakeApi, store: str) -> None:
+    api = make_api("echo", store)
+    run = await api.until(await api.run("echo:stall"), lambda run: run["status"] == "in_progress")
+    await api.aclose()
+    with Database(store) as database, database.read() as tx:
+        row = tx.get(schema.runs, run["id"])
+    assert row is not None
+    assert row["data"]["status"] == "failed"
+    assert row["data"]["last_error"]["message"] == "The process that drove the run ended before the run did."
+
+
+def test_a_run_does_not_stay_open_when_its_event_loop_ends(store: str) -> None:
+    import asyncio
+
+    async def use() -> None:
+        backend = LocalBackend("echo", store)
+        async with openai.AsyncOpenAI(api_key="unused") as client:
+            backend.attach(client)
+            for text in ("echo:stall", "hello"):  # the second run's task never gets its first step
+                body = {
+                    "assistant_id": (await client.post("/assistants", cast_to=J, body={"model": "m"}))["id"],
+                    "thread": {"messages": [{"role": "user", "content": text}]},
+                }
+                await client.post("/threads/runs", cast_to=J, body=body)
+
+    asyncio.run(use())
+    with Database(store) as database, database.read() as tx:
+        ended = [row["data"]["status"] for row in tx.all(schema.runs)]
+        assert tx.active_runs() == []
+    assert len(ended) == 2
+    assert ended[0] == "failed"
+
+
+J = dict[str, object]
+
+
+def test_a_store_of_another_version_is_refused(store: str) -> None:
+    with Database(store) as database, database.write() as tx:
+        tx.connection.execute(schema.about.update().values(version=99))
+    with pytest.raises(RuntimeError, match="schema version 99"):
+        LocalBackend("echo", store)
+
+
+def test_an_owner_is_dead_when_its_process_is_or_when_it_was_not_seen() -> None:
+    place, me = owners.here(), os.getpid()
+    began = owners.started(me)
+    row: Any = {"place": place, "pid": me, "started": began, "seen_at": 100.0}
+    assert owners.lives(row, place, 100.0)
+    assert not owners.lives(row, place, 101.0 + owners.LEASE)
+    assert not owners.lives(None, place, 100.0)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert not owners.lives({**row, "pid": gone.pid}, place, 100.0)
+    # On another machine only the lease tells.
+    assert owners.lives({**row, "pid": gone.pid, "place": "elsewhere"}, place, 100.0)
+
+
+def test_a_reused_pid_is_not_the_owner() -> None:
+    place = owners.here()
+    if not owners.started(os.getpid()):
+        pytest.skip("this system does not tell when a process began")
+    row: Any = {"place": place, "pid": os.getpid(), "started": "0", "seen_at": 100.0}
+    assert not owners.lives(row, place, 100.0)
+
+
+def test_the_schema_is_one_for_postgresql_too() -> None:
+    dialect = postgresql.dialect()
+    written = [str(CreateTable(table).compile(dialect=dialect)) for table in schema.metadata.sorted_tables]
+    indexes = [index for table in schema.metadata.sorted_tables for index in table.indexes]
+    written += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    sql = "\n".join(written)
+    assert "seq BIGSERIAL NOT NULL" in sql
+    assert "CREATE UNIQUE INDEX one_active_run_a_thread ON runs (thread_id) WHERE active" in sql
+    assert "REFERENCES threads (id) ON DELETE CASCADE" in sql
+    lock = schema.runs.select().with_for_update(key_share=True).compile(dialect=dialect)
+    assert str(lock).endswith("FOR NO KEY UPDATE")

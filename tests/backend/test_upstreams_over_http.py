@@ -1,0 +1,282 @@
+"""What happens when the upstream is a server: its answers stream, its faults end the run and nothing else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from streaming_assistants.backend.upstreams.base import (
+    DONE,
+    Call,
+    ContentDelta,
+    Conversation,
+    FileContent,
+    Finished,
+    Next,
+    Open,
+    ThreadResources,
+    Turn,
+    UpstreamError,
+)
+from tests.loopback import CUT, Loopback, Reply, Request
+
+from .conftest import Api, text_of
+
+pytestmark = pytest.mark.anyio
+MakeApi = Callable[..., Api]
+
+
+def words(turn: Turn) -> Conversation:
+    """An upstream whose events are ``{"word": ...}``."""
+    yield Open("POST", "/words", {"model": turn.model})
+    while (event := (yield Next())) is not None and event != DONE:
+        yield ContentDelta({"index": 0, "type": "text", "text": {"value": event["word"]}})
+    if event is None:
+        raise UpstreamError("The stream ended before it was done.")
+    yield Finished()
+
+
+def word(value: str) -> bytes:
+    return f"data: {json.dumps({'word': value})}\n\n".encode()
+
+
+END = b"data: [DONE]\n\n"
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with Loopback() as loopback:
+        yield loopback
+
+
+async def test_the_first_event_comes_before_the_upstream_has_ended(
+    make_api: MakeApi, server: Loopback
+) -> None:
+    go_on = threading.Event()
+    server.on("POST", "/words", Reply.sse([word("first"), go_on, word(" last"), END]))
+    api = make_api(words, client={"base_url": server.url})
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    events = await api.open(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    with anyio.fail_after(5):
+        while (event := await events.next()) is not None and event[0] != "thread.message.delta":
+            pass
+    assert event is not None
+    assert event[1]["delta"]["content"][0]["text"]["value"] == "first"
+    go_on.set()
+    assert [name for name, _ in await events.rest()][-2:] == ["thread.run.completed", "done"]
+
+
+async def test_the_upstream_is_asked_with_the_clients_own_key_and_headers(
+    make_api: MakeApi, server: Loopback
+) -> None:
+    server.on("POST", "/v9/words", Reply.sse([word("hi"), END]))
+    options = {"base_url": server.url + "/v9", "api_key": "sk-mine", "default_headers": {"x-team": "blue"}}
+    api = make_api(words, client=options)
+    assert (await api.settled(await api.run("x", model="gpt-9")))["status"] == "completed"
+    (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer sk-mine"
+    assert request.headers["x-team"] == "blue"
+    assert request.json == {"model": "gpt-9"}
+
+
+def refusal(status: int, message: str, code: str | None = None) -> Reply:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return Reply.json({"error": error}, status)
+
+
+FAULTS: list[tuple[str, Reply, str, str]] = [
+    ("401", refusal(401, "Incorrect API key provided: sk-not-a-key."), "server_error", "Incorrect API key"),
+    ("429", refusal(429, "Slow down."), "rate_limit_exceeded", "Slow down."),
+    ("500", refusal(500, "Boom."), "server_error", "Boom."),
+    ("html", Reply(502, {"content-type": "text/html"}, [b"<h1>Bad gateway</h1>"]), "server_error", ""),
+    ("cut", Reply.sse([word("some"), CUT]), "server_error", ""),
+    ("short", Reply.sse([word("some")]), "server_error", "The stream ended before it was done."),
+    ("malformed", Reply.sse([b'data: {"word": \n\n', END]), "server_error", "an event that is no JSON"),
+    ("unexpected", Reply.sse([b'data: {"no": 1}\n\n', END]), "server_error", "The upstream raised KeyError"),
+]
+
+
+@pytest.mark.parametrize(("reply", "code", "message"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+async def test_a_fault_fails_the_run_and_frees_the_thread(
+    make_api: MakeApi, server: Loopback, reply: Reply, code: str, message: str
+) -> None:
+    server.on("POST", "/words", reply, Reply.sse([word("fine"), END]))
+    api = make_api(words, client={"base_url": server.url})
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    events = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    assert [name for name, _ in events[-2:]] == ["thread.run.failed", "done"]
+    last_error = events[-2][1]["last_error"]
+    assert last_error["code"] == code
+    assert message in last_error["message"]
+    assert last_error["message"]
+    again = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    assert again[-2][0] == "thread.run.completed"
+
+
+async def test_a_timeout_fails_the_run(make_api: MakeApi, server: Loopback) -> None:
+    never = threading.Event()
+    server.on("POST", "/words", Reply.sse([word("some"), never]))
+    api = make_api(words, client={"base_url": server.url, "timeout": 0.3})
+    run = await api.settled(await api.run("x"))
+    never.set()
+    assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
+    message = (await api.messages(run["thread_id"]))[-1]
+    assert (message["status"], message["incomplete_details"]) == ("incomplete", {"reason": "run_failed"})
+    assert text_of(message) == "some"
+
+
+async def test_no_server_at_all_fails_the_run(make_api: MakeApi) -> None:
+    api = make_api(words, client={"base_url": "http://127.0.0.1:9"})
+    run = await api.settled(await api.run("x"))
+    assert run["last_error"]["code"] == "server_error"
+    assert run["last_error"]["message"].startswith("Connection error.")
+
+
+async def test_keys_are_neither_stored_nor_logged(
+    make_api: MakeApi, server: Loopback, caplog: pytest.LogCaptureFixture, tmp_path: Any
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = "sk-very-secret-0123456789"
+    server.on("POST", "/words", refusal(401, f"Incorrect API key provided: {key}."))
+    options = {"base_url": server.url, "api_key": key}
+    api = make_api(words, f"sqlite:///{tmp_path}/store.db", client=options)
+    run = await api.settled(await api.run("x"))
+    assert run["last_error"]["message"] == "Incorrect API key provided: [key]."
+    api.backend.close()
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"Incorrect API key" in kept
+    assert key.encode() not in kept
+    ours = [record for record in caplog.records if record.name == "streaming_assistants"]
+    assert key not in "".join(record.getMessage() for record in ours)
+
+
+async def test_cancel_hangs_up_on_an_upstream_that_says_nothing(make_api: MakeApi, server: Loopback) -> None:
+    go_on = threading.Event()
+
+    def body() -> Iterator[Any]:
+        yield word("some")
+        for _ in range(500):
+            if go_on.is_set():
+                return
+            yield 0.02
+        yield END
+
+    server.on("POST", "/words", Reply.sse(body()))
+    api = make_api(words, client={"base_url": server.url})
+    run = await api.run("x")
+    await api.until(run, lambda run: run["status"] == "in_progress" and bool(server.requests))
+    await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+    ended = await api.settled(run)
+    go_on.set()
+    assert ended["status"] == "cancelled"
+
+
+async def test_a_slow_upstream_is_closed_when_a_run_is_cancelled(make_api: MakeApi, server: Loopback) -> None:
+    server.on("POST", "/words", Reply.sse([word("w"), *[0.05, word(" w")] * 200, END]))
+    api = make_api(words, client={"base_url": server.url})
+    run = await api.run("x")
+    with anyio.fail_after(10):
+        while not await api.messages(run["thread_id"], run_id=run["id"]):
+            await anyio.sleep(0.01)
+    await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+    assert (await api.settled(run))["status"] == "cancelled"
+    with anyio.fail_after(10):
+        while not server.closed_early.acquire(blocking=False):
+            await anyio.sleep(0.01)
+
+
+async def test_plain_calls_uploads_and_bytes(make_api: MakeApi, server: Loopback) -> None:
+    server.on("POST", "/files", Reply.json({"id": "file-9"}))
+    server.on("GET", "/files/file-9/content", Reply(200, {"content-type": "image/png"}, [b"\x89PNG\x00\xff"]))
+    server.on("DELETE", "/files/file-9", refusal(404, "No such File object: file-9"))
+    got: list[Any] = []
+
+    def upstream(turn: Turn) -> Conversation:
+        upload = {"file": ("a.png", b"\x89PNG", "image/png")}
+        got.append((yield Call("POST", "/files", {"purpose": "vision"}, files=upload)))
+        got.append((yield Call("GET", "/files/file-9/content", raw=True)))
+        try:
+            yield Call("DELETE", "/files/file-9")
+        except UpstreamError as error:
+            got.append((error.status, error.message))
+        yield FileContent("file-8", "b.bin", b"\x00\x01")
+        yield ThreadResources({"file_search": {"vector_store_ids": ["vs_1"], "file_ids": ["file-9"]}})
+        yield Finished()
+
+    api = make_api(upstream, client={"base_url": server.url})
+    run = await api.settled(await api.run("x"))
+    assert run["status"] == "completed"
+    assert got == [{"id": "file-9"}, b"\x89PNG\x00\xff", (404, "No such File object: file-9")]
+    upload = next(request for request in server.requests if request.method == "POST")
+    assert upload.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b'name="purpose"\r\n\r\nvision\r\n' in upload.body
+    assert b'filename="a.png"' in upload.body
+    thread = await api.get(f"/threads/{run['thread_id']}")
+    assert thread["tool_resources"] == {"file_search": {"vector_store_ids": ["vs_1"]}}
+    # A file that a tool made is the backend's to give; any other is the server's.
+    for id, content in (("file-8", b"\x00\x01"), ("file-9", b"\x89PNG\x00\xff")):
+        events = await api.open(f"/files/{id}/content", method="get")
+        body = events.response.read() if api.sync else await events.response.aread()
+        assert body == content
+
+
+async def test_long_streams_are_held_back_for_a_slow_reader(make_api: MakeApi, server: Loopback) -> None:
+    sent = [0]
+
+    def body() -> Iterator[Any]:
+        for _ in range(200_000):
+            sent[0] += 1
+            yield word("x" * 500)
+        yield END
+
+    server.on("POST", "/words", lambda _: Reply.sse(body()))
+    api = make_api(words, client={"base_url": server.url})
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    events = await api.open(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    before = -1
+    with anyio.fail_after(20):
+        while sent[0] != before or sent[0] < 100:
+            before = sent[0]
+            await anyio.sleep(0.3)
+    assert sent[0] < 100_000
+    _, run = await events.next() or ("", None)
+    await api.post(f"/threads/{thread_id}/runs/{run['id']}/cancel")
+    assert (await events.rest())[-1] == ("done", "[DONE]")
+    assert (await api.get(f"/threads/{thread_id}/runs/{run['id']}"))["status"] == "cancelled"
+
+
+async def test_azure_routes_its_own_way(colour: str, server: Loopback) -> None:
+    import openai
+
+    from streaming_assistants.backend import LocalBackend
+
+    def chat(turn: Turn) -> Conversation:
+        yield Open("POST", "/chat/completions", {"model": "my-deployment", "stream": True})
+        while (event := (yield Next())) is not None and event != DONE:
+            yield ContentDelta({"index": 0, "type": "text", "text": {"value": event["word"]}})
+        yield Finished()
+
+    def answer(request: Request) -> Reply:
+        assert request.query == {"api-version": ["2024-05-01-preview"]}
+        assert request.headers["api-key"] == "azure-key"
+        return Reply.sse([word("hi"), END])
+
+    server.on("POST", "/openai/deployments/my-deployment/chat/completions", answer)
+    made = openai.AzureOpenAI if colour == "sync" else openai.AsyncAzureOpenAI
+    client = made(
+        api_key="azure-key", api_version="2024-05-01-preview", azure_endpoint=server.url, max_retries=0
+    )
+    backend = LocalBackend(chat)
+    backend.attach(client)
+    api = Api(client, backend)
+    run = await api.settled(await api.run("x"))
+    assert run["last_error"] is None
+    assert text_of((await api.messages(run["thread_id"]))[-1]) == "hi"
+    await api.aclose()
+    assert [request.method for request in server.requests] == ["POST"]
