@@ -15,6 +15,8 @@ from streaming_assistants import types
 
 from .clients import Colour
 from .loopback import Loopback, Reply
+from .messages_support import MESSAGES
+from .messages_support import frame as chunk
 from .samples import DONE, frame, run, sse, text, text_run
 
 pytestmark = pytest.mark.anyio
@@ -74,6 +76,19 @@ async def test_closing_a_stream_wakes_whoever_waits_for_its_next_event(
     assert await while_read(colour, stream) == []
     assert stream.response.is_closed
     assert len(stalled.requests) == 1  # a stream that was closed is not settled
+
+
+async def test_closing_a_stream_of_messages_wakes_whoever_waits_for_more(
+    colour: Colour, stalled: Loopback
+) -> None:
+    more = threading.Event()
+    stalled.on("GET", MESSAGES, Reply.sse([chunk("Hel"), more, chunk("lo")]))
+    messages = colour.client(stalled.url).beta.threads.messages
+    stream = await colour.of(messages.list("thread_1", stream=True))
+    await colour.next(stream)
+    assert await while_read(colour, stream) == []
+    more.set()
+    assert stream.response.is_closed
 
 
 async def test_closing_a_handler_wakes_whoever_waits_for_its_next_event(
