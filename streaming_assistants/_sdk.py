@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -76,11 +77,11 @@ def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> Model
 
 
 def dump(model: JSON) -> dict[str, JSON]:
-    """What the server set of a model, as plain JSON values."""
+    """What was set of a model, as plain JSON values under the names of the API."""
     if PYDANTIC_1:
-        return cast("dict[str, JSON]", model.dict(exclude_unset=True))
+        return cast("dict[str, JSON]", model.dict(exclude_unset=True, by_alias=True))
     # warnings=False: a lenient model may hold what its annotation does not allow
-    return cast("dict[str, JSON]", model.model_dump(exclude_unset=True, warnings=False))
+    return cast("dict[str, JSON]", model.model_dump(exclude_unset=True, by_alias=True, warnings=False))
 
 
 def changed(model: ModelT, **values: JSON) -> ModelT:
@@ -316,13 +317,30 @@ def transports() -> list[JSON]:
 
 
 def transport_errors() -> tuple[type[JSON], ...]:
-    """What a connection that breaks raises."""
-    return tuple(module.TransportError for module in transports())
+    """What a connection that breaks raises, and a body that cannot be decompressed."""
+    return tuple(module.RequestError for module in transports())
 
 
 def timeout_errors() -> tuple[type[Exception], ...]:
     """What a transport raises when nothing came in time."""
     return tuple(module.TimeoutException for module in transports())
+
+
+def interrupt(response: JSON) -> None:
+    """Ends the read of a response that another thread waits in.
+
+    ``response.close()`` would close the socket's descriptor, which wakes nobody and may soon be
+    another connection's.
+    """
+    stream = response.extensions.get("network_stream")
+    sock = None if stream is None else stream.get_extra_info("socket")
+    if response.is_closed:
+        return  # the socket may serve another request by now
+    if response.http_version != "HTTP/1.1" or not isinstance(sock, socket.socket):
+        response.close()
+        return
+    with contextlib.suppress(OSError):  # not connected any more
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of a TLS socket drops its session first
 
 
 def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:

@@ -6,105 +6,26 @@ they do is decided by :class:`~streaming_assistants.runs.dispatch.Dispatcher`; h
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
-import openai
-
-from . import _sdk, callbacks
+from . import _sdk
 from .callbacks import AsyncCallbacks, Callbacks
-from .errors import NoFinalObjectError
-from .runs.dispatch import Dispatcher
-from .streams import DELTA
-
-if TYPE_CHECKING:
-
-    class _SyncBase: ...
-
-    class _AsyncBase: ...
-else:
-    _SyncBase = _sdk.handler_base("AssistantEventHandler")
-    _AsyncBase = _sdk.handler_base("AsyncAssistantEventHandler")
-
-
-class _Session:
-    """What a handler holds while its stream lasts."""
-
-    def __init__(self) -> None:
-        self.stream: Any = None
-        self.iterator: Any = None
-        self.text_deltas: Any = None
-        self.event: Any = None
-        self.dispatcher = Dispatcher()
-        self.closed = False
-        self.ended = False
+from .handler_core import (
+    AsyncBase,
+    Core,
+    SyncBase,
+    answers_private_names,
+    called,
+    check_callbacks,
+    is_timeout,
+    reads_already,
+    texts,
+)
 
 
-class _Core:
-    """What handlers of both colours share: state, and the answers about it."""
-
-    def _init(self, stream: Any) -> None:
-        """Binds the handler to its stream: once, and only a handler whose callbacks can be called."""
-        if self._session.stream is not None:
-            raise RuntimeError(
-                "A single event handler cannot be shared between multiple streams; "
-                "construct a new event handler for each."
-            )
-        check_callbacks(self)
-        self._session.stream = stream
-
-    @property
-    def _session(self) -> _Session:
-        # Made on first use: a subclass may forget super().__init__().
-        found: _Session | None = self.__dict__.get("_streaming_assistants")
-        if found is None:
-            found = self.__dict__["_streaming_assistants"] = _Session()
-        return found
-
-    def _begin(self) -> tuple[Any, Dispatcher, dict[str, Callable[..., Any]]]:
-        """The stream, the dispatcher, and the callbacks that the handler overrides, bound."""
-        session = self._session
-        if session.stream is None:
-            raise RuntimeError("Stream has not been started yet: iterate inside the `with` block.")
-        calls = {name: getattr(self, name) for name in callbacks.NAMES if _overridden(self, name)}
-        session.dispatcher.wants = frozenset(calls)
-        return session.stream, session.dispatcher, calls
-
-    @property
-    def current_event(self) -> Any:
-        """The event that is being handled, or None between two."""
-        return self._session.event
-
-    @property
-    def current_run(self) -> Any:
-        """The run as the server last told it, or None before it did."""
-        return self._session.dispatcher.run
-
-    @property
-    def current_run_step_snapshot(self) -> Any:
-        """The run step that is under way, as accumulated so far, or None."""
-        step = self._session.dispatcher.step
-        return None if step is None else step.snapshot()
-
-    @property
-    def current_message_snapshot(self) -> Any:
-        """The message that streams or streamed last, as accumulated so far, or None."""
-        message = self._session.dispatcher.message
-        return None if message is None else message.snapshot()
-
-    def _final_run(self) -> Any:
-        return _found(self.current_run, "final run object")
-
-    def _final_steps(self) -> list[Any]:
-        return list(_found(self._session.dispatcher.step_snapshots(), "run steps").values())
-
-    def _final_messages(self) -> list[Any]:
-        return list(_found(self._session.dispatcher.message_snapshots(), "messages").values())
-
-
-class AssistantEventHandler(_Core, Callbacks, _SyncBase):
+@answers_private_names
+class AssistantEventHandler(Core, Callbacks, SyncBase):
     """Callbacks, iteration and final objects over one streamed run.
 
     Subclass it, override what you need (all is optional), and hand an instance to a ``.stream()`` helper
@@ -128,6 +49,8 @@ class AssistantEventHandler(_Core, Callbacks, _SyncBase):
         session = self._session
         if session.iterator is None:
             session.iterator = self.__stream__()
+        elif session.iterator.gi_running:
+            raise reads_already()
         return session.iterator  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
@@ -138,8 +61,9 @@ class AssistantEventHandler(_Core, Callbacks, _SyncBase):
 
     def until_done(self) -> None:
         """Reads the stream to its end."""
-        for _ in self:
-            pass
+        if not self._session.ended:  # on_end may ask for what is final, too
+            for _ in self:
+                pass
 
     def get_final_run(self) -> Any:
         """Reads to the end; the Run as the server last told it. Raises NoFinalObjectError for none."""
@@ -157,11 +81,17 @@ class AssistantEventHandler(_Core, Callbacks, _SyncBase):
         return self._final_messages()
 
     def close(self) -> None:
-        """Ends the stream and releases the connection; ``on_end`` fires if it has not. Safe to repeat."""
+        """Ends the stream and releases the connection; ``on_end`` fires if it has not. Safe to repeat.
+
+        A callback may call it, or another thread: the loop that reads then ends, and ``on_end`` fires
+        there.
+        """
         session = self._session
         session.closed = True
         if session.iterator is not None and session.iterator.gi_running:
-            return  # called from a callback: the loop ends after it
+            if session.event is None:  # else a callback is under way, and the loop ends after it
+                _sdk.closer(session.stream)()
+            return
         if session.iterator is not None:
             session.iterator.close()
         self._end()
@@ -191,7 +121,9 @@ class AssistantEventHandler(_Core, Callbacks, _SyncBase):
                 if session.closed:
                     break
         except Exception as error:
-            if _is_timeout(error):
+            if session.closed and session.event is None:
+                return  # the SDK's streams raise where they are closed under a read
+            if is_timeout(error):
                 self.on_timeout()
             self.on_exception(error)
             raise
@@ -201,10 +133,11 @@ class AssistantEventHandler(_Core, Callbacks, _SyncBase):
 
     def __text_deltas__(self) -> Iterator[str]:
         for event in self:
-            yield from _texts(event)
+            yield from texts(event)
 
 
-class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
+@answers_private_names
+class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
     """The async form of :class:`AssistantEventHandler`; callbacks may be ``async def`` or ``def``."""
 
     def __init__(self) -> None:
@@ -224,6 +157,8 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
         session = self._session
         if session.iterator is None:
             session.iterator = self.__stream__()
+        elif session.iterator.ag_running:
+            raise reads_already()
         return session.iterator  # type: ignore[no-any-return]
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -234,8 +169,9 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
 
     async def until_done(self) -> None:
         """Reads the stream to its end."""
-        async for _ in self:
-            pass
+        if not self._session.ended:
+            async for _ in self:
+                pass
 
     async def get_final_run(self) -> Any:
         """Reads to the end; the Run as the server last told it. Raises NoFinalObjectError for none."""
@@ -253,11 +189,16 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
         return self._final_messages()
 
     async def close(self) -> None:
-        """Ends the stream and releases the connection; ``on_end`` fires if it has not. Safe to repeat."""
+        """Ends the stream and releases the connection; ``on_end`` fires if it has not. Safe to repeat.
+
+        A callback may call it, or another task: the loop that reads then ends, and ``on_end`` fires there.
+        """
         session = self._session
         session.closed = True
         if session.iterator is not None and session.iterator.ag_running:
-            return  # called from a callback: the loop ends after it
+            if session.event is None:  # else a callback is under way, and the loop ends after it
+                await _sdk.closer(session.stream)()
+            return
         if session.iterator is not None:
             await session.iterator.aclose()
         await self._end()
@@ -270,7 +211,7 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
         try:
             await _sdk.closer(session.stream)()
         finally:
-            await _called(self.on_end())
+            await called(self.on_end())
 
     async def __stream__(self) -> AsyncIterator[Any]:
         session = self._session
@@ -280,15 +221,17 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
             async for event in stream:
                 session.event = event
                 for name, args in dispatcher.apply(event):
-                    await _called(calls[name](*args))
+                    await called(calls[name](*args))
                 args = session.event = None
                 yield event
                 if session.closed:
                     break
         except Exception as error:
-            if _is_timeout(error):
-                await _called(self.on_timeout())
-            await _called(self.on_exception(error))
+            if session.closed and session.event is None:
+                return
+            if is_timeout(error):
+                await called(self.on_timeout())
+            await called(self.on_exception(error))
             raise
         finally:
             session.event = None
@@ -296,21 +239,8 @@ class AsyncAssistantEventHandler(_Core, AsyncCallbacks, _AsyncBase):
 
     async def __text_deltas__(self) -> AsyncIterator[str]:
         async for event in self:
-            for text in _texts(event):
+            for text in texts(event):
                 yield text
-
-
-def check_callbacks(handler: Any) -> None:
-    """Refuses ``async def`` callbacks on a sync handler: nobody would await them. Raises TypeError."""
-    if isinstance(handler, _AsyncBase if _AsyncBase is not object else AsyncAssistantEventHandler):
-        return
-    wrong = [name for name in callbacks.NAMES if inspect.iscoroutinefunction(getattr(handler, name, None))]
-    if wrong:
-        raise TypeError(
-            f"{type(handler).__name__} is a sync event handler, but {', '.join(wrong)} "
-            f"{'is' if len(wrong) == 1 else 'are'} declared with `async def` and would never run; "
-            "use `def`, or AsyncAssistantEventHandler with an AsyncOpenAI client."
-        )
 
 
 def adopt(handler: Any, *, is_async: bool) -> Any:
@@ -322,7 +252,7 @@ def adopt(handler: Any, *, is_async: bool) -> Any:
     if handler is None:
         return ours()
     if not isinstance(handler, ours):
-        theirs = _AsyncBase if is_async else _SyncBase
+        theirs = AsyncBase if is_async else SyncBase
         if theirs is object or not isinstance(handler, theirs):
             raise TypeError(
                 f"event_handler: expected an instance of {ours.__name__}, as the client is "
@@ -333,69 +263,3 @@ def adopt(handler: Any, *, is_async: bool) -> Any:
         handler.__class__ = type(found.__name__, (found, ours), {"__module__": found.__module__})
     check_callbacks(handler)
     return handler
-
-
-_DEFAULTS = frozenset(
-    vars(base)[name]
-    for base in (Callbacks, AsyncCallbacks, _SyncBase, _AsyncBase)
-    for name in callbacks.NAMES
-    if name in vars(base)
-)
-
-
-def _overridden(handler: Any, name: str) -> bool:
-    if name in vars(handler):
-        return True
-    return inspect.getattr_static(type(handler), name) not in _DEFAULTS
-
-
-def _is_timeout(error: Exception) -> bool:
-    # asyncio's own TimeoutError is another class before Python 3.11
-    timeouts = (openai.APITimeoutError, TimeoutError, asyncio.TimeoutError, *_sdk.timeout_errors())
-    return isinstance(error, timeouts)
-
-
-async def _called(result: Any) -> None:
-    """Awaits what an ``async def`` callback gave; a plain one is over already."""
-    if result is not None and inspect.isawaitable(result):
-        await result
-
-
-def _found(value: Any, what: str) -> Any:
-    if not value:
-        raise NoFinalObjectError(f"No {what} found: the stream ended without it.")
-    return value
-
-
-def _texts(event: Any) -> Iterator[str]:
-    if event.event == DELTA:
-        for delta in event.data.delta.content or ():
-            if delta.type == "text" and delta.text and delta.text.value:
-                yield delta.text.value
-
-
-def _answer_private_names() -> None:
-    """The SDK's handler offers nothing but private names for some of its state, and users read them."""
-    private: dict[str, Callable[[Any], Any]] = {
-        "stream": lambda h: h._session.stream,
-        "current_run": lambda h: h.current_run,
-        "current_run_step_id": lambda h: h._session.dispatcher.step_id,
-        "current_message_snapshot": lambda h: h.current_message_snapshot,
-        "message_snapshots": lambda h: h._session.dispatcher.message_snapshots(),
-        "run_step_snapshots": lambda h: h._session.dispatcher.step_snapshots(),
-    }
-    protected: dict[str, Callable[[Any], Any]] = {
-        "_current_event": lambda h: h._session.event,
-        "_current_message_content": lambda h: h._session.dispatcher.current_part()[1],
-        "_current_message_content_index": lambda h: h._session.dispatcher.current_part()[0],
-        "_current_tool_call": lambda h: h._session.dispatcher.current_call()[1],
-        "_current_tool_call_index": lambda h: h._session.dispatcher.current_call()[0],
-    }
-    for handler in (AssistantEventHandler, AsyncAssistantEventHandler):
-        for name, get in private.items():
-            setattr(handler, f"_{handler.__name__}__{name}", property(get))
-        for name, get in protected.items():
-            setattr(handler, name, property(get))
-
-
-_answer_private_names()

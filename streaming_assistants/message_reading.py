@@ -17,10 +17,10 @@ import openai
 
 from . import _sdk
 from .errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
+from .reading import broken
 from .runs.follow import Answer, Follow, Look
 from .runs.settle import Pause
 from .runs.waiting import Terms, WaitedTooLong, Waits
-from .streams import broken
 from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
 from .wire.events import Malformed
 
@@ -54,6 +54,7 @@ class Reading:
         self.request = response.request
         self.reader = ChunkReader()
         self.message = Accumulator()
+        self.stopped = False  # by the caller, and not because it came to its end
 
     @cached_property
     def _following(self) -> Following:
@@ -131,7 +132,8 @@ class Reading:
                 status=follow.status,
             ) from error
         except _sdk.transport_errors() as error:
-            raise broken(error, self.request) from error
+            if not self.stopped:
+                raise broken(error, self.request) from error
 
     def final(self) -> Any:
         if not self.streams and self.follow.message is not None:
@@ -161,7 +163,7 @@ def chunks(reading: Reading) -> Generator[Any, None, None]:
 
 def _followed(reading: Reading) -> Iterator[MessageChunk]:
     plan, answer = reading.follow.plan(), None
-    while True:
+    while not reading.stopped:
         try:
             step = plan.send(answer)
         except StopIteration:
@@ -205,7 +207,7 @@ async def chunks_async(reading: Reading) -> AsyncGenerator[Any, None]:
 
 async def _followed_async(reading: Reading) -> AsyncIterator[MessageChunk]:
     plan, answer = reading.follow.plan(), None
-    while True:
+    while not reading.stopped:
         try:
             step = plan.send(answer)
         except StopIteration:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from openai import AsyncStream, Stream
 
+from . import _sdk
 from .message_reading import Reading, chunks, chunks_async, texts
 from .wire.chunks import MessageChunk
 
@@ -50,10 +51,13 @@ class MessageStream(Stream[ChunkT]):
         self.close()
 
     def close(self) -> None:
-        """Ends the stream and releases the connection. Closing twice is fine."""
-        if not self._chunks.gi_running:
+        """Ends the stream; see :meth:`EventStream.close <streaming_assistants.streams.EventStream.close>`."""
+        self._reading.stopped = True
+        if self._chunks.gi_running:
+            _sdk.interrupt(self.response)
+        else:
             self._chunks.close()
-        self.response.close()
+            self.response.close()
 
 
 class AsyncMessageStream(AsyncStream[ChunkT]):
@@ -85,7 +89,8 @@ class AsyncMessageStream(AsyncStream[ChunkT]):
         await self.close()
 
     async def close(self) -> None:
-        """Ends the stream and releases the connection. Closing twice is fine."""
+        """Ends the stream; see :meth:`EventStream.close <streaming_assistants.streams.EventStream.close>`."""
+        self._reading.stopped = True
         if not self._chunks.ag_running:
             await self._chunks.aclose()
         await self.response.aclose()

@@ -316,6 +316,67 @@ async def test_annotations_whose_index_skips_one_stay_apart(colour: Colour, serv
     assert [len(annotations) for annotations in early] == [1, 2, 2]
 
 
+async def test_annotations_and_outputs_without_an_index_are_all_kept(
+    colour: Colour, server: Loopback
+) -> None:
+    def cite(name: str) -> dict[str, Any]:
+        return {"type": "file_citation", "text": name, "file_citation": {"file_id": name}}
+
+    def code(**inside: Any) -> Any:
+        return calls({"index": 0, "type": "code_interpreter", "code_interpreter": inside})
+
+    def logs(words: str) -> dict[str, str]:
+        return {"type": "logs", "logs": words}
+
+    events = [
+        message("created"),
+        text("a", annotations=[cite("1"), cite("2")]),
+        text("b", annotations=[cite("3")]),
+        code(input=""),
+        code(outputs=[logs("1")]),
+        code(outputs=[logs("2")]),
+        code(outputs=[]),
+        run("completed"),
+    ]
+    stream = await played(colour, server, events)
+    annotations = stream.current_message_snapshot.content[0].text.annotations
+    assert [a.text for a in annotations] == ["1", "2", "3"]
+    (step,) = await colour.of(stream.get_final_run_steps())
+    outputs = step.step_details.tool_calls[0].code_interpreter.outputs
+    assert [o.logs for o in outputs] == ["1", "2"]
+
+
+async def test_parts_that_nobody_knows_grow_and_those_handed_out_do_not(
+    colour: Colour, server: Loopback
+) -> None:
+    def cite(**inside: str) -> Any:
+        return {"index": 0, "type": "url_citation", "url_citation": inside}
+
+    def hologram(**inside: int) -> Any:
+        return {"index": 1, "type": "hologram", "hologram": inside}
+
+    log: list[Any] = []
+    events = [
+        message("created"),
+        delta(
+            {"index": 0, "type": "text", "text": {"value": "a", "annotations": [cite(url="u")]}},
+            hologram(x=1),
+        ),
+        delta(
+            {"index": 0, "type": "text", "text": {"value": "b", "annotations": [cite(title="t")]}},
+            hologram(y=2),
+        ),
+        run("completed"),
+    ]
+    await played(colour, server, events, log)
+    content = [entry[2].content for entry in log if entry[0] == "on_message_delta"]
+    assert [c[0].text.annotations[0].url_citation for c in content] == [
+        {"url": "u"},
+        {"url": "u", "title": "t"},
+    ]
+    assert [c[1].hologram for c in content] == [{"x": 1}, {"x": 1, "y": 2}]
+
+
 async def test_code_and_logs_grow_and_scores_are_replaced(colour: Colour, server: Loopback) -> None:
     def code(**inside: Any) -> Any:
         return calls({"index": 0, "type": "code_interpreter", "code_interpreter": inside})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import threading
 from typing import Any
 
 import anyio
 import openai
+import pydantic
 import pytest
 
 from streaming_assistants import IncompleteStreamError, MalformedEventError, StreamingAssistantsError, _sdk
@@ -229,6 +231,21 @@ async def test_a_broken_connection_is_the_sdks_error_and_the_transports(
     assert str(caught.value.request.url).endswith(RUNS)
 
 
+async def test_a_body_that_cannot_be_decompressed_is_a_connection_error(
+    colour: Colour, server: Loopback
+) -> None:
+    server.on("POST", RUNS, Reply.sse([b"not what gzip writes"], content_encoding="gzip"))
+    with pytest.raises(openai.APIConnectionError) as caught:
+        await colour.list(await colour.created(colour.client(server.url)))
+    assert isinstance(caught.value, _sdk.transport_errors())
+
+
+async def test_a_compressed_stream_is_read(colour: Colour, server: Loopback) -> None:
+    body = gzip.compress(sse(text_run("a")))
+    server.on("POST", RUNS, Reply.sse([body[:50], body[50:]], content_encoding="gzip"))
+    assert len(await colour.list(await colour.created(colour.client(server.url)))) == 7
+
+
 async def test_a_stall_is_a_timeout_by_every_name(colour: Colour, server: Loopback) -> None:
     stalled = threading.Event()
     server.on("POST", RUNS, Reply.sse([frame(run("in_progress")), stalled]))
@@ -371,6 +388,27 @@ async def test_a_server_that_cannot_be_asked_is_an_error_with_the_runs_id(
     assert isinstance(caught.value.__cause__, openai.InternalServerError)
 
 
+@pytest.mark.parametrize("body", [b"{oops", b"<p>busy</p>"], ids=["json", "html"])
+async def test_an_answer_about_the_run_that_makes_no_sense_is_an_error_with_its_id(
+    colour: Colour, server: Loopback, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming_assistants.runs.settle.WAIT_SECONDS", 0.1)
+    server.on("POST", RUNS, Reply.sse([sse([run("in_progress")], end=b"")]))
+    kind = "application/json" if body == b"{oops" else "text/html"
+    server.on("GET", ONE_RUN, Reply(200, {"content-type": kind}, [body]))
+    with pytest.raises(IncompleteStreamError, match="run_1") as caught:
+        await colour.list(await colour.created(colour.client(server.url)))
+    assert caught.value.run_id == "run_1"
+
+
+async def test_what_is_no_object_in_a_page_is_passed_over(colour: Colour, server: Loopback) -> None:
+    server.on("POST", RUNS, Reply.sse([sse([run("in_progress")], end=b"")]))
+    holds(server, "completed")
+    server.on("GET", f"{ONE_RUN}/steps", Reply.json({"data": [None, {"status": "completed"}, "x"]}))
+    events = await colour.list(await colour.created(colour.client(server.url)))
+    assert [event.event for event in events] == ["thread.run.in_progress", "thread.run.completed"]
+
+
 async def test_an_answer_that_is_no_stream_says_so(colour: Colour, server: Loopback) -> None:
     server.on("POST", RUNS, Reply.json(RUN))
     with pytest.raises(IncompleteStreamError, match="application/json"):
@@ -460,6 +498,35 @@ async def test_what_the_caller_gives_wins(colour: Colour, server: Loopback) -> N
     assert (request.headers["openai-beta"], request.headers["x-mine"]) == ("assistants=v1", "1")
     assert request.query == {"q": ["2"]}
     assert (request.json["model"], request.json["own"]) == ("mine", True)
+
+
+async def test_a_timeout_of_none_waits_for_ever(colour: Colour, server: Loopback) -> None:
+    server.on("POST", RUNS, Reply.sse([frame(run("in_progress")), 0.3, sse(text_run("a"))]))
+    client = colour.client(server.url, timeout=0.1)
+    assert len(await colour.list(await colour.created(client, timeout=None))) == 8
+    with pytest.raises(openai.APITimeoutError):
+        await colour.list(await colour.created(client))
+
+
+async def test_models_are_sent_under_the_names_of_the_api(colour: Colour, server: Loopback) -> None:
+    class Format(pydantic.BaseModel):
+        schema_: dict[str, str] = pydantic.Field(alias="schema")
+
+    server.on("POST", RUNS, Reply.sse([sse(text_run("a"))]))
+    given = Format(schema={"type": "object"})
+    await colour.list(await colour.created(colour.client(server.url), response_format={"json_schema": given}))
+    assert server.requests[0].json["response_format"] == {"json_schema": {"schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "plain"])
+async def test_a_body_that_cannot_be_added_to_is_a_type_error(
+    colour: Colour, server: Loopback, streamed: bool
+) -> None:
+    runs = colour.client(server.url).beta.threads.runs
+    with pytest.raises(TypeError):
+        asked = {"stream": streamed, "extra_body": [1], "reasoning_effort": "low"}
+        await colour.of(runs.create("thread_1", assistant_id="asst_1", **asked))
+    assert server.requests == []
 
 
 async def test_an_id_is_one_part_of_the_path(colour: Colour, server: Loopback) -> None:

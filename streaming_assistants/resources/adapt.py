@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from streaming_assistants import _sdk
 
 from .params import LATER_BODY, LATER_QUERY
-from .requests import BETA, plain, with_headers
+from .requests import BETA, extra, plain, with_headers
 
 Method = Callable[..., Any]
 
@@ -41,5 +41,4 @@ def _move(kwargs: dict[str, Any], names: frozenset[str], into: str) -> None:
     found = {name: kwargs.pop(name) for name in names & kwargs.keys()}
     found = {name: plain(value) for name, value in found.items() if _sdk.given(value)}
     if found:
-        given = kwargs.get(into)
-        kwargs[into] = {**found, **(given if isinstance(given, Mapping) else {})}
+        kwargs[into] = {**found, **extra(into, kwargs.get(into))}

@@ -12,8 +12,8 @@ from typing_extensions import Required
 from streaming_assistants import _sdk
 from streaming_assistants.message_reading import Following
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
+from streaming_assistants.reading import broken
 from streaming_assistants.runs.waiting import Terms
-from streaming_assistants.streams import broken
 
 from .params import RequestParams, names
 from .requests import Operation, checked_id, request_options, with_headers

@@ -16,11 +16,11 @@ import openai
 
 from streaming_assistants import _sdk, steps
 from streaming_assistants.errors import PollTimeoutError
+from streaming_assistants.reading import broken
 from streaming_assistants.runs import polling
 from streaming_assistants.runs.polling import Answer, Expired, Steps
 from streaming_assistants.runs.waiting import Terms
 from streaming_assistants.steps import Call
-from streaming_assistants.streams import broken
 
 from .endpoints import Endpoint
 from .params import PollParams, RequestParams, names

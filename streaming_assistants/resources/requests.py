@@ -79,8 +79,7 @@ class Operation:
         for name in bound.keys() & _KINDS.keys():
             checked_id(name, bound[name])
         body = {**{name: plain(value) for name, value in bound.items()}, **stream}
-        if isinstance(options.get("extra_body"), Mapping):
-            body.update(plain(options["extra_body"]))
+        body.update(plain(extra("extra_body", options.get("extra_body"))))
         return Request(
             self.path.format(**ids),
             body,
@@ -108,6 +107,15 @@ def with_headers(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -
     given = given or {}
     taken = {name.lower() for name in given}
     return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
+
+
+def extra(name: str, value: Any) -> Mapping[str, Any]:
+    """``extra_body`` and its like; none is an empty one. Raises TypeError for what cannot be added."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a mapping, got {value!r:.80} ({type(value).__name__})")
+    return value
 
 
 def _bracketed(query: Mapping[str, Any]) -> dict[str, Any]:

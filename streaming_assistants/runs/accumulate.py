@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pydantic
+
 from streaming_assistants import _sdk
 from streaming_assistants.wire import models
 from streaming_assistants.wire.build import build, part
 
-from .merge import merge
+from .merge import copied, merge
 
 Json = Any
 
@@ -44,7 +46,7 @@ class TextPart:
             whole: dict[str, Json] = {"annotations": self.annotations}
             merge(whole, {"annotations": [_sdk.dump(item) for item in delta.annotations]})
             self.annotations = whole["annotations"]
-            self._built = [part("annotation", item) for item in self.annotations]
+            self._built = [part("annotation", copied(item)) for item in self.annotations]
 
     def text(self) -> Any:
         """The Text so far: a new object."""
@@ -71,7 +73,7 @@ class OtherPart:
         merge(self.value, _sdk.dump(delta))
 
     def block(self) -> Any:
-        return part("content", self.value)
+        return part("content", copied(self.value))
 
 
 class MessageState:
@@ -148,8 +150,7 @@ class StepState:
         self._step = step
         self._snapshot: Any = None
         self._details: dict[str, Json] = {}
-        details = getattr(step, "step_details", None)
-        self.adopt(getattr(details, "tool_calls", None) or [])
+        self.adopt(calls_of(step))
 
     def adopt(self, calls: list[Any]) -> None:
         """Takes whole tool calls, as a step lists them: they replace what was streamed of them."""
@@ -214,7 +215,7 @@ class StepState:
 
     def call(self, place: int) -> Any:
         """The tool call at ``place`` so far: a new object."""
-        return part("tool_call", _copied(self.calls[place]))
+        return part("tool_call", copied(self.calls[place]))
 
     def snapshot(self) -> Any:
         """The RunStep so far; the same object until something changes."""
@@ -225,21 +226,20 @@ class StepState:
     def _grown(self) -> Any:
         values: dict[str, Json] = {}
         if self.calls:
-            details = {"type": "tool_calls", "tool_calls": [_copied(call) for call in self.calls]}
+            details = {"type": "tool_calls", "tool_calls": [copied(call) for call in self.calls]}
             whole = build(models.model("RunStep"), {"step_details": details})
             values["step_details"] = whole.step_details
             values["type"] = "tool_calls"
         elif self._details:
-            whole = build(models.model("RunStep"), {"step_details": _copied(self._details)})
+            whole = build(models.model("RunStep"), {"step_details": copied(self._details)})
             values["step_details"] = whole.step_details
             values["type"] = self._details.get("type")
         return _sdk.changed(self._step, **values)
 
 
-def _copied(value: Json) -> Json:
-    """A deep copy of plain JSON: what is handed out is never merged into again."""
-    if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_copied(inner) for inner in value]
-    return value
+def calls_of(step: Any) -> list[Any]:
+    """The tool calls that a run step or the delta of one lists; details of an unknown type list none."""
+    found: Any = getattr(getattr(step, "step_details", None), "tool_calls", None)
+    if not isinstance(found, list) or not all(isinstance(call, pydantic.BaseModel) for call in found):
+        return []
+    return found

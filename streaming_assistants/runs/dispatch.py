@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .accumulate import MessageState, StepState, TextPart
+from .accumulate import MessageState, StepState, TextPart, calls_of
 
 PENDING = frozenset({"queued", "in_progress", "cancelling", "generating"})
 """The states of a run that goes on. Every other status, known or not, is an end."""
@@ -135,11 +135,10 @@ class Dispatcher:
             state = self.steps[data.id] = StepState.of_delta(data.id, self.run)
         self.step_id = data.id
         details = getattr(data.delta, "step_details", None)
-        calls = getattr(details, "tool_calls", None)
-        if calls:
-            for call in calls:
-                yield from self._call_delta(state, call)
-        elif details is not None:
+        calls = calls_of(data.delta)
+        for call in calls:
+            yield from self._call_delta(state, call)
+        if details is not None and not calls:
             state.add_details(details)
         if "on_run_step_delta" in self.wants:
             yield Notice("on_run_step_delta", (data.delta, state.snapshot()))
@@ -183,7 +182,7 @@ class Dispatcher:
         state = self.steps.get(step.id)
         if state is None:
             state = self.steps[step.id] = StepState(step, created=False)
-        state.adopt(getattr(getattr(step, "step_details", None), "tool_calls", None) or [])
+        state.adopt(calls_of(step))
         if self._call is not None and self._call[0] is state:
             yield from self._call_over()
         yield from self._calls_over(state)
@@ -233,12 +232,13 @@ class Dispatcher:
         if key in self._parts_done:
             return
         self._parts_done.add(key)
-        if block.type == "text":
+        kind = getattr(block, "type", None)
+        if kind == "text" and block.text is not None:
             if key not in self._texts_created:
                 self._texts_created.add(key)
                 yield Notice("on_text_created", (block.text,))
             yield Notice("on_text_done", (block.text,))
-        elif block.type == "image_file":
+        elif kind == "image_file":
             yield Notice("on_image_file_done", (block.image_file,))
 
     def _message_done(self, message: Any) -> Iterator[Notice]:

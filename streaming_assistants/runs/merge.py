@@ -1,7 +1,8 @@
 """How a delta changes what it is a delta of.
 
 Text, arguments, code, logs and refusals grow; everything else (ids, names, types, scores) is replaced.
-Lists whose items have an ``index`` merge item by item, wherever the indexes start and whatever they skip.
+Lists whose items have an ``index`` merge item by item, wherever the indexes start and whatever they skip;
+annotations and outputs that lack theirs are added at the end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 Json = Any
 
 GROWING = frozenset({"value", "arguments", "input", "logs", "refusal"})
+GROWING_LISTS = frozenset({"annotations", "outputs"})
 
 
 def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = False) -> None:
@@ -27,7 +29,7 @@ def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = Fal
             base[key] = old
         elif isinstance(value, dict) and isinstance(old, dict):
             merge(old, value, restated=restated)
-        elif isinstance(value, list) and _indexed(value):
+        elif isinstance(value, list) and (_indexed(value) or key in GROWING_LISTS):
             base[key] = _merge_items(old if isinstance(old, list) else [], value, restated)
         else:
             base[key] = value
@@ -40,13 +42,28 @@ def _indexed(items: list[Json]) -> bool:
 
 
 def _merge_items(old: list[Json], new: list[Json], restated: bool) -> list[Json]:
-    if not _indexed(old):
-        # Items that a server listed without an index are in their places.
-        old = [{**item, "index": place} for place, item in enumerate(old) if isinstance(item, dict)]
-    items = {item["index"]: item for item in old}
-    for item in new:
+    items = {item["index"]: item for item in _placed(old, 0)}
+    for item in _placed(new, 0 if restated else max(items, default=-1) + 1):
         if item["index"] in items:
             merge(items[item["index"]], item, restated=restated)
         else:
             items[item["index"]] = item
     return [items[index] for index in sorted(items)]
+
+
+def _placed(items: list[Json], start: int) -> list[Json]:
+    """The items, those without an index in their places from ``start`` on."""
+    return [
+        item if isinstance(item.get("index"), int) else {**item, "index": start + place}
+        for place, item in enumerate(items)
+        if isinstance(item, dict)
+    ]
+
+
+def copied(value: Json) -> Json:
+    """A deep copy of plain JSON: what is handed out is never merged into again."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value

@@ -123,9 +123,11 @@ def settle(progress: Progress) -> Plan:
 
 def _owed(page: Any, thing: str, progress: Progress) -> Iterator[Owed]:
     for item in reversed((page.get("data") if isinstance(page, dict) else None) or []):
+        if not (isinstance(item, dict) and isinstance(item.get("id"), str)):
+            continue
         of_run = item.get("run_id") in (None, progress.run_id) and item.get("role") != "user"
         event = f"{thing}.{item.get('status') or 'completed'}"
-        if of_run and item.get("id") not in progress.over and event in models.EVENTS:
+        if of_run and item["id"] not in progress.over and event in models.EVENTS:
             if event.endswith(".in_progress"):
                 continue
             yield Owed(event, item)

@@ -1,8 +1,9 @@
 """Models from JSON that does not fit them: what servers other than OpenAI's send.
 
 A release of the SDK refuses a field that is missing, a status that it does not know, a part that came
-after it. Here nothing is refused and nothing is lost: a value that fits no annotation stays as it is, a
-missing field is its default or None, and a part is the model that its ``type`` names.
+after it. Here nothing is lost: a value that fits no annotation stays as it is, a missing field is its
+default or None, and a part is the model that its ``type`` names. Refused is only what a stream is put
+together from and cannot be: an index that is no number, a list of parts that is none.
 """
 
 from __future__ import annotations
@@ -20,15 +21,38 @@ from . import models
 
 Json = Any
 
+_SCALARS: dict[str, type] = {
+    "index": int,
+    **dict.fromkeys(("arguments", "input", "logs", "refusal", "status", "type", "value"), str),
+}
+_STRUCTURES = frozenset(
+    {
+        "annotations",
+        "code_interpreter",
+        "content",
+        "function",
+        "outputs",
+        "step_details",
+        "text",
+        "tool_calls",
+    }
+)
+
 
 def build(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
-    """``model`` from a JSON object, leniently."""
+    """``model`` from a JSON object, leniently. Raises ValueError for what no stream can be made of."""
+    for name in value.keys() & _SCALARS.keys():
+        if not isinstance(value[name], (_SCALARS[name], types.NoneType)):
+            raise ValueError(f"expected {_SCALARS[name].__name__} as {name!r}, got {value[name]!r:.80}")
     values: dict[str, Json] = {}
     given: set[str] = set()
     rest = dict(value)
     for name, alias, annotation, default in _fields(model):
         if alias in rest:
-            values[name] = fit(annotation, rest.pop(alias))
+            found = rest.pop(alias)
+            if name in _STRUCTURES and not _is_structure(annotation, found):
+                raise ValueError(f"expected another shape as {name!r}, got {found!r:.80}")
+            values[name] = fit(annotation, found)
             given.add(name)
         else:
             values[name] = default
@@ -44,6 +68,16 @@ def fit(annotation: Json, value: Json) -> Json:
         item = _item_of(annotation)
         return value if item is None else [fit(item, entry) for entry in value]
     return value
+
+
+def _is_structure(annotation: Json, value: Json) -> bool:
+    """Whether ``value`` is an object or a list of objects where ``annotation`` wants one; None is either."""
+    if value is None:
+        return True
+    item = _item_of(annotation)
+    if item is not None and _models_in(item):
+        return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+    return isinstance(value, dict) or not _models_in(annotation)
 
 
 def part(kind: str, value: dict[str, Json]) -> Json:
@@ -84,8 +118,11 @@ def _choose(found: list[type[pydantic.BaseModel]], value: dict[str, Json]) -> ty
     if not found:
         return None
     tag = value.get("type")
+    if not isinstance(tag, str):
+        # Left out, or no name, which the model refuses: its fields tell which one it is.
+        return max(found, key=lambda model: sum(alias in value for _, alias, _, _ in _fields(model)))
     tags = {expected: candidate for candidate in found for expected in _tags(candidate)}
-    if tag is None or not tags:
+    if not tags:
         return found[0]
     if tag in tags:
         return tags[tag]

@@ -78,10 +78,20 @@ class EventReader:
                 return
 
     def close(self) -> Iterator[Any]:
-        """The events of a last frame without its blank line."""
+        """The events of a last frame without its blank line.
+
+        A frame that was cut in the middle is left out: a stream that ends there did not come to its end,
+        which tells more than the frame's half.
+        """
         frame = None if self.done else self._frames.close()
-        if frame is not None:
+        if frame is None:
+            return
+        try:
             yield from self._events(frame)
+        except Malformed as error:
+            last = frame.parts[-1] if frame.parts is not None else frame[:2]
+            if error.frame[:2] != last or is_json(error.frame.data):
+                raise
 
     def _events(self, frame: Frame) -> Iterator[Any]:
         if self.done:
@@ -167,12 +177,15 @@ def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
         raise Malformed(f"expected an 'id' in the data of {kind.name!r}, got {short(frame.data)}", frame)
     if kind.name.endswith(".delta") and not isinstance(value.get("delta"), dict):
         raise Malformed(f"expected a 'delta' in the data of {kind.name!r}, got {short(frame.data)}", frame)
-    return kind.lenient(value)
+    try:
+        return kind.lenient(value)
+    except ValueError as error:
+        raise Malformed(f"{error} in the data of {kind.name!r}, {short(frame.data)}", frame) from error
 
 
 def _error(value: Json) -> Any:
     """An ErrorEvent from ``{"message", ...}``, ``{"error": {...}}``, a string or anything else."""
-    if isinstance(value, dict) and "error" in value:
+    if isinstance(value, dict) and value.get("error"):
         value = value["error"]
     if not isinstance(value, dict):
         value = {"message": value if isinstance(value, str) else str(value)}

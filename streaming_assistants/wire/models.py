@@ -148,5 +148,7 @@ def event_model(event: str) -> type[pydantic.BaseModel]:
             "data": (model(data_name(event)), ...),
             "event": (Literal[event], ...),
         }
-        found = pydantic.create_model(name, __base__=_sdk.base_model(), __module__=__name__, **fields)
+        # where its name is found again, by pickle for one
+        home = f"{__name__.partition('.')[0]}.types"
+        found = pydantic.create_model(name, __base__=_sdk.base_model(), __module__=home, **fields)
     return found

@@ -79,9 +79,9 @@ class FrameDecoder:
         known = self._names.get
         for block in blocks:
             # Nearly every frame is "event: NAME\ndata: JSON" with a name that came before.
-            head, _, data = block.partition(b"\ndata: ")
+            head, has_data, data = block.partition(b"\ndata: ")
             name = known(head)
-            if name is not None and b"\n" not in data:
+            if name is not None and has_data and b"\n" not in data:
                 frames.append(_new(Frame, (name, data, self._last_id, None, None)))
             elif (frame := self._frame(block)) is not None:
                 frames.append(frame)

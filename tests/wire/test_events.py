@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -109,10 +110,17 @@ def test_an_unknown_event_may_hold_what_is_no_json() -> None:
         (b"data: {oops\n\n", "expected JSON as the data of an unnamed event"),
         (b"data: 5\n\n", "expected a JSON object with 'event' and 'data'"),
         (b'data: {"event":"thread.run.completed","data":7}\n\n', "expected a JSON object"),
+        (samples.frame(("thread.run.failed", {"id": "r", "status": []})), "expected str as 'status', got []"),
+        (samples.frame(delta({"index": "x", "type": "refusal"})), "expected int as 'index', got 'x'"),
+        (samples.frame(delta({"index": 0, "type": {}})), "expected str as 'type', got {}"),
+        (samples.frame(text(["a"])), "expected str as 'value', got ['a']"),
+        (samples.frame(delta("a")), "expected another shape as 'content', got ['a']"),
+        (samples.frame(message("completed", content="a")), "expected another shape as 'content', got 'a'"),
+        (samples.frame(step("completed", 5)), "expected another shape as 'tool_calls', got [5]"),
     ],
 )
 def test_a_malformed_frame_says_what_was_expected_and_what_came(body: bytes, wanted: str) -> None:
-    with pytest.raises(Malformed, match=wanted.replace("(", r"\(")) as caught:
+    with pytest.raises(Malformed, match=re.escape(wanted)) as caught:
         events(body)
     assert caught.value.frame.data in body
 
@@ -124,6 +132,23 @@ def test_events_before_a_malformed_frame_are_not_lost() -> None:
         next(reader)
 
 
+@pytest.mark.parametrize("cut", [10, 40, -2])
+def test_a_last_frame_that_is_cut_in_the_middle_is_left_out(cut: int) -> None:
+    half = samples.frame(text("b"))[: cut if cut > 0 else cut - 2]
+    assert [e.event for e in events(sse([text("a")], end=b"") + half)] == ["thread.message.delta"]
+
+
+def test_a_last_frame_that_is_whole_and_wrong_is_malformed() -> None:
+    with pytest.raises(Malformed, match="expected an 'id'"):
+        events(b"event: thread.run.created\ndata: {}")
+
+
+def test_a_frame_that_is_wrong_among_frames_without_blank_lines_is_malformed() -> None:
+    body = sse([text("a")], end=b"") + b"event: thread.run.created\ndata: {\n\n" + sse([text("b")], end=b"")
+    with pytest.raises(Malformed, match="expected JSON"):
+        events(body.replace(b"\n\n", b"\n"))
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -132,6 +157,8 @@ def test_events_before_a_malformed_frame_are_not_lost() -> None:
         ({"error": "only text"}, ("only text", None, None)),
         ("a string", ("a string", None, None)),
         ({}, ("An error occurred during streaming", None, None)),
+        ({"error": ""}, ("An error occurred during streaming", None, None)),
+        ({"message": "flat", "error": None, "code": "c"}, ("flat", "c", None)),
     ],
 )
 def test_an_error_is_read_flat_and_nested(data: Any, said: tuple[Any, ...]) -> None:
@@ -187,6 +214,13 @@ def test_a_delta_without_an_index_is_in_its_place() -> None:
 def test_every_part_of_a_message_delta_is_typed(part: dict[str, Any], name: str) -> None:
     (found,) = one(delta({"index": 0, **part})).data.delta.content
     assert isinstance(found, getattr(types, name))
+
+
+def test_details_that_do_not_say_their_type_are_told_by_their_fields() -> None:
+    call = {"index": 0, "type": "function", "function": {"arguments": "{}"}}
+    event = one(("thread.run.step.delta", {"id": "s", "delta": {"step_details": {"tool_calls": [call]}}}))
+    assert isinstance(event.data.delta.step_details, types.ToolCallDeltaObject)
+    assert event.data.delta.step_details.tool_calls[0].function.arguments == "{}"
 
 
 def test_a_part_that_nobody_knows_keeps_its_fields() -> None:

@@ -81,6 +81,13 @@ def test_a_byte_order_mark_later_on_is_data() -> None:
     assert decode(b"data: 1\n\n\xef\xbb\xbfdata: 2\n\n", close=True) == [Frame("", b"1")]
 
 
+def test_a_known_name_without_data_is_no_frame() -> None:
+    assert pairs(decode(b"event: a\ndata: 1\n\nevent: a\n\nevent: a\ndata: 2\n\n")) == [
+        ("a", b"1"),
+        ("a", b"2"),
+    ]
+
+
 def test_close_gives_the_last_frame_without_its_blank_line() -> None:
     assert pairs(decode(b"event: a\ndata: 1\n\nevent: b\ndata: 2", close=True)) == [("a", b"1"), ("b", b"2")]
     assert pairs(decode(b"data: 1\n", close=True)) == [("", b"1")]
