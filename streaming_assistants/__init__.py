@@ -6,7 +6,14 @@ from streaming_assistants import patch
 client = patch(OpenAI())
 """
 
-from .errors import IncompleteStreamError, MalformedEventError, NoFinalObjectError, StreamingAssistantsError
+from .errors import (
+    IncompleteStreamError,
+    MalformedEventError,
+    NoFinalObjectError,
+    PollTimeoutError,
+    StalledPagesError,
+    StreamingAssistantsError,
+)
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 from .patching import capabilities, patch, unpatch
 from .wire.events import UnknownEvent
@@ -17,6 +24,8 @@ __all__ = [
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",
+    "PollTimeoutError",
+    "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",
     "capabilities",

@@ -233,6 +233,16 @@ def _own_transport() -> JSON:
     return getattr(base, "httpx2", None) or vars(base)["httpx"]
 
 
+def response_class() -> JSON:
+    """What ``cast_to`` must be for the SDK to hand out the transport's own response, read to its end."""
+    return _own_transport().Response
+
+
+def response_of(answer: JSON) -> JSON:
+    """The transport's response behind what a streamed request of the SDK gave: a stream, or its raw view."""
+    return getattr(answer, "http_response", None) or answer.response
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """A block in which the SDK's deprecation warnings are not shown."""
@@ -265,9 +275,33 @@ def closer(stream: JSON) -> Callable[[], JSON]:
     return cast("Callable[[], JSON]", found or stream.response.close)
 
 
+# ---------------------------------------------------------------- pages
+
+
+def with_page_class(answer: JSON, change: Callable[[type], type]) -> JSON:
+    """What a ``list()`` of the SDK gave, with another class for its pages; the same object back.
+
+    That is a page, an async paginator, or a raw response of either.
+    """
+    for name in ("_page_cls", "_cast_to"):
+        found = getattr(answer, name, None)
+        if isinstance(found, type):
+            setattr(answer, name, change(found))
+            return answer
+    if hasattr(answer, "get_next_page"):
+        # pydantic would look for a field of that name
+        object.__setattr__(answer, "__class__", change(type(answer)))
+    return answer
+
+
 # ---------------------------------------------------------------- raw responses
 
 RAW = ("with_raw_response", "with_streaming_response")
+
+
+def made_raw(headers: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The headers by which a raw view marks its requests, out of ``headers``: none for an ordinary call."""
+    return {name: value for name, value in headers.items() if name.lower() == "x-stainless-raw-response"}
 
 
 def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from . import _sdk, defects
 from .defects import Defect
-from .resources import adapt, requests, runs
+from .resources import adapt, listing, pages, requests, runs
 
 Method = Callable[..., Any]
 Make = Callable[[Any, Method], Method]
@@ -130,7 +130,11 @@ def _manager(resource: str, method: str, operation: requests.Operation) -> Capab
     return Capability(f"{name}()", resource, method, make, None, (*defects.HANDLER, *defects.STREAM))
 
 
-THREADS, RUNS = "beta.threads", "beta.threads.runs"
+def _pages(resource: str) -> Capability:
+    return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, defects.PAGES)
+
+
+THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.messages"
 
 TABLE: tuple[Capability, ...] = (
     _stream(RUNS, requests.RUN),
@@ -140,6 +144,11 @@ TABLE: tuple[Capability, ...] = (
     _manager(RUNS, "create_and_stream", requests.RUN),
     _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
+    _pages("beta.assistants"),
+    _pages(MESSAGES),
+    _pages(RUNS),
+    _pages(f"{RUNS}.steps"),
+    Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", listing.listing, "stream"),
 )
 
 # ---------------------------------------------------------------- parameters and headers

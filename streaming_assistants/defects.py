@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import openai
@@ -273,6 +274,22 @@ def _restated_call() -> bool:
     _handled(body, on_run_step_delta=lambda _, step: seen.append(step))
     return bool(seen[0].step_details.tool_calls[0].function.name != "get_weather")
 
+
+def _same_page_for_ever() -> bool:
+    body = json.dumps({"object": "list", "data": [MESSAGE], "has_more": True}).encode()
+    messages: Any = _sdk.probe_client(body, {"content-type": "application/json"}).beta.threads.messages
+    with _sdk.quiet():
+        found = messages.list("thread_1", limit=1)
+        return not _raises(lambda: list(islice(found, 3)))
+
+
+PAGES = (
+    Defect(
+        "same_page_for_ever",
+        "a server that ignores `after` is asked for the same page for ever",
+        _same_page_for_ever,
+    ),
+)
 
 STREAM = (
     Defect(

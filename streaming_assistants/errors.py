@@ -41,3 +41,24 @@ class IncompleteStreamError(StreamingAssistantsError, openai.APIConnectionError)
 
 class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
     """``get_final_run()`` and its like, on a stream that held no such object."""
+
+
+class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, TimeoutError):
+    """``max_wait_seconds`` passed before what was polled came to its end, which is left as it is.
+
+    ``id`` names the run, file or batch; ``status`` is the last one that the server told, None where it
+    told none.
+    """
+
+    def __init__(self, message: str, request: Any, *, id: str, status: str | None) -> None:
+        openai.APIConnectionError.__init__(self, message=message, request=request)
+        self.id = id
+        self.status = status
+
+
+class StalledPagesError(StreamingAssistantsError, RuntimeError):
+    """A server answered with the same page again: it ignores ``after``. ``page`` is that page."""
+
+    def __init__(self, message: str, page: Any) -> None:
+        super().__init__(message)
+        self.page = page

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .wire import models
+from .wire.chunks import MessageChunk, MessageChunkContent, MessageChunkData, MessageChunkDelta
 from .wire.events import Done, UnknownEvent
 
 if TYPE_CHECKING:
@@ -64,7 +65,16 @@ _MODELS = (
     "ErrorObject",
 )
 
-__all__ = ["Done", "UnknownEvent", *_MODELS, *_EVENTS]
+__all__ = [
+    "Done",
+    "MessageChunk",
+    "MessageChunkContent",
+    "MessageChunkData",
+    "MessageChunkDelta",
+    "UnknownEvent",
+    *_MODELS,
+    *_EVENTS,
+]
 
 
 def __getattr__(name: str) -> Any:

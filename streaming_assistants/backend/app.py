@@ -23,6 +23,9 @@ from .store.database import Database
 logger = logging.getLogger("streaming_assistants")
 
 
+POLL_AFTER = "openai-poll-after-ms"
+"""The header of a run that is pending, which the SDK's polling heeds."""
+
 _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
 
 
@@ -151,7 +154,7 @@ class App:
             end = views.DONE if run else views.DONE_UNNAMED
             return Reply(200, headers, b"", answer.work, encode, end, interrupts)
         if answer.poll_after_ms is not None:
-            headers["openai-poll-after-ms"] = str(answer.poll_after_ms)
+            headers[POLL_AFTER] = str(answer.poll_after_ms)
         body = json.dumps(views.shown(answer.data, include=answer.include, v1=v1)).encode()
         return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
 

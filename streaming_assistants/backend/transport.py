@@ -8,11 +8,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import anyio
 import anyio.to_thread
 import openai
 import wrapt
 
-from .app import Reply, Request
+from .app import POLL_AFTER, Reply, Request
 from .feeds import AsyncFeed, Feed
 from .jobs import AsyncJob, Job
 from .outside import AsyncOutside, Client, HttpRequest, Outside, Response
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 HttpClient: TypeAlias = Any
 """A client of httpx or httpx2."""
+_TURN_SECONDS = 0.005
 
 
 def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
@@ -75,6 +77,9 @@ async def run_async(
         reply = backend.handle(request)
     work = reply.work
     if work is None:
+        # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
+        # tasks that drive runs get their time here, as they would while a request is on the network.
+        await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
         return reply, None
     feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
     backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))

@@ -86,7 +86,7 @@ class EventReader:
     def _events(self, frame: Frame) -> Iterator[Any]:
         if self.done:
             return
-        if frame.parts is not None and not _is_json(frame.data):
+        if frame.parts is not None and not is_json(frame.data):
             # Several data lines that are no JSON together: frames that lack the blank line between them.
             for name, data in frame.parts:
                 yield from self._events(Frame(name, data))
@@ -119,7 +119,7 @@ def read(frame: Frame) -> Any:
     if isinstance(value, dict) and value.get("event") == kind.name and isinstance(value.get("data"), dict):
         value = value["data"]
     if not isinstance(value, dict):
-        raise Malformed(f"expected a JSON object as the data of {kind.name!r}, got {_short(data)}", frame)
+        raise Malformed(f"expected a JSON object as the data of {kind.name!r}, got {short(data)}", frame)
     return _lenient(kind, value, frame)
 
 
@@ -141,7 +141,7 @@ def _enveloped(frame: Frame) -> Any:
     if not isinstance(value, dict):
         if frame.event:
             return UnknownEvent(frame.event, value)
-        raise Malformed(f"expected a JSON object with 'event' and 'data', got {_short(frame.data)}", frame)
+        raise Malformed(f"expected a JSON object with 'event' and 'data', got {short(frame.data)}", frame)
     name = value.get("event")
     if isinstance(name, str) and "data" in value:
         inner = value["data"]
@@ -164,9 +164,9 @@ def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
     if not isinstance(value.get("id"), str):
         if value.get("error"):
             return _error(value)
-        raise Malformed(f"expected an 'id' in the data of {kind.name!r}, got {_short(frame.data)}", frame)
+        raise Malformed(f"expected an 'id' in the data of {kind.name!r}, got {short(frame.data)}", frame)
     if kind.name.endswith(".delta") and not isinstance(value.get("delta"), dict):
-        raise Malformed(f"expected a 'delta' in the data of {kind.name!r}, got {_short(frame.data)}", frame)
+        raise Malformed(f"expected a 'delta' in the data of {kind.name!r}, got {short(frame.data)}", frame)
     return kind.lenient(value)
 
 
@@ -277,12 +277,13 @@ def _decoded(frame: Frame) -> Json:
     except ValueError as error:
         raise Malformed(
             f"expected JSON as the data of {repr(frame.event) if frame.event else 'an unnamed event'}, "
-            f"got {_short(frame.data)} ({error})",
+            f"got {short(frame.data)} ({error})",
             frame,
         ) from error
 
 
-def _is_json(data: bytes) -> bool:
+def is_json(data: bytes) -> bool:
+    """Whether the bytes are UTF-8 JSON."""
     try:
         _sdk.json_parser()(data)
     except ValueError:
@@ -290,6 +291,7 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _short(data: bytes) -> str:
+def short(data: bytes) -> str:
+    """The start of a frame's data, for a message."""
     shown = data if len(data) <= 80 else data[:77] + b"..."
     return repr(shown)[1:]

@@ -421,3 +421,96 @@ async def test_earlier_tool_rounds_come_back_in_their_place(make_api: MakeApi) -
     items = turns[-1].items
     assert [item.get("role", item["kind"]) for item in items] == ["user", "tool_calls", "assistant", "user"]
     assert items[1]["calls"][0]["function"]["output"] == "warm"
+
+
+async def test_polling_that_never_lets_the_event_loop_turn_still_sees_the_end(make_api: MakeApi) -> None:
+    api = make_api(Echo(delay=0.01))
+    run = await api.run("a few words")
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    with anyio.fail_after(20):
+        while run["status"] in ("queued", "in_progress"):
+            run = await api.get(path)
+    assert run["status"] == "completed"
+
+
+async def test_contents_of_search_results_are_shown_where_asked_for(make_api: MakeApi) -> None:
+    from streaming_assistants.backend.upstreams.base import Finished, Kept, ToolCallDelta
+
+    result = {"file_id": "file-1", "file_name": "a.txt", "score": 0.5}
+    content = [{"type": "text", "text": "found"}]
+    kept: list[Any] = []
+
+    def upstream(turn: Any) -> Any:
+        kept.extend(item.get("kept") for item in turn.items if item["kind"] == "tool_calls")
+        results = [{**result, "content": content}]
+        yield ToolCallDelta(
+            {"index": 0, "id": "call_1", "type": "file_search", "file_search": {"results": results}}
+        )
+        yield Kept({"reasoning": "because"})
+        yield Finished()
+
+    api = make_api(upstream)
+    run = await api.settled(await api.run("x", assistant={"tools": [{"type": "file_search"}]}))
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}/steps"
+    old_sdk = (await api.get(path))["data"][0]["step_details"]["tool_calls"][0]["type"] == "retrieval"
+    if not old_sdk:
+        for params, shown in (
+            ({}, result),
+            (
+                {"include[]": "step_details.tool_calls[*].file_search.results[*].content"},
+                {**result, "content": content},
+            ),
+        ):
+            (step,) = (await api.get(path, **params))["data"]
+            assert step["step_details"]["tool_calls"][0]["file_search"]["results"] == [shown]
+            one = await api.get(f"{path}/{step['id']}", **params)
+            assert one == step
+    again = await api.post(f"/threads/{run['thread_id']}/runs", {"assistant_id": run["assistant_id"]})
+    await api.settled(again)
+    assert kept == [{"reasoning": "because"}]
+
+
+async def test_a_message_may_be_deleted_while_it_grows(make_api: MakeApi) -> None:
+    api = make_api(Echo(delay=0.02))
+    run = await api.run("word " * 40)
+    with anyio.fail_after(20):
+        while not (messages := await api.messages(run["thread_id"], run_id=run["id"])):
+            await anyio.sleep(0.01)
+    await api.delete(f"/threads/{run['thread_id']}/messages/{messages[0]['id']}")
+    assert (await api.settled(run))["status"] == "completed"
+
+
+async def test_a_piece_that_makes_no_sense_fails_the_run(make_api: MakeApi) -> None:
+    from streaming_assistants.backend.upstreams.base import ContentDelta, Finished
+
+    def upstream(turn: Any) -> Any:
+        yield ContentDelta({"index": 3, "type": "text", "text": {"value": "x"}})
+        yield Finished()
+
+    def stranger(turn: Any) -> Any:
+        yield object()
+
+    def no_generator(turn: Any) -> Any:
+        return [Finished()]
+
+    for given, message in (
+        (upstream, "skipped an index: 3"),
+        (stranger, "which is no piece"),
+        (no_generator, "The backend raised AttributeError."),
+    ):
+        api = make_api(given)
+        run = await api.settled(await api.run("x"))
+        assert (run["status"], run["last_error"]["code"]) == ("failed", "server_error")
+        assert message in run["last_error"]["message"]
+
+
+async def test_a_hundred_runs_at_once(make_api: MakeApi) -> None:
+    api = make_api(Echo(delay=0.001))
+    assistant_id = await api.assistant()
+    runs = []
+    for number in range(100):
+        thread = {"messages": [{"role": "user", "content": f"number {number}"}]}
+        runs.append(await api.post("/threads/runs", {"assistant_id": assistant_id, "thread": thread}))
+    for number, run in enumerate(runs):
+        assert (await api.settled(run))["status"] == "completed"
+        assert text_of((await api.messages(run["thread_id"]))[-1]) == f"number {number}"

@@ -84,6 +84,22 @@ class Execution:
 
     def steps(self) -> Steps:
         try:
+            yield from self._steps()
+        except (StoreClosed, Abandoned):
+            raise
+        except Exception as error:
+            # A defect of ours, or a store that failed: the thread must not stay busy for it.
+            logger.exception("Run %s broke off.", self.run_id)
+            message = f"The backend raised {type(error).__name__}."
+            ending = self._end_as("failed", {"last_error": {"code": "server_error", "message": message}})
+            try:
+                events = yield Do(ending)
+            except _Lost:
+                return
+            yield Emit(events)
+
+    def _steps(self) -> Steps:
+        try:
             try:
                 yield Emit(self._opening)
                 turn = yield from self._begin()

@@ -112,7 +112,8 @@ class OpenItems:
                 told = {"status": "incomplete", "incomplete_at": now, "incomplete_details": details}
                 told["content"] = self._content
             message = tx.change(schema.messages, self._message_id, told)
-            events.append((f"thread.message.{told['status']}", message))
+            if message is not None:  # a client may delete a message while it grows
+                events.append((f"thread.message.{told['status']}", message))
         if self._message_id or self._calls is not None:
             told = {"status": "completed", "completed_at": now, "usage": usage}
             if self._calls is not None:

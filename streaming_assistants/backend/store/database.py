@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
@@ -49,6 +50,7 @@ class Database:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
         self.closed = False
         self._pool = create_engine(parsed, **options)
+        weakref.finalize(self, self._pool.dispose)  # for a backend that nobody closes
         if self.sqlite:
             _prepare_sqlite(self._pool, durable=not in_memory)
         self._create_schema()

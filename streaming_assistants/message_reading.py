@@ -1,0 +1,235 @@
+"""How a response to ``messages.list(stream=True)`` is read: streamed, or followed by polling.
+
+What a chunk is, and what to ask next on a server that does not stream this endpoint, is decided in
+``wire/chunks.py`` and ``runs/follow.py``. The functions of a pair differ by ``async`` and ``await``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import anyio
+import openai
+
+from . import _sdk
+from .errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
+from .runs.follow import Answer, Follow, Look
+from .runs.settle import Pause
+from .runs.waiting import Terms, WaitedTooLong, Waits
+from .streams import broken
+from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
+from .wire.events import Malformed
+
+_KEY = "streaming_assistants"
+
+
+class Following(NamedTuple):
+    """What a stream needs to know for a server that does not stream; kept with the response.
+
+    ``options`` are the SDK's request options for what is fetched.
+    """
+
+    thread_id: str
+    run_id: str | None
+    terms: Terms
+    options: dict[str, Any]
+
+    def keep(self, response: Any) -> None:
+        """Puts it where the stream finds it: a raw response makes its stream later, and by itself."""
+        response.extensions[_KEY] = self
+
+
+class Reading:
+    """What both colours do with a response besides waiting for it. Not a base class: see streams.py.
+
+    The generators below hold this and not the stream, so that a stream that is dropped is closed at once.
+    """
+
+    def __init__(self, response: Any, client: Any) -> None:
+        self.response, self.client = response, client
+        self.request = response.request
+        self.reader = ChunkReader()
+        self.message = Accumulator()
+
+    @cached_property
+    def _following(self) -> Following:
+        found: Following = self.response.extensions[_KEY]
+        return found
+
+    @cached_property
+    def follow(self) -> Follow:
+        kept = self._following
+        return Follow(kept.thread_id, kept.run_id, Waits(kept.terms, time.monotonic))
+
+    @property
+    def streams(self) -> bool:
+        """Whether the server streams this endpoint; one that does not answers with a page or an error."""
+        kind = self.response.headers.get("content-type", "").lower()
+        return bool(self.response.status_code < 400 and kind.startswith("text/event-stream"))
+
+    def fed(self, data: bytes) -> Iterator[MessageChunk]:
+        for chunk in self.reader.feed(data):
+            self.message.add(chunk)
+            yield chunk
+
+    def closed(self) -> Iterator[MessageChunk]:
+        for chunk in self.reader.close():
+            self.message.add(chunk)
+            yield chunk
+
+    def options(self, look: Look) -> dict[str, Any]:
+        given = self._following.options
+        return {**given, "params": {**given.get("params", {}), **look.query}}
+
+    def answer(self, response: Any) -> Answer:
+        try:
+            value = _sdk.json_parser()(response.content)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise MalformedEventError(
+                f"Expected a JSON object from {response.request.url}, got {response.text[:80]!r}",
+                response.request,
+                event="",
+                data=response.content,
+            )
+        return Answer(value, {name.lower(): text for name, text in response.headers.items()})
+
+    def refused(self, look: Look, error: openai.APIStatusError) -> Answer:
+        if look.optional and error.status_code in (404, 405, 501):
+            return Answer(None, {})
+        raise error
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns what a decision or the transport raises into what a caller expects."""
+        try:
+            yield
+        except Malformed as error:
+            raise MalformedEventError(
+                f"The stream holds a frame that is no chunk of a message: {error}",
+                self.request,
+                event=error.frame.event,
+                data=error.frame.data,
+            ) from error
+        except ServerFailed as error:
+            failed = openai.APIError(str(error), self.request, body=error.body)
+            failed.body = error.body  # releases before 1.3 do not keep it
+            raise failed from error
+        except WaitedTooLong as error:
+            follow = self.follow
+            run = f"run {follow.run_id}" if follow.run_id else "the run"
+            raise PollTimeoutError(
+                f"max_wait_seconds passed while {run} of thread {follow.thread_id} was "
+                f"{follow.status or 'unknown'}. It was left alone: list its messages again, or cancel it.",
+                self.request,
+                id=follow.run_id or follow.thread_id,
+                status=follow.status,
+            ) from error
+        except _sdk.transport_errors() as error:
+            raise broken(error, self.request) from error
+
+    def final(self) -> Any:
+        if not self.streams and self.follow.message is not None:
+            self.message.hold(self.follow.message)
+        found = self.message.message()
+        if found is None:
+            raise NoFinalObjectError("No message found: the stream ended without one.")
+        return found
+
+
+def chunks(reading: Reading) -> Generator[Any, None, None]:
+    response = reading.response
+    try:
+        with reading.errors():
+            if not reading.streams:
+                response.close()
+                yield from _followed(reading)
+                return
+            for data in response.iter_bytes():
+                yield from reading.fed(data)
+                if reading.reader.done:
+                    return
+            yield from reading.closed()
+    finally:
+        response.close()
+
+
+def _followed(reading: Reading) -> Iterator[MessageChunk]:
+    plan, answer = reading.follow.plan(), None
+    while True:
+        try:
+            step = plan.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if isinstance(step, Look):
+            answer = _looked(step, reading)
+        elif isinstance(step, Pause):
+            time.sleep(step.seconds)
+        else:
+            yield step
+
+
+def _looked(look: Look, reading: Reading) -> Answer:
+    cast_to, options = _sdk.response_class(), reading.options(look)
+    try:
+        return reading.answer(reading.client.get(look.path, cast_to=cast_to, options=options))
+    except openai.APIStatusError as error:
+        return reading.refused(look, error)
+
+
+async def chunks_async(reading: Reading) -> AsyncGenerator[Any, None]:
+    response = reading.response
+    try:
+        with reading.errors():
+            if not reading.streams:
+                await response.aclose()
+                async for chunk in _followed_async(reading):
+                    yield chunk
+                return
+            async for data in response.aiter_bytes():
+                for chunk in reading.fed(data):
+                    yield chunk
+                if reading.reader.done:
+                    return
+            for chunk in reading.closed():
+                yield chunk
+    finally:
+        await response.aclose()
+
+
+async def _followed_async(reading: Reading) -> AsyncIterator[MessageChunk]:
+    plan, answer = reading.follow.plan(), None
+    while True:
+        try:
+            step = plan.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if isinstance(step, Look):
+            answer = await _looked_async(step, reading)
+        elif isinstance(step, Pause):
+            await anyio.sleep(step.seconds)
+        else:
+            yield step
+
+
+async def _looked_async(look: Look, reading: Reading) -> Answer:
+    cast_to, options = _sdk.response_class(), reading.options(look)
+    try:
+        return reading.answer(await reading.client.get(look.path, cast_to=cast_to, options=options))
+    except openai.APIStatusError as error:
+        return reading.refused(look, error)
+
+
+def texts(chunk: Any) -> Iterator[str]:
+    """What a chunk's texts grew by, empty ones left out."""
+    for message in chunk.data:
+        for item in message.content:
+            if item.delta.value:
+                yield item.delta.value

@@ -1,0 +1,64 @@
+"""Lists that end: the SDK's auto-paging on servers that ignore ``after``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from streaming_assistants import _sdk
+from streaming_assistants.errors import StalledPagesError
+
+Method = Callable[..., Any]
+
+
+def guarded(_client: Any, below: Method) -> Method:
+    """``list()`` of the SDK, whose pages notice that they do not advance."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _sdk.with_page_class(below(*args, **kwargs), advancing)
+
+    return call
+
+
+@cache
+def advancing(page: Any) -> type:
+    """A subclass of a page class of the SDK.
+
+    It says that there is no next page where the server says so (``has_more``, which releases before 1.66
+    do not look at), and raises StalledPagesError for a next page that is the same again.
+    """
+    if not hasattr(page, "get_next_page"):
+        return page  # type: ignore[no-any-return]
+
+    def has_next_page(self: Any) -> bool:
+        return getattr(self, "has_more", None) is not False and page.has_next_page(self)
+
+    def get_next_page(self: Any) -> Any:
+        return _checked(self, page.get_next_page(self))
+
+    async def get_next_page_async(self: Any) -> Any:
+        return _checked(self, await page.get_next_page(self))
+
+    is_async = inspect.iscoroutinefunction(page.get_next_page)
+    methods = {
+        "has_next_page": has_next_page,
+        "get_next_page": get_next_page_async if is_async else get_next_page,
+        "__module__": page.__module__,
+        "__qualname__": page.__qualname__,
+    }
+    made: type = type(page)(page.__name__, (page,), methods)
+    return made
+
+
+def _checked(page: Any, following: Any) -> Any:
+    ids = [item.id for item in page.data]
+    if ids and ids == [item.id for item in following.data]:
+        raise StalledPagesError(
+            f"Asked for what comes after {ids[-1]}, the server answered with the same page again "
+            f"({ids[0]} to {ids[-1]}), and says that there is more: it ignores `after`. "
+            "Ask for one page with a larger `limit`, and read its `.data`.",
+            following,
+        )
+    return following

@@ -1,0 +1,69 @@
+"""How long to wait before the next look, and when to look no more. Sans-IO: the clock is passed in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+HEADER = "openai-poll-after-ms"
+DEFAULT_SECONDS = 1.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.01, 60.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a caller asked of a poll: the interval in ms, the deadline in seconds, None for neither."""
+
+    interval_ms: int | None = None
+    max_wait: float | None = None
+
+    @classmethod
+    def checked(cls, interval_ms: Any, max_wait: Any) -> Terms:
+        """Raises TypeError or ValueError, which say what was expected and what came."""
+        if interval_ms is not None:
+            if not isinstance(interval_ms, int) or isinstance(interval_ms, bool):
+                raise TypeError(f"poll_interval_ms: expected whole milliseconds, got {interval_ms!r}")
+            if interval_ms < 0:
+                raise ValueError(f"poll_interval_ms: expected 0 or more milliseconds, got {interval_ms!r}")
+        if max_wait is not None:
+            if not isinstance(max_wait, (int, float)) or isinstance(max_wait, bool):
+                raise TypeError(f"max_wait_seconds: expected a number of seconds, got {max_wait!r}")
+            if not (math.isfinite(max_wait) and max_wait > 0):
+                raise ValueError(
+                    f"max_wait_seconds: expected more than 0 seconds, and an end, got {max_wait!r}"
+                )
+        return cls(interval_ms, max_wait)
+
+    def seconds(self, headers: Mapping[str, str]) -> float:
+        """How long to wait after an answer with these headers."""
+        if self.interval_ms is not None:
+            return self.interval_ms / 1000
+        try:
+            asked = float(headers[HEADER]) / 1000
+        except (KeyError, ValueError):
+            return DEFAULT_SECONDS
+        if not (math.isfinite(asked) and asked >= 0):
+            return DEFAULT_SECONDS
+        return min(max(asked, SHORTEST_SECONDS), LONGEST_SECONDS)
+
+
+class WaitedTooLong(Exception):
+    """The deadline passed."""
+
+
+class Waits:
+    """The pauses of one wait, which begins when this is made."""
+
+    def __init__(self, terms: Terms, clock: Callable[[], float]) -> None:
+        self._terms = terms
+        self._clock = clock
+        self._ends = math.inf if terms.max_wait is None else clock() + terms.max_wait
+
+    def next(self, headers: Mapping[str, str]) -> float:
+        """The seconds until the next look; the last one is at the deadline. Raises WaitedTooLong after it."""
+        left = self._ends - self._clock()
+        if left <= 0:
+            raise WaitedTooLong
+        return min(self._terms.seconds(headers), left)
