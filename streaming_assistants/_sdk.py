@@ -162,11 +162,6 @@ def parameters(method: Callable[..., JSON]) -> frozenset[str]:
     return frozenset(inspect.signature(method).parameters)
 
 
-def default_headers(client: JSON) -> Mapping[str, str]:
-    """The headers that the caller gave to the client's constructor."""
-    return cast("Mapping[str, str]", getattr(client, "_custom_headers", None) or {})
-
-
 RESOURCES = (
     "beta",
     "beta.assistants",

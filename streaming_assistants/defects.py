@@ -275,7 +275,7 @@ def _restated_call() -> bool:
     return bool(seen[0].step_details.tool_calls[0].function.name != "get_weather")
 
 
-def _same_page_for_ever() -> bool:
+def _pages_never_end() -> bool:
     body = json.dumps({"object": "list", "data": [MESSAGE], "has_more": True}).encode()
     messages: Any = _sdk.probe_client(body, {"content-type": "application/json"}).beta.threads.messages
     with _sdk.quiet():
@@ -285,9 +285,9 @@ def _same_page_for_ever() -> bool:
 
 PAGES = (
     Defect(
-        "same_page_for_ever",
+        "pages_never_end",
         "a server that ignores `after` is asked for the same page for ever",
-        _same_page_for_ever,
+        _pages_never_end,
     ),
 )
 

@@ -17,7 +17,7 @@ import streaming_assistants
 from streaming_assistants import _sdk, defects
 from streaming_assistants.defects import Defect
 
-ALL = (*defects.STREAM, *defects.HANDLER)
+ALL = (*defects.STREAM, *defects.HANDLER, *defects.PAGES)
 
 
 def ids(defect: Defect) -> str:

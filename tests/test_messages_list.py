@@ -487,7 +487,7 @@ async def ids(colour: Colour, found: Any, seen: list[str]) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_same_page_for_ever(colour: Colour, server: Loopback, path: str) -> None:
+async def test_pages_never_end(colour: Colour, server: Loopback, path: str) -> None:
     server.on("GET", path, Reply.json(page({"id": "a"}, {"id": "b"}, more=True)))
     seen: list[str] = []
     with pytest.raises(sa.StalledPagesError, match="ignores `after`") as caught:

@@ -66,12 +66,12 @@ class Operation:
     def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
         bound = self.bind(args, kwargs)
-        options = {name: bound.pop(name, None) for name in names(RequestParams)}
+        options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
         body = {name: plain(value) for name, value in bound.items()}
         body["stream"] = True
-        if isinstance(options["extra_body"], Mapping):
+        if isinstance(options.get("extra_body"), Mapping):
             body.update(plain(options["extra_body"]))
         return Request(
             self.path.format(**ids),
@@ -90,8 +90,8 @@ def request_options(
     params = {**_bracketed(query), **(given.get("extra_query") or {})}
     if params:
         options["params"] = params
-    if given.get("timeout") is not None:
-        options["timeout"] = given["timeout"]
+    if "timeout" in given:
+        options["timeout"] = given["timeout"]  # None is no timeout at all
     return options
 
 
