@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import nox
 
-from tests.conformance import matrix as conformance
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `nox` does not, `python -m nox` does
+
+from tests.conformance import matrix as conformance  # noqa: E402
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "sdk", "examples", "wheel"]
