@@ -16,7 +16,7 @@ import nox
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `nox` does not, `python -m nox` does
 
-from tests.conformance import matrix as conformance  # noqa: E402
+from tests.conformance import matrix as conformance
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "sdk", "examples", "wheel"]

@@ -42,9 +42,7 @@ question = 'get_weather {"city": "Paris"}\nget_time {"city": "Paris"}'
 thread = client.beta.threads.create(messages=[{"role": "user", "content": question}])
 
 handler = Calls()
-asked = client.beta.threads.runs.stream(
-    thread_id=thread.id, assistant_id=assistant.id, event_handler=handler
-)
+asked = client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id, event_handler=handler)
 while True:
     with asked as stream:
         stream.until_done()
