@@ -73,7 +73,7 @@ class _Asked:
                 return self.no(f"no answer: {error}", _NETWORK)
             except openai.OpenAIError as error:
                 return self.no(f"an answer that is not the API's: {error}", _BACKEND)
-            except ValueError as error:  # JSON that is none, on SDKs that let it out
+            except (ValueError, TypeError, AttributeError) as error:  # JSON of another shape, or none
                 return self.no(f"an answer that is not the API's: {error}", _BACKEND)
         if not isinstance(getattr(page, "data", None), list):
             return self.no("an answer that is not the API's (no list of assistants)", _BACKEND)
