@@ -7,6 +7,7 @@ client = patch(OpenAI())
 """
 
 from .errors import (
+    FileUploadError,
     IncompleteStreamError,
     MalformedEventError,
     NoFinalObjectError,
@@ -21,6 +22,7 @@ from .wire.events import UnknownEvent
 __all__ = [
     "AssistantEventHandler",
     "AsyncAssistantEventHandler",
+    "FileUploadError",
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",

@@ -169,8 +169,127 @@ RESOURCES = (
     "beta.threads.messages",
     "beta.threads.runs",
     "beta.threads.runs.steps",
+    "vector_stores",
+    "vector_stores.files",
+    "vector_stores.file_batches",
 )
 """Where the objects are that carry the Assistants API's methods, below a client."""
+
+
+def declares(owner: type, name: str) -> bool:
+    """Whether a class of the SDK gives its objects an attribute, whenever that is made."""
+    return any(name in vars(base) or name in getattr(base, "__annotations__", {}) for base in owner.__mro__)
+
+
+def has_deployment(client: JSON) -> bool:
+    """Whether it was built with ``azure_deployment``, which puts the deployment into its base URL."""
+    return is_azure(client) and "/openai/deployments/" in client.base_url.path
+
+
+def absolute(client: JSON, url: str) -> str:
+    """``url`` of an Azure client, below ``/openai`` and not below a deployment."""
+    base = client.base_url
+    root = base.raw_path.split(b"/deployments/")[0]
+    return str(base.copy_with(raw_path=root + url.encode()))
+
+
+class ModuleAttribute:
+    """What the module-level client has under a name, for a module that has no such attribute."""
+
+    def __init__(self, name: str) -> None:
+        self.__name = name
+
+    def __getattr__(self, name: str) -> JSON:
+        return getattr(getattr(module_client(openai), self.__name), name)
+
+
+# ---------------------------------------------------------------- deprecations
+
+_OWN = ("streaming_assistants", "openai", "wrapt", "typing_extensions", "warnings")
+
+
+def _is_deprecated(method: JSON) -> bool:
+    """Whether it is the function that ``deprecated`` made: functools.wraps() copies the mark to others."""
+    function = getattr(method, "__func__", method)
+    return hasattr(function, "__deprecated__") and _made_in(function) in ("typing_extensions", "warnings")
+
+
+def _made_in(function: JSON) -> str:
+    return str(getattr(function, "__globals__", {}).get("__name__", ""))
+
+
+def undeprecated(method: JSON) -> JSON:
+    """The SDK's method below the decorators that warn of it; some are decorated twice."""
+    owner = getattr(method, "__self__", None)
+    function: JSON = getattr(method, "__func__", method)
+    found = function
+    while _is_deprecated(function) or _made_in(function).startswith("openai."):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            break
+        if _is_deprecated(function):
+            found = inner
+        function = inner
+    return found if owner is None else found.__get__(owner, type(owner))
+
+
+def warn_deprecated(method: JSON) -> None:
+    """Gives the warning of a method that the SDK deprecates, once, at the line of the code that called it."""
+    if not _is_deprecated(method):
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OWN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(str(method.__deprecated__), DeprecationWarning, stacklevel=level)
+
+
+# ---------------------------------------------------------------- requests
+
+RAW_HEADER = {"X-Stainless-Raw-Response": "true"}
+"""Asks a client's own ``get`` and ``post`` for the response, as ``with_raw_response`` does."""
+
+
+def raw(method: Callable[..., JSON]) -> Callable[..., JSON]:
+    """The form of a method that ``with_raw_response`` has: it gives the response."""
+
+    def call(*args: JSON, **kwargs: JSON) -> JSON:
+        return method(
+            *args, **{**kwargs, "extra_headers": {**(kwargs.get("extra_headers") or {}), **RAW_HEADER}}
+        )
+
+    return call
+
+
+def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
+    """(object, headers, request) of a raw response."""
+    return response.parse(), response.headers, response.http_request
+
+
+def capped(found: JSON, seconds: float) -> JSON:
+    """A timeout of the SDK or its transport with no part of it longer than ``seconds``."""
+    if found is None or isinstance(found, (int, float)):
+        return min(found, seconds) if found is not None else seconds
+    if isinstance(found, tuple):
+        return type(found)(seconds if part is None else min(part, seconds) for part in found)
+    parts = {name: getattr(found, name) for name in ("connect", "read", "write", "pool")}
+    return type(found)(**{name: seconds if v is None else min(v, seconds) for name, v in parts.items()})
+
+
+def retry_seconds(client: JSON, error: Exception, failures: int) -> float | None:
+    """How long the client itself would wait before it tries again, None where it would not."""
+    response = getattr(error, "response", None)
+    left = client.max_retries - failures
+    worth = (
+        isinstance(error, openai.APIConnectionError) if response is None else client._should_retry(response)
+    )
+    if left <= 0 or not worth:
+        return None
+    options = importlib.import_module("openai._models").FinalRequestOptions.construct(method="get", url="/")
+    headers = None if response is None else response.headers
+    return cast("float", client._calculate_retry_timeout(left, options, headers))
+
+
+# ---------------------------------------------------------------- the module-level client
 
 
 def module_loaders() -> list[JSON]:
@@ -196,7 +315,7 @@ def transports() -> list[JSON]:
     return [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
 
 
-def transport_errors() -> tuple[type[Exception], ...]:
+def transport_errors() -> tuple[type[JSON], ...]:
     """What a connection that breaks raises."""
     return tuple(module.TransportError for module in transports())
 
@@ -208,18 +327,57 @@ def timeout_errors() -> tuple[type[Exception], ...]:
 
 def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
     """A client of the SDK whose every request is answered in memory with ``body``."""
+
+    def answer(request: JSON) -> tuple[int, Mapping[str, str], bytes]:
+        if on_request is not None:
+            on_request(request)
+        return 200, {"content-type": "text/event-stream", **(headers or {})}, body
+
+    return probe_client_of(answer)
+
+
+Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"
+"""From a request to (status, headers, body)."""
+
+
+def probe_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
+    """A client of the SDK whose requests ``answer`` answers in memory."""
+    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
+    http: JSON = _memory(answer, is_async=is_async)
+    return kind(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+
+
+def probe_azure(answer: Answering) -> JSON:
+    """An Azure client with a deployment, answered in memory."""
+    return openai.AzureOpenAI(
+        api_key="probe",
+        azure_endpoint="http://probe.invalid",
+        azure_deployment="probe",
+        api_version="probe",
+        http_client=_memory(answer, is_async=False),
+        max_retries=0,
+    )
+
+
+def _memory(answer: Answering, *, is_async: bool) -> JSON:
     module = _own_transport()
 
-    class Memory(module.BaseTransport):  # type: ignore[misc,name-defined]
-        # Not httpx's MockTransport: recorders of HTTP traffic patch that, and a probe is not traffic.
-        def handle_request(self, request: JSON) -> JSON:
-            if on_request is not None:
-                on_request(request)
-            sent = {"content-type": "text/event-stream", **(headers or {})}
-            return module.Response(200, headers=sent, content=body)
+    def handle(request: JSON) -> JSON:
+        status, headers, body = answer(request)
+        return module.Response(status, headers=dict(headers), content=body)
 
-    http = module.Client(transport=Memory(), trust_env=False)
-    return openai.OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+    # Not httpx's MockTransport: recorders of HTTP traffic patch that, and a probe is not traffic.
+    class Memory(module.BaseTransport):  # type: ignore[misc,name-defined]
+        def handle_request(self, request: JSON) -> JSON:
+            return handle(request)
+
+    class AsyncMemory(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
+        async def handle_async_request(self, request: JSON) -> JSON:
+            return handle(request)
+
+    if is_async:
+        return module.AsyncClient(transport=AsyncMemory(), trust_env=False)
+    return module.Client(transport=Memory(), trust_env=False)
 
 
 def _own_transport() -> JSON:
@@ -306,7 +464,7 @@ def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:
     looked for where it is kept, in the resource's own ``__dict__``: asking for it would create it.
     """
     for name in RAW:
-        view = vars(resource).get(name)
+        view = getattr(resource, "__dict__", {}).get(name)
         if view is not None:
             yield from _nested(view, resource)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from . import _sdk, defects
+from . import _sdk, defects, defects_polling
 from .defects import Defect
-from .resources import adapt, listing, pages, requests, runs
+from .resources import adapt, azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
+from .resources.endpoints import Endpoint
 
 Method = Callable[..., Any]
 Make = Callable[[Any, Method], Method]
@@ -33,6 +34,10 @@ class Capability:
     make: Make
     parameter: str | None = None
     defects: tuple[Defect, ...] = ()
+    raw: bool = False
+    """Whether ``with_raw_response`` of the resource has it too."""
+    concerns: Callable[[Any], bool] = lambda _: True
+    """Whether a client can need it at all."""
 
     def missing(self, client: Any) -> str | None:
         """Why the installed SDK does not have it, or None where it does."""
@@ -94,9 +99,13 @@ def _present(listed: tuple[Defect, ...], full: bool) -> tuple[Defect, ...]:
 
 
 def resolve(client: Any, path: str) -> Any:
-    """The object at a dotted path below the client, or None."""
-    found = client
-    for name in path.split("."):
+    """The object at a dotted path below the client, or None. A namespace is found wherever the SDK has it."""
+    found = _walk(client, path)
+    return _walk(client, f"beta.{path}") if found is None and path.startswith("vector_stores") else found
+
+
+def _walk(found: Any, path: str) -> Any:
+    for name in path.split(".") if path else ():
         found = getattr(found, name, None)
     return found
 
@@ -130,11 +139,38 @@ def _manager(resource: str, method: str, operation: requests.Operation) -> Capab
     return Capability(f"{name}()", resource, method, make, None, (*defects.HANDLER, *defects.STREAM))
 
 
+def _method(resource: str, endpoint: Endpoint) -> Capability:
+    name = endpoint.operation.name
+    return Capability(
+        f"{resource}.{name}()", resource, name, lambda client, _: endpoint.bound(client), raw=True
+    )
+
+
+def _helping(resource: str, method: str, plan: polling.Plan, *listed: Defect) -> Capability:
+    name = f"{resource}.{method}()"
+    return Capability(name, resource, method, lambda client, _: polling.started(client, plan), None, listed)
+
+
+def _waiting(resource: str, method: str, plan: polling.Plan, *listed: Defect) -> tuple[Capability, ...]:
+    """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
+    later = _later(resource, method, plan, "on_poll", "max_wait_seconds=, on_poll=")
+    return _helping(resource, method, plan, *listed), later
+
+
+def _later(resource: str, method: str, plan: polling.Plan, parameter: str, shown: str) -> Capability:
+    def extended(client: Any, below: Method) -> Method:
+        sdks = class_method(resolve(client, resource), method)
+        return polling.extended(client, plan, _sdk.parameters(sdks) if sdks else frozenset(), below)
+
+    return Capability(f"{resource}.{method}({shown})", resource, method, extended, parameter)
+
+
 def _pages(resource: str) -> Capability:
     return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, defects.PAGES)
 
 
 THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.messages"
+STORES, FILES, BATCHES = "vector_stores", "vector_stores.files", "vector_stores.file_batches"
 
 TABLE: tuple[Capability, ...] = (
     _stream(RUNS, requests.RUN),
@@ -144,12 +180,73 @@ TABLE: tuple[Capability, ...] = (
     _manager(RUNS, "create_and_stream", requests.RUN),
     _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
+    *_waiting(RUNS, "poll", polling.poll_run, *defects_polling.RUNS),
+    *_waiting(RUNS, "create_and_poll", polling.CREATE_AND_POLL, *defects_polling.RUNS),
+    *_waiting(RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, *defects_polling.RUNS),
+    *_waiting(THREADS, "create_and_run_poll", polling.CREATE_AND_RUN_POLL, *defects_polling.RUNS),
+    _method(MESSAGES, messages.DELETE),
+    *(_method(STORES, endpoint) for endpoint in vector_stores.STORES),
+    *(_method(FILES, endpoint) for endpoint in vector_stores.FILES),
+    *(_method(BATCHES, endpoint) for endpoint in vector_stores.BATCHES),
+    *_waiting(FILES, "poll", uploads.poll_file, *defects_polling.FILES),
+    *_waiting(FILES, "create_and_poll", uploads.create_file, *defects_polling.FILES),
+    _helping(FILES, "upload", uploads.upload),
+    _later(FILES, "upload", uploads.upload, "chunking_strategy", "chunking_strategy="),
+    *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, *defects_polling.FILES),
+    *_waiting(BATCHES, "poll", uploads.poll_batch, *defects_polling.BATCHES),
+    *_waiting(BATCHES, "create_and_poll", uploads.create_batch, *defects_polling.BATCHES),
+    *_waiting(BATCHES, "upload_and_poll", uploads.upload_batch, *defects_polling.BATCHES),
+    Capability(
+        "azure_deployment",
+        "",
+        "_prepare_url",
+        azure.prepared,
+        defects=(defects_polling.AZURE,),
+        concerns=_sdk.has_deployment,
+    ),
     _pages("beta.assistants"),
     _pages(MESSAGES),
     _pages(RUNS),
     _pages(f"{RUNS}.steps"),
     Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", listing.listing, "stream"),
 )
+
+# ---------------------------------------------------------------- namespaces
+
+
+class Namespace(NamedTuple):
+    """An attribute that holds a resource; the SDK has it in one place, or in another, or not at all."""
+
+    owner: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+NAMESPACES = (Namespace("", "vector_stores"), Namespace("beta", "vector_stores"))
+
+
+def namespaces(client: Any) -> Iterator[tuple[Any, str, Any]]:
+    """(owner, name, resource) of each namespace that the SDK lacks; one object stands behind them all."""
+    lacking = [each for each in NAMESPACES if not _declared(client, each)]
+    if lacking:
+        found = resolve(client, "vector_stores") or vector_stores.VectorStores(client)
+        for each in lacking:
+            yield resolve(client, each.owner), each.name, found
+
+
+def judge_namespace(client: Any, namespace: Namespace) -> Judgement:
+    """Decides who provides a namespace."""
+    if _declared(client, namespace):
+        return Judgement(namespace.path, SDK, "sound")
+    return Judgement(namespace.path, OURS, f"missing: the SDK has no client.{namespace.path}")
+
+
+def _declared(client: Any, namespace: Namespace) -> bool:
+    return _sdk.declares(type(resolve(client, namespace.owner)), namespace.name)
+
 
 # ---------------------------------------------------------------- parameters and headers
 
@@ -159,6 +256,9 @@ _ADAPTED = (
     "beta.threads.messages",
     "beta.threads.runs",
     "beta.threads.runs.steps",
+    "vector_stores",
+    "vector_stores.files",
+    "vector_stores.file_batches",
 )
 
 

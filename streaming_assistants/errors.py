@@ -56,6 +56,19 @@ class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, Timeout
         self.status = status
 
 
+class FileUploadError(StreamingAssistantsError):
+    """``file_batches.upload_and_poll`` could not upload every file, or not make the batch of them.
+
+    ``uploaded`` holds the ids of the files that were uploaded: pass them as ``file_ids`` of the next try.
+    ``failed`` holds the exceptions by the file's place in ``files``. It is also of the class of the first
+    of them, where that is one of the SDK's.
+    """
+
+    message: str
+    uploaded: list[str]
+    failed: dict[int, BaseException]
+
+
 class StalledPagesError(StreamingAssistantsError, RuntimeError):
     """A server answered with the same page again: it ignores ``after``. ``page`` is that page."""
 

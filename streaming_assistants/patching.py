@@ -6,17 +6,30 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 import openai
 import wrapt
 
 from . import _sdk
-from .capabilities import OURS, TABLE, Capabilities, adaptations, judge, resolve
+from .capabilities import (
+    NAMESPACES,
+    OURS,
+    TABLE,
+    Capabilities,
+    adaptations,
+    judge,
+    judge_namespace,
+    namespaces,
+    resolve,
+)
 from .closed import explaining
 
 if TYPE_CHECKING:
+    from ._typing import PatchedAsyncAzureOpenAI, PatchedAsyncOpenAI, PatchedAzureOpenAI, PatchedOpenAI
     from .backend import LocalBackend
+
+    Backend: TypeAlias = Literal["responses", "chat", "echo"] | LocalBackend | None
 
 ClientT = TypeVar("ClientT")
 Method = Callable[..., Any]
@@ -69,15 +82,36 @@ class Patch:
         absent.__qualname__ = f"{type(self._owner).__name__}.{self._name}"
         return absent
 
-    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+    def _bottom(self) -> Any:
+        """The SDK's own method, below other libraries' wrappers."""
         method = self._beneath()
         while isinstance(method, _WRAPPERS):
             method = method.__wrapped__
-        return method(*args, **kwargs)
+        return method
+
+    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+        # Its deprecation warning was given by then, by _call.
+        return _sdk.undeprecated(self._bottom())(*args, **kwargs)
 
     def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         beneath = self._beneath()
-        return _through(beneath, self._ours, args, kwargs) if self._on else beneath(*args, **kwargs)
+        if not self._on:
+            return beneath(*args, **kwargs)
+        _sdk.warn_deprecated(self._bottom())
+        return _through(beneath, self._ours, args, kwargs)
+
+
+class Placed:
+    """One attribute that the SDK does not have, put on an object; it knows the way back."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self._owner, self._name, self._value = owner, name, value
+        vars(owner)[name] = value
+
+    def undo(self) -> None:
+        """Takes it away, unless somebody put another thing in its place."""
+        if vars(self._owner).get(self._name) is self._value:
+            del vars(self._owner)[self._name]
 
 
 def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -103,16 +137,28 @@ class _Patched:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.patches: list[Patch] = []
+        self.patches: list[Patch | Placed] = []
         self.detach: Callable[[], None] | None = None
 
 
+# An Azure client is an OpenAI client too, so it comes first; its type is the more exact one.
+@overload
 def patch(
-    client: ClientT,
-    *,
-    repair: bool = True,
-    backend: Literal["responses", "chat", "echo"] | LocalBackend | None = None,
-) -> ClientT:
+    client: openai.AzureOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAzureOpenAI: ...
+@overload
+def patch(
+    client: openai.AsyncAzureOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAsyncAzureOpenAI: ...
+@overload
+def patch(client: openai.OpenAI, *, repair: bool = True, backend: Backend = None) -> PatchedOpenAI: ...
+@overload
+def patch(
+    client: openai.AsyncOpenAI, *, repair: bool = True, backend: Backend = None
+) -> PatchedAsyncOpenAI: ...
+@overload
+def patch(client: ModuleType, *, repair: bool = True, backend: Backend = None) -> ModuleType: ...
+def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
     """Makes Assistants code work on this client; gives back the same object.
 
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
@@ -164,8 +210,13 @@ def capabilities(client: Any) -> Capabilities:
         client = _sdk.module_client(_checked_module(client))
     patched: _Patched | None = vars(_checked(client)).get(_KEY)
     repair = patched.options.repair if patched is not None else True
-    rows = [judge(capability, client, repair=repair, full=True) for capability in TABLE]
-    return Capabilities((*rows, *(each.judgement() for each in adaptations(client))))
+    table = [capability for capability in TABLE if capability.concerns(client)]
+    rows = [judge(capability, client, repair=repair, full=True) for capability in table]
+    spaces = [judge_namespace(client, namespace) for namespace in NAMESPACES]
+    # A method that is sound may still lack a parameter: one row tells it.
+    adapted = {row.capability: row for row in (each.judgement() for each in adaptations(client))}
+    rows = [adapted.pop(row.capability, row) for row in rows]
+    return Capabilities((*spaces, *rows, *adapted.values()))
 
 
 def _checked(client: Any) -> Any:
@@ -196,17 +247,25 @@ def _same(wanted: str | LocalBackend, has: LocalBackend | None) -> bool:
 
 
 def _patch_client(client: Any, options: Options) -> None:
+    patched = vars(client)[_KEY] = _Patched(options)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
     for adaptation in adaptations(client):
         makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
+    raw: list[tuple[str, str]] = []
     for capability in TABLE:
+        if not capability.concerns(client):
+            continue
         found = judge(capability, client, repair=options.repair)
         log.debug("%s: %s (%s)", *found)
         if found.provider == OURS:
             make = _for_client(capability.make, client)
             makes.setdefault((capability.resource, capability.method), []).append(make)
-    patched = vars(client)[_KEY] = _Patched(options)
+            if capability.raw:
+                raw.append((capability.resource, capability.method))
+    # After the judging, which asks what the SDK has, and before the methods that go on them.
+    for owner, name, value in namespaces(client):
+        patched.patches.append(Placed(owner, name, value))
     for (resource, method), layers in makes.items():
         patched.patches.append(Patch(resolve(client, resource), method, layers))
     for name in ("copy", "with_options"):
@@ -215,6 +274,11 @@ def _patch_client(client: Any, options: Options) -> None:
     if options.backend is not None:
         patched.detach = options.backend.attach(client)
     _renew_raw_views(client)
+    for resource, method in raw:
+        owner = resolve(client, resource)
+        view = getattr(owner, "with_raw_response", None)
+        if view is not None and not hasattr(view, method):
+            patched.patches.append(Placed(view, method, _sdk.raw(getattr(owner, method))))
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
@@ -243,6 +307,9 @@ def _patch_module(module: ModuleType, options: Options) -> None:
     # The module makes its client on first use, and anew after a reset: each is patched as it comes.
     for owner in _sdk.module_loaders():
         patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, options)]))
+    for namespace in NAMESPACES:
+        if not namespace.owner and not hasattr(module, namespace.name):
+            patched.patches.append(Placed(module, namespace.name, _sdk.ModuleAttribute(namespace.name)))
 
 
 def _unpatch_module(module: ModuleType) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from openai.types.beta.threads import *  # noqa: F403
     from openai.types.beta.threads.runs import *  # noqa: F403
     from openai.types.shared import ErrorObject as ErrorObject
+    from openai.types.vector_store import VectorStore as VectorStore
+    from openai.types.vector_store_deleted import VectorStoreDeleted as VectorStoreDeleted
+    from openai.types.vector_stores import *  # noqa: F403
 
 _EVENTS = {models.class_name(name): name for name in models.EVENTS if name != "done"}
 _MODELS = (
@@ -63,6 +66,11 @@ _MODELS = (
     "FileSearchToolCall",
     "FileSearchToolCallDelta",
     "ErrorObject",
+    "VectorStore",
+    "VectorStoreDeleted",
+    "VectorStoreFile",
+    "VectorStoreFileBatch",
+    "VectorStoreFileDeleted",
 )
 
 __all__ = [

@@ -44,8 +44,9 @@ def touched(client: Any) -> dict[str, list[str]]:
     """What stands on the client's own objects and not on their classes."""
     found = {}
     for path in {capability.resource for capability in TABLE}:
-        resource = resolve(client, path)
-        names = [n for n, v in vars(resource).items() if isinstance(v, wrapt.FunctionWrapper)]
+        resource = resolve(client, path) if path else None
+        here = list(vars(resource).items()) if resource is not None else []  # early SDKs lack some
+        names = [n for n, v in here if isinstance(v, wrapt.FunctionWrapper)]
         if names:
             found[path] = sorted(names)
     return found

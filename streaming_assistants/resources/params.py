@@ -6,12 +6,14 @@ the SDK lacks. Source: the API reference and the signatures of openai 3.52.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import Required, TypedDict
 
 if TYPE_CHECKING:
+    from openai._types import FileTypes
+    from openai.types import FileChunkingStrategyParam
     from openai.types.beta import (
         AssistantResponseFormatOptionParam,
         AssistantToolChoiceOptionParam,
@@ -29,6 +31,19 @@ class RequestParams(TypedDict, total=False):
     extra_query: Mapping[str, object] | None
     extra_body: object | None
     timeout: Any
+
+
+class PollParams(TypedDict, total=False):
+    """What every method that waits takes.
+
+    ``poll_interval_ms``: between two answers, in milliseconds; left out, the server's
+    ``openai-poll-after-ms`` or 1000. ``max_wait_seconds``: after which PollTimeoutError is raised; left
+    out, never. ``on_poll`` is called with each refreshed object; for an async client it may be async.
+    """
+
+    poll_interval_ms: int
+    max_wait_seconds: float | None
+    on_poll: Callable[[Any], object] | None
 
 
 class InferenceParams(RequestParams, total=False):
@@ -74,6 +89,78 @@ class SubmitParams(RequestParams, total=False):
     tool_outputs: Required[Iterable[ToolOutput]]
 
 
+class RunPollParams(RunParams, PollParams, total=False):
+    """``runs.create_and_poll``."""
+
+
+class CreateAndRunPollParams(CreateAndRunParams, PollParams, total=False):
+    """``threads.create_and_run_poll``."""
+
+
+class SubmitPollParams(SubmitParams, PollParams, total=False):
+    """``runs.submit_tool_outputs_and_poll``."""
+
+
+class RunWaitParams(RequestParams, PollParams, total=False):
+    """``runs.poll``, besides the ids."""
+
+
+class InStore(TypedDict, total=False):
+    """What names the vector store, for methods that take it by name."""
+
+    vector_store_id: Required[str]
+
+
+class StoreFileParams(TypedDict, total=False):
+    """How a file is put into a vector store."""
+
+    attributes: dict[str, str | float | bool] | None
+    chunking_strategy: FileChunkingStrategyParam
+
+
+class FileWaitParams(InStore, PollParams, total=False):
+    """``files.poll`` and ``file_batches.poll``."""
+
+
+class FilePollParams(FileWaitParams, StoreFileParams, RequestParams, total=False):
+    """``files.create_and_poll``."""
+
+
+class FileUploadParams(InStore, StoreFileParams, RequestParams, total=False):
+    """``files.upload``."""
+
+    file: Required[FileTypes]
+
+
+class FileUploadPollParams(FileUploadParams, PollParams, total=False):
+    """``files.upload_and_poll``."""
+
+
+class BatchPollParams(StoreFileParams, PollParams, RequestParams, total=False):
+    """``file_batches.create_and_poll``, besides the vector store."""
+
+    file_ids: Iterable[str]
+    files: Iterable[Any]
+
+
+class BatchUploadParams(StoreFileParams, PollParams, RequestParams, total=False):
+    """``file_batches.upload_and_poll``, besides the vector store."""
+
+    files: Required[Iterable[FileTypes]]
+    file_ids: Iterable[str]
+    max_concurrency: int
+
+
+class MessageListParams(RequestParams, total=False):
+    """``messages.list``, besides the thread."""
+
+    after: str
+    before: str
+    limit: int
+    order: Literal["asc", "desc"]
+    run_id: str
+
+
 def names(params: type) -> frozenset[str]:
     """The parameter names of a TypedDict, inherited ones too."""
     return frozenset(params.__annotations__)
@@ -90,6 +177,9 @@ LATER_BODY: dict[str, frozenset[str]] = {
     "beta.threads.create_and_run": names(CreateAndRunParams),
     "beta.threads.messages.create": frozenset({"attachments", "metadata"}),
     "beta.threads.runs.create": names(RunParams) - {"include"},
+    "vector_stores.create": frozenset({"chunking_strategy", "description"}),
+    "vector_stores.files.create": frozenset({"attributes", "chunking_strategy"}),
+    "vector_stores.file_batches.create": frozenset({"attributes", "chunking_strategy", "files"}),
 }
 """Body parameters that came to a method after 1.1."""
 

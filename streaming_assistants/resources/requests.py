@@ -19,7 +19,7 @@ BETA = "assistants=v2"
 
 
 class Request(NamedTuple):
-    """A POST: path below the base URL, JSON body, and the SDK's request options."""
+    """What is sent: path below the base URL, JSON body, and the SDK's request options."""
 
     path: str
     body: dict[str, Json]
@@ -36,6 +36,7 @@ class Operation:
     required: tuple[str, ...]
     positional: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    """Parameters that go into the query; the rest of what is not in the path goes into the body."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -65,12 +66,19 @@ class Operation:
 
     def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
+        return self.plain(args, {**kwargs, "stream": True}, **headers)
+
+    def plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+        """The request for a call; its body says ``stream`` where the call does."""
+        kwargs = dict(kwargs)
+        stream = {"stream": kwargs.pop("stream")} if "stream" in kwargs else {}
         bound = self.bind(args, kwargs)
         options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
-        body = {name: plain(value) for name, value in bound.items()}
-        body["stream"] = True
+        for name in bound.keys() & _KINDS.keys():
+            checked_id(name, bound[name])
+        body = {**{name: plain(value) for name, value in bound.items()}, **stream}
         if isinstance(options.get("extra_body"), Mapping):
             body.update(plain(options["extra_body"]))
         return Request(
@@ -111,12 +119,30 @@ def _bracketed(query: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+_KINDS = {
+    "assistant_id": ("asst_",),
+    "batch_id": ("vsfb_", "batch_"),
+    "file_id": ("file-", "file_"),
+    "message_id": ("msg_",),
+    "run_id": ("run_",),
+    "step_id": ("step_",),
+    "thread_id": ("thread_",),
+    "vector_store_id": ("vs_",),
+}
+"""What the API's ids begin with. Other servers have other ids: only another kind's beginning is refused."""
+
+_KIND_OF = {start: name for name, starts in _KINDS.items() for start in starts}
+
+
 def checked_id(name: str, value: Any) -> str:
     """An id that may stand in a path. Raises TypeError or ValueError, which say what came."""
     if not isinstance(value, str):
         raise TypeError(f"Expected a string for `{name}` but received {value!r} ({type(value).__name__})")
     if not value:
         raise ValueError(f"Expected a non-empty value for `{name}` but received {value!r}")
+    for start, kind in _KIND_OF.items():
+        if name in _KINDS and kind != name and value.startswith(start):
+            raise ValueError(f"Expected a `{name}` but received {value!r}, which is a `{kind}`")
     return value
 
 

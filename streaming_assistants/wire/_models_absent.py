@@ -1,6 +1,7 @@
 """Models that some releases of the SDK lack, in the shapes of the API reference.
 
-Imported only when one is missing: all deltas before 1.14, image_url before 1.26, refusals before 1.40.
+Imported only when one is missing: all deltas before 1.14, vector stores before 1.21, image_url before
+1.26, refusals before 1.40.
 """
 
 from __future__ import annotations
@@ -202,3 +203,68 @@ class RunStepDeltaEvent(BaseModel):
     id: str
     delta: RunStepDelta
     object: Literal["thread.run.step.delta"]
+
+
+class FileCounts(BaseModel):
+    cancelled: int
+    completed: int
+    failed: int
+    in_progress: int
+    total: int
+
+
+class ExpiresAfter(BaseModel):
+    anchor: Literal["last_active_at"]
+    days: int
+
+
+class VectorStore(BaseModel):
+    id: str
+    created_at: int
+    file_counts: FileCounts
+    last_active_at: Optional[int] = None
+    metadata: Optional[Any] = None
+    name: Optional[str] = None
+    object: Literal["vector_store"]
+    status: Literal["expired", "in_progress", "completed"]
+    usage_bytes: int
+    expires_after: Optional[ExpiresAfter] = None
+    expires_at: Optional[int] = None
+
+
+class VectorStoreDeleted(BaseModel):
+    id: str
+    deleted: bool
+    object: Literal["vector_store.deleted"]
+
+
+class LastError(BaseModel):
+    code: str
+    message: str
+
+
+class VectorStoreFile(BaseModel):
+    id: str
+    created_at: int
+    last_error: Optional[LastError] = None
+    object: Literal["vector_store.file"]
+    status: Literal["in_progress", "completed", "cancelled", "failed"]
+    usage_bytes: int
+    vector_store_id: str
+    attributes: Optional[Any] = None
+    chunking_strategy: Optional[Any] = None
+
+
+class VectorStoreFileDeleted(BaseModel):
+    id: str
+    deleted: bool
+    object: Literal["vector_store.file.deleted"]
+
+
+class VectorStoreFileBatch(BaseModel):
+    id: str
+    created_at: int
+    file_counts: FileCounts
+    object: Literal["vector_store.files_batch"]
+    status: Literal["in_progress", "completed", "cancelled", "failed"]
+    vector_store_id: str

@@ -64,6 +64,12 @@ _PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         (_THREADS, "FilePathAnnotation"),
         (f"{_THREADS}.message_content_text", "TextAnnotationFilePath"),
     ),
+    "VectorStore": (("vector_store", "VectorStore"), ("beta", "VectorStore")),
+    "VectorStoreDeleted": (("vector_store_deleted", "VectorStoreDeleted"), ("beta", "VectorStoreDeleted")),
+    **{
+        name: (("vector_stores", name), ("beta.vector_stores", name))
+        for name in ("VectorStoreFile", "VectorStoreFileBatch", "VectorStoreFileDeleted")
+    },
     "CodeInterpreterToolCall": ((_STEPS, "CodeInterpreterToolCall"), (_STEPS, "CodeToolCall")),
 }
 

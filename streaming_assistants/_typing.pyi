@@ -1,0 +1,232 @@
+# What a patched client looks like to a type checker. At runtime its class is the one that it had.
+# Parameters are typed once, in resources/params.py; here they meet the two colours.
+
+# mypy: disable-error-code="override, misc"
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+
+from collections.abc import Awaitable
+from typing import Literal, TypeVar, overload
+
+import openai
+from openai._base_client import AsyncPaginator
+from openai.pagination import AsyncCursorPage, SyncCursorPage
+from openai.resources.beta import AsyncBeta, Beta
+from openai.resources.beta import threads as resources
+from openai.resources.vector_stores import (
+    AsyncFileBatches,
+    AsyncFiles,
+    AsyncVectorStores,
+    FileBatches,
+    Files,
+    VectorStores,
+)
+from openai.types.beta import AssistantStreamEvent
+from openai.types.beta.threads import Message, MessageDeleted, Run
+from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
+from typing_extensions import Unpack
+
+from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
+from .resources.params import (
+    BatchPollParams,
+    BatchUploadParams,
+    CreateAndRunParams,
+    CreateAndRunPollParams,
+    FilePollParams,
+    FileUploadParams,
+    FileUploadPollParams,
+    FileWaitParams,
+    MessageListParams,
+    RequestParams,
+    RunParams,
+    RunPollParams,
+    RunWaitParams,
+    SubmitParams,
+    SubmitPollParams,
+)
+from .streams import AssistantStreamManager, AsyncAssistantStreamManager, AsyncEventStream, EventStream
+
+# Ours, or any of the SDK's, which is adopted.
+HandlerT = TypeVar("HandlerT", bound=AssistantEventHandler | openai.AssistantEventHandler)
+AsyncHandlerT = TypeVar("AsyncHandlerT", bound=AsyncAssistantEventHandler | openai.AsyncAssistantEventHandler)
+
+class PatchedMessages(resources.Messages):
+    @overload
+    def list(
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageListParams]
+    ) -> EventStream[AssistantStreamEvent]: ...
+    @overload
+    def list(
+        self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]
+    ) -> SyncCursorPage[Message]: ...
+    def delete(
+        self, message_id: str, *, thread_id: str, **params: Unpack[RequestParams]
+    ) -> MessageDeleted: ...
+
+class PatchedRuns(resources.Runs):
+    def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
+    def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
+    def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
+    @overload
+    def stream(self, **params: Unpack[RunParams]) -> AssistantStreamManager[AssistantEventHandler]: ...
+    @overload
+    def stream(
+        self, *, event_handler: HandlerT, **params: Unpack[RunParams]
+    ) -> AssistantStreamManager[HandlerT]: ...
+    @overload
+    def create_and_stream(
+        self, **params: Unpack[RunParams]
+    ) -> AssistantStreamManager[AssistantEventHandler]: ...
+    @overload
+    def create_and_stream(
+        self, *, event_handler: HandlerT, **params: Unpack[RunParams]
+    ) -> AssistantStreamManager[HandlerT]: ...
+    @overload
+    def submit_tool_outputs_stream(
+        self, **params: Unpack[SubmitParams]
+    ) -> AssistantStreamManager[AssistantEventHandler]: ...
+    @overload
+    def submit_tool_outputs_stream(
+        self, *, event_handler: HandlerT, **params: Unpack[SubmitParams]
+    ) -> AssistantStreamManager[HandlerT]: ...
+
+class PatchedThreads(resources.Threads):
+    @property
+    def messages(self) -> PatchedMessages: ...
+    @property
+    def runs(self) -> PatchedRuns: ...
+    def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
+    @overload
+    def create_and_run_stream(
+        self, **params: Unpack[CreateAndRunParams]
+    ) -> AssistantStreamManager[AssistantEventHandler]: ...
+    @overload
+    def create_and_run_stream(
+        self, *, event_handler: HandlerT, **params: Unpack[CreateAndRunParams]
+    ) -> AssistantStreamManager[HandlerT]: ...
+
+class PatchedFiles(Files):
+    def poll(self, file_id: str, **params: Unpack[FileWaitParams]) -> VectorStoreFile: ...
+    def create_and_poll(self, file_id: str, **params: Unpack[FilePollParams]) -> VectorStoreFile: ...
+    def upload(self, **params: Unpack[FileUploadParams]) -> VectorStoreFile: ...
+    def upload_and_poll(self, **params: Unpack[FileUploadPollParams]) -> VectorStoreFile: ...
+
+class PatchedFileBatches(FileBatches):
+    def poll(self, batch_id: str, **params: Unpack[FileWaitParams]) -> VectorStoreFileBatch: ...
+    def create_and_poll(
+        self, vector_store_id: str, **params: Unpack[BatchPollParams]
+    ) -> VectorStoreFileBatch: ...
+    def upload_and_poll(
+        self, vector_store_id: str, **params: Unpack[BatchUploadParams]
+    ) -> VectorStoreFileBatch: ...
+
+class PatchedVectorStores(VectorStores):
+    @property
+    def files(self) -> PatchedFiles: ...
+    @property
+    def file_batches(self) -> PatchedFileBatches: ...
+
+class PatchedBeta(Beta):
+    @property
+    def threads(self) -> PatchedThreads: ...
+    @property
+    def vector_stores(self) -> PatchedVectorStores: ...
+
+class PatchedOpenAI(openai.OpenAI):
+    @property
+    def beta(self) -> PatchedBeta: ...
+    @property
+    def vector_stores(self) -> PatchedVectorStores: ...
+
+class PatchedAzureOpenAI(PatchedOpenAI, openai.AzureOpenAI): ...
+
+class PatchedAsyncMessages(resources.AsyncMessages):
+    @overload
+    def list(
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageListParams]
+    ) -> Awaitable[AsyncEventStream[AssistantStreamEvent]]: ...
+    @overload
+    def list(
+        self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]
+    ) -> AsyncPaginator[Message, AsyncCursorPage[Message]]: ...
+    async def delete(
+        self, message_id: str, *, thread_id: str, **params: Unpack[RequestParams]
+    ) -> MessageDeleted: ...
+
+class PatchedAsyncRuns(resources.AsyncRuns):
+    async def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
+    async def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
+    async def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
+    @overload
+    def stream(
+        self, **params: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
+    @overload
+    def stream(
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
+    @overload
+    def create_and_stream(
+        self, **params: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
+    @overload
+    def create_and_stream(
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunParams]
+    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
+    @overload
+    def submit_tool_outputs_stream(
+        self, **params: Unpack[SubmitParams]
+    ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
+    @overload
+    def submit_tool_outputs_stream(
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[SubmitParams]
+    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
+
+class PatchedAsyncThreads(resources.AsyncThreads):
+    @property
+    def messages(self) -> PatchedAsyncMessages: ...
+    @property
+    def runs(self) -> PatchedAsyncRuns: ...
+    async def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
+    @overload
+    def create_and_run_stream(
+        self, **params: Unpack[CreateAndRunParams]
+    ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
+    @overload
+    def create_and_run_stream(
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[CreateAndRunParams]
+    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
+
+class PatchedAsyncFiles(AsyncFiles):
+    async def poll(self, file_id: str, **params: Unpack[FileWaitParams]) -> VectorStoreFile: ...
+    async def create_and_poll(self, file_id: str, **params: Unpack[FilePollParams]) -> VectorStoreFile: ...
+    async def upload(self, **params: Unpack[FileUploadParams]) -> VectorStoreFile: ...
+    async def upload_and_poll(self, **params: Unpack[FileUploadPollParams]) -> VectorStoreFile: ...
+
+class PatchedAsyncFileBatches(AsyncFileBatches):
+    async def poll(self, batch_id: str, **params: Unpack[FileWaitParams]) -> VectorStoreFileBatch: ...
+    async def create_and_poll(
+        self, vector_store_id: str, **params: Unpack[BatchPollParams]
+    ) -> VectorStoreFileBatch: ...
+    async def upload_and_poll(
+        self, vector_store_id: str, **params: Unpack[BatchUploadParams]
+    ) -> VectorStoreFileBatch: ...
+
+class PatchedAsyncVectorStores(AsyncVectorStores):
+    @property
+    def files(self) -> PatchedAsyncFiles: ...
+    @property
+    def file_batches(self) -> PatchedAsyncFileBatches: ...
+
+class PatchedAsyncBeta(AsyncBeta):
+    @property
+    def threads(self) -> PatchedAsyncThreads: ...
+    @property
+    def vector_stores(self) -> PatchedAsyncVectorStores: ...
+
+class PatchedAsyncOpenAI(openai.AsyncOpenAI):
+    @property
+    def beta(self) -> PatchedAsyncBeta: ...
+    @property
+    def vector_stores(self) -> PatchedAsyncVectorStores: ...
+
+class PatchedAsyncAzureOpenAI(PatchedAsyncOpenAI, openai.AsyncAzureOpenAI): ...

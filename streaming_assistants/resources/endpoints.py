@@ -1,0 +1,57 @@
+"""One endpoint of the API, and how a client of either colour calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+
+from streaming_assistants import _sdk
+from streaming_assistants.wire import models
+
+from .pages import advancing
+from .requests import Operation, Request
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """``verb`` and ``operation`` make the request, ``model`` names what comes back, ``page`` a page of it."""
+
+    verb: str
+    operation: Operation
+    model: str
+    page: bool = False
+
+    def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+        """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
+        return self.operation.plain(args, kwargs, **headers)
+
+    def send(self, client: Any, request: Request, **options: Any) -> Any:
+        """What the server answers; from an async client an awaitable of it, and a page is also iterable."""
+        model = models.model(self.model)
+        options = {**request.options, **options}
+        if self.page:
+            pages = openai.pagination
+            kind: Any = pages.AsyncCursorPage if _sdk.is_async(client) else pages.SyncCursorPage
+            page = advancing(kind[model])
+            return client.get_api_list(request.path, page=page, model=model, options=options)
+        call = getattr(client, self.verb)
+        if self.verb == "get":
+            return call(request.path, cast_to=model, options=options)
+        return call(request.path, cast_to=model, body=request.body or None, options=options)
+
+    def raw(self, client: Any, request: Request, **options: Any) -> Any:
+        """The response instead of the object."""
+        headers = {**request.options["headers"], **_sdk.RAW_HEADER}
+        return self.send(client, request, headers=headers, **options)
+
+    def bound(self, client: Any) -> Callable[..., Any]:
+        """The method that calls it."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.send(client, self.request(args, kwargs))
+
+        call.__name__ = call.__qualname__ = self.operation.name
+        return call
