@@ -107,7 +107,7 @@ def show(out: Screen, backend: LocalBackend) -> None:
                 say(text)
 
     out.section("A second run, polled: runs.create_and_poll(on_poll=...)")
-    _ask(out, client, thread.id, "Nobody streams this one: it is asked for until it has come to its end.")
+    _ask(out, client, thread.id, "This one is not streamed: its status is asked for, until its end.")
     with out.waiting("status") as tell:
         watch = _Watch(tell)
         done = client.beta.threads.runs.create_and_poll(
@@ -173,4 +173,4 @@ class _Watch:
         if run.status not in self._seen:
             self._seen.append(run.status)
         seconds = time.perf_counter() - self._start
-        self._tell(" > ".join(self._seen), f"{seconds:.1f} s, asked {self._polls} times")
+        self._tell(" > ".join(self._seen), f"{seconds:.1f} s, poll {self._polls}")

@@ -11,13 +11,14 @@ _FAMILIES = (
     # The first that matches a name is its family.
     ("messages.list(stream=True)", "streamed messages"),
     ("(stream=True)", "streamed runs"),
+    ("stream()", "event handlers"),
     ("_poll(", "polling"),
     (".poll(", "polling"),
     ("vector_stores", "vector stores"),
-    ("stream()", "event handlers"),
     ("auto-paging", "paging"),
 )
-_OTHERS = "parameters, headers"
+_ORDER = ("streamed runs", "event handlers", "polling", "streamed messages", "vector stores", "paging")
+_OTHERS = "methods, parameters"
 _MISSING, _DEFECTIVE = "missing", "defective"
 
 
@@ -48,12 +49,12 @@ class Family(NamedTuple):
 
 
 def families(rows: Iterable[Judgement]) -> list[Family]:
-    """The rows of ``capabilities(client)``, by family, in the order of the table."""
+    """The rows of ``capabilities(client)``, by family."""
     found: dict[str, Family] = {}
     for row in rows:
         name = next((family for part, family in _FAMILIES if part in row.capability), _OTHERS)
         found.setdefault(name, Family(name, [])).rows.append(row)
-    return list(found.values())
+    return sorted(found.values(), key=lambda family: (*_ORDER, family.name).index(family.name))
 
 
 def shown_defects(rows: Iterable[Judgement]) -> list[str]:

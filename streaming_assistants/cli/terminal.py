@@ -27,6 +27,8 @@ _STYLES = {
     "strong": "bold",
 }
 
+_FONTS = "Fira Code, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
+
 
 class Terminal:
     """Colours, and lines that move while something is waited for."""
@@ -114,4 +116,5 @@ class Recorder(Terminal):
     def svg(self, title: str) -> str:
         """The picture of what was shown, as SVG without references to anything outside."""
         found = self._console.export_svg(title=title, unique_id="demo", clear=False)
-        return re.sub(r"@font-face \{.*?\}\s*", "", found, flags=re.DOTALL)
+        found = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", found, flags=re.DOTALL)
+        return found.replace("Fira Code, monospace", _FONTS)
