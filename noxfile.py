@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import nox
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `nox` does not, `python -m nox` does
 
 from tests.conformance import matrix as conformance
 

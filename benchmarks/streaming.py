@@ -1,6 +1,6 @@
 """What one event costs: the library against the installed SDK's own and against json.loads.
 
-    python benchmarks/streaming.py [--deltas 10000] [--rounds 5]
+    python -m benchmarks.streaming [--deltas 10000] [--rounds 5]
 
 Everything is measured side by side in one process, in turns, on the same bytes served from memory; the
 best round of each counts. Microseconds are of processor time, per event, so that ratios hold on a busy

@@ -1,0 +1,70 @@
+"""What it costs to have the library: importing it, and patching a client.
+
+    python -m benchmarks.startup [--rounds 7]
+
+Milliseconds of processor time; imports in a process of their own each round, the best round counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+# The SDK puts off most of its imports until client.beta is asked for, which every Assistants program does.
+_CHILD = """
+import json, time
+
+took = {}
+start = time.process_time()
+
+def lap(name):
+    global start
+    took[name] = 1000 * (time.process_time() - start)
+    start = time.process_time()
+
+import openai
+lap("import openai")
+openai.OpenAI(api_key="unused").beta.threads.runs
+lap("client.beta.threads.runs")
+import streaming_assistants
+lap("import streaming_assistants")
+clients = [openai.OpenAI(api_key="unused") for _ in range(21)]
+for client in clients:
+    client.beta.threads.runs.steps, client.beta.threads.messages
+lap("21 clients")
+streaming_assistants.patch(clients.pop())
+lap("first patch()")
+for client in clients:
+    streaming_assistants.patch(client)
+lap("20 more")
+took["patch()"] = took.pop("20 more") / 20
+took["OpenAI()"] = took.pop("21 clients") / 21
+print(json.dumps(took))
+"""
+
+
+def measure(rounds: int) -> dict[str, float]:
+    """Milliseconds, the best of ``rounds``."""
+    found: dict[str, float] = {}
+    for _ in range(rounds):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _CHILD], check=True, capture_output=True, text=True
+        )
+        for name, took in json.loads(done.stdout).items():
+            found[name] = min(took, found.get(name, took))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    for name, took in measure(parser.parse_args().rounds).items():
+        print(f"{name:28} {took:9.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

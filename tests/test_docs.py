@@ -1,0 +1,81 @@
+"""Every block of Python in the README and in docs/ runs; blocks of one page share their names, as read.
+
+A block that cannot run here is marked on the line above its fence: ``<!-- not run: the reason -->``.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from .clients import no_warnings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+if not PAGES[0].exists():  # the tests of a wheel are run away from the source tree
+    PAGES = []
+
+_BLOCK = re.compile(
+    r"(?P<above>^[^\n]*\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```",
+    re.MULTILINE | re.DOTALL,
+)
+_GENERATED = "compatibility.md"  # by `nox -s matrix`
+_NOT_RUN = re.compile(r"<!-- not run: .{5,} -->")
+
+
+class Block(NamedTuple):
+    line: int
+    code: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The Python blocks of a page that are to be run."""
+    found = []
+    for match in _BLOCK.finditer(text):
+        if match["language"] == "python" and not _NOT_RUN.search(match["above"] or ""):
+            line = text.count("\n", 0, match.start("code")) + 1
+            found.append(Block(line, textwrap.dedent(match["code"])))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run_in_order(
+    page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("sqlalchemy", reason="the echo backend needs streaming_assistants[backend]")
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.chdir(tmp_path)  # stores in files
+    names: dict[str, Any] = {"__name__": page.stem}
+    with no_warnings():
+        for block in blocks(page.read_text(encoding="utf-8")):
+            # Blank lines first, so that a traceback has the page's own line numbers.
+            code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
+            exec(code, names)
+        for name, value in names.items():
+            if name.startswith("test_"):  # a page may show a test
+                value()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target and not target.endswith(_GENERATED):
+            assert (page.parent / target).exists(), target
+
+
+def test_blocks_are_found_and_marks_are_read() -> None:
+    fence = "```"
+    page = f"a\n{fence}python\none\n{fence}\n"
+    page += f"<!-- not run: needs a key -->\n{fence}python\ntwo\n{fence}\n"
+    page += f"\n   {fence}python\n   three\n   {fence}\n"
+    assert blocks(page) == [Block(3, "one\n"), Block(11, "three\n")]
+    assert blocks("```sh\nls\n```\n") == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert blocks("") == []
