@@ -21,6 +21,9 @@ import pydantic
 JSON: TypeAlias = Any
 """Decoded JSON."""
 
+# As it was at import: a program may put a class of its own there, whose instances patch themselves.
+_OpenAI = openai.OpenAI
+
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
 JSON_OBJECT = dict[str, object]
@@ -224,7 +227,7 @@ def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_reque
             return module.Response(200, headers=sent, content=body)
 
     http = module.Client(transport=Memory(), trust_env=False)
-    return openai.OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+    return _OpenAI(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
 
 
 def _own_transport() -> JSON:

@@ -185,8 +185,7 @@ def test_a_handler_that_submits_inside_on_event(client: Any) -> None:
                 tool_outputs=outputs,
                 event_handler=EventHandler(),
             ) as stream:
-                for text in stream.text_deltas:
-                    said.append(text)
+                said.extend(stream.text_deltas)
 
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[TEMPERATURE, RAIN])
     thread = client.beta.threads.create()
