@@ -2,6 +2,7 @@
 
 nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
 nox -s sdk              the tests on the short list of SDK releases
+nox -s clients          what was written for the hosted API, on the backend, with LangChain
 nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
 nox -s matrix -- 3.53.0 the same for one release, on the list or not
 """
@@ -77,3 +78,10 @@ def wheel(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """The conformance suite, bare and patched, in every cell of the matrix."""
     session.run("python", "-m", "tests.conformance.matrix", "run", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Clients that were written for the hosted API, LangChain's among them, on the built-in backend."""
+    session.install("-e", ".[test]", "langchain-classic>=1.0")
+    session.run("pytest", "-q", "tests/backend/test_real_clients.py", *session.posargs)

@@ -22,6 +22,9 @@ import pydantic
 JSON: TypeAlias = Any
 """Decoded JSON."""
 
+# As it was at import: a program may put classes of its own there, whose instances patch themselves.
+_OpenAI, _AsyncOpenAI, _AzureOpenAI = openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI
+
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
 JSON_OBJECT = dict[str, object]
@@ -360,14 +363,14 @@ Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"
 
 def probe_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
     """A client of the SDK whose requests ``answer`` answers in memory."""
-    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
+    kind: JSON = _AsyncOpenAI if is_async else _OpenAI
     http: JSON = _memory(answer, is_async=is_async)
     return kind(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
 
 
 def probe_azure(answer: Answering) -> JSON:
     """An Azure client with a deployment, answered in memory."""
-    return openai.AzureOpenAI(
+    return _AzureOpenAI(
         api_key="probe",
         azure_endpoint="http://probe.invalid",
         azure_deployment="probe",

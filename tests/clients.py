@@ -27,7 +27,7 @@ class Colour:
 
     def bare(self, url: str, **options: Any) -> Any:
         made = openai.AsyncOpenAI if self.is_async else openai.OpenAI
-        client = made(base_url=url, api_key="test", **{"max_retries": 0, **options})
+        client = made(base_url=url, **{"api_key": "test", "max_retries": 0, **options})
         self._clients.append(client)
         return client
 

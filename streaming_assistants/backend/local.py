@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,11 @@ class LocalBackend:
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}
         self._lock = threading.Lock()
+        self._closing = threading.Lock()
         self._watch: threading.Thread | None = None
         self._closed = threading.Event()
+        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._leaves_with_them = False
         self._seen_at = 0.0
         self._pid = os.getpid()
         self._began = owners.started(self._pid) or ""
@@ -85,7 +89,16 @@ class LocalBackend:
         """
         from .transport import attach
 
-        return attach(self, client)
+        take_back = attach(self, client)
+        self._clients.add(client)
+
+        def detach() -> None:
+            take_back()
+            self._clients.discard(client)
+            if self._leaves_with_them and not self._clients:
+                self._leave()
+
+        return detach
 
     def close(self) -> None:
         """Ends the backend: runs under way end as failed, and the store is closed.
@@ -93,8 +106,9 @@ class LocalBackend:
         Within an event loop whose tasks drive runs, ``await aclose()`` instead: they need the loop to end.
         """
         self._stop()
-        if not self._database.closed:
-            self._close_store()
+        with self._closing:
+            if not self._database.closed:
+                self._close_store()
 
     async def aclose(self) -> None:
         """:meth:`close`, for async clients."""
@@ -116,6 +130,14 @@ class LocalBackend:
         for job in jobs:
             job.stop()
         return jobs
+
+    def _leave(self) -> None:
+        """Closes without waiting for an event loop: runs in one have their end there, and then the store."""
+        self._stop()
+        with self._lock:
+            busy = bool(self._jobs)
+        if not busy:
+            self.close()
 
     def _close_store(self) -> None:
         with self._database.write() as tx:
@@ -191,6 +213,9 @@ class LocalBackend:
         with self._lock:
             if job.work.run_id is not None and self._jobs.get(job.work.run_id) is job:
                 del self._jobs[job.work.run_id]
+            last = self._leaves_with_them and self._closed.is_set() and not self._jobs
+        if last:
+            self.close()
 
     def _watch_over(self) -> None:
         """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
@@ -240,12 +265,17 @@ _STOP_SECONDS = 5.0
 
 
 def resolve(spec: str | LocalBackend) -> LocalBackend:
-    """The backend that ``patch(client, backend=...)`` means: one by the name of its upstream, or itself."""
+    """The backend that ``patch(client, backend=...)`` means: one by the name of its upstream, or itself.
+
+    One that is made here is closed when the last client that it is attached to is detached from it.
+    """
     if isinstance(spec, LocalBackend):
         return spec
     if not isinstance(spec, str):
         raise TypeError(f"backend= takes a str or a LocalBackend, not {type(spec).__name__}.")
-    return LocalBackend(spec)
+    made = LocalBackend(spec)
+    made._leaves_with_them = True  # nobody else can close it
+    return made
 
 
 def _upstream(given: str | Upstream) -> Upstream:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,39 +18,12 @@ from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend.store import owners, schema
 from streaming_assistants.backend.store.database import Database
 
-from .conftest import Api, text_of
+from .conftest import JSON as J
+from .conftest import WEATHER, Api, text_of
+from .processes import Elsewhere, Process
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
-
-ROOT = Path(__file__).parents[2]
-
-PRELUDE = """
-    import sys
-    import openai
-    from streaming_assistants.backend import LocalBackend
-    from streaming_assistants.backend.upstreams.echo import Echo
-
-    client = openai.OpenAI(api_key="unused", max_retries=0)
-    backend = LocalBackend(Echo(delay=0.01), sys.argv[1])
-    backend.attach(client)
-    J = dict[str, object]
-
-    def post(path, body=None):
-        return client.post(path, cast_to=J, body=body)
-"""
-
-
-def start(script: str, store: str, *arguments: str) -> subprocess.Popen[str]:
-    source = textwrap.dedent(PRELUDE) + textwrap.dedent(script)
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", source, store, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture
@@ -60,29 +31,27 @@ def store(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/assistants.db"
 
 
-BUSY = """
-    assistant = post("/assistants", {"model": "m"})
-    thread = post("/threads", {"messages": [{"role": "user", "content": "echo:stall"}]})
-    run = post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
-    while client.get(f"/threads/{thread['id']}/runs/{run['id']}", cast_to=J)["status"] != "in_progress":
+def busy(here: Elsewhere) -> None:
+    """Starts a run that never ends by itself, says so, and stays."""
+    assistant = here.post("/assistants", {"model": "m"})
+    thread = here.post("/threads", {"messages": [{"role": "user", "content": "echo:stall"}]})
+    run = here.post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+    while here.get(f"/threads/{thread['id']}/runs/{run['id']}")["status"] != "in_progress":
         pass
-    print(thread["id"], run["id"], assistant["id"], flush=True)
-    sys.stdin.read() if len(sys.argv) > 2 else __import__("time").sleep(60)
-"""
+    here.say((thread["id"], run["id"], assistant["id"]))
+    here.wait()
 
 
 async def test_a_run_whose_process_was_killed_is_expired_at_the_next_start(
     make_api: MakeApi, store: str
 ) -> None:
-    process = start(BUSY, store)
-    assert process.stdout is not None
-    thread_id, run_id, assistant_id = process.stdout.readline().split()
+    process = Process(busy, store)
+    thread_id, run_id, assistant_id = process.hear()
     alive = make_api("echo", store)
     assert (await alive.get(f"/threads/{thread_id}/runs/{run_id}"))["status"] == "in_progress"
     await alive.aclose()
 
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.kill()
     api = make_api("echo", store)
     run = await api.get(f"/threads/{thread_id}/runs/{run_id}")
     assert run["status"] == "expired"
@@ -96,31 +65,28 @@ async def test_a_run_whose_process_was_killed_is_expired_at_the_next_start(
 
 
 async def test_another_process_may_cancel_a_run(make_api: MakeApi, store: str) -> None:
-    process = start(BUSY, store)
-    assert process.stdout is not None
-    thread_id, run_id, _ = process.stdout.readline().split()
+    process = Process(busy, store)
+    thread_id, run_id, _ = process.hear()
     api = make_api("echo", store)
     cancelled = await api.post(f"/threads/{thread_id}/runs/{run_id}/cancel")
     assert cancelled["status"] == "cancelling"
     assert (await api.settled(cancelled))["status"] == "cancelled"
     process.kill()
-    process.communicate()
+
+
+def call_a_tool(here: Elsewhere) -> None:
+    assistant = here.post("/assistants", {"model": "m", "tools": [WEATHER]})
+    thread = here.post("/threads", {"messages": [{"role": "user", "content": "get_weather"}]})
+    run = here.post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
+    while run["status"] != "requires_action":
+        run = here.get(f"/threads/{thread['id']}/runs/{run['id']}")
+    here.say((thread["id"], run["id"]))
 
 
 async def test_a_run_that_waits_for_outputs_outlives_its_process(make_api: MakeApi, store: str) -> None:
-    script = """
-        tool = {"type": "function", "function": {"name": "get_weather"}}
-        assistant = post("/assistants", {"model": "m", "tools": [tool]})
-        thread = post("/threads", {"messages": [{"role": "user", "content": "get_weather"}]})
-        run = post(f"/threads/{thread['id']}/runs", {"assistant_id": assistant["id"]})
-        while run["status"] != "requires_action":
-            run = client.get(f"/threads/{thread['id']}/runs/{run['id']}", cast_to=J)
-        print(thread["id"], run["id"], flush=True)
-    """
-    process = start(script, store)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    thread_id, run_id = output.split()
+    process = Process(call_a_tool, store)
+    thread_id, run_id = process.hear()
+    process.join()
     api = make_api("echo", store)
     path = f"/threads/{thread_id}/runs/{run_id}"
     run = await api.get(path)
@@ -131,33 +97,23 @@ async def test_a_run_that_waits_for_outputs_outlives_its_process(make_api: MakeA
     assert text_of((await api.messages(thread_id))[-1]) == "warm"
 
 
+def write(here: Elsewhere, thread_id: str, process: str) -> None:
+    def messages(number: int) -> None:
+        for count in range(25):
+            text = f"{process}-{number}-{count}"
+            here.post(f"/threads/{thread_id}/messages", {"role": "user", "content": text})
+
+    here.at_once(4, messages)
+
+
 def test_eight_writers_in_two_processes_lose_nothing(store: str) -> None:
-    script = """
-        import threading
-        thread_id, process = sys.argv[2:]
-        failures = []
-
-        def write(number):
-            try:
-                for count in range(25):
-                    text = f"{process}-{number}-{count}"
-                    post(f"/threads/{thread_id}/messages", {"role": "user", "content": text})
-            except Exception as error:
-                failures.append(error)
-
-        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-        [writer.start() for writer in writers]
-        [writer.join() for writer in writers]
-        sys.exit(str(failures) if failures else 0)
-    """
     with LocalBackend("echo", store) as backend:
         client = openai.OpenAI(api_key="unused")
         backend.attach(client)
-        thread_id = str(client.post("/threads", cast_to=dict[str, object])["id"])
-    processes = [start(script, store, thread_id, name) for name in "ab"]
-    for process in processes:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+        thread_id = str(client.post("/threads", cast_to=J)["id"])
+    for process in [Process(write, store, thread_id, name) for name in "ab"]:
+        process.hear()
+        process.join()
     with Database(store) as database, database.read() as tx:
         texts = [text_of(row["data"]) for row in tx.all(schema.messages, thread_id=thread_id)]
     client.close()
@@ -170,43 +126,43 @@ def test_eight_writers_in_two_processes_lose_nothing(store: str) -> None:
             assert counts == list(range(25))
 
 
+def add_a_thread(here: Elsewhere) -> None:
+    here.say(here.post("/threads")["id"])
+
+
 def test_processes_may_open_a_new_store_at_the_same_time(store: str) -> None:
-    processes = [start("print(post('/threads')['id'])", store) for _ in range(4)]
-    ids = set()
+    processes = [Process(add_a_thread, store) for _ in range(4)]
+    ids = {process.hear() for process in processes}
     for process in processes:
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        ids.add(output.strip())
+        process.join()
     with Database(store) as database, database.read() as tx:
         assert {row["id"] for row in tx.all(schema.threads)} == ids
 
 
+def ask_eight_times_at_once(here: Elsewhere, thread_id: str, assistant_id: str) -> None:
+    said: list[str] = []
+
+    def begin(_: int) -> None:
+        try:
+            said.append(here.post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})["status"])
+        except openai.BadRequestError as error:
+            said.append(error.message.split("already has ")[1].split(" run_")[0])
+
+    here.at_once(8, begin)
+    here.say(sorted(said))
+
+
 def test_one_run_a_thread_however_many_ask_at_once(store: str) -> None:
-    script = """
-        import threading
-        thread_id, assistant_id = sys.argv[2:]
-        said = []
-
-        def begin():
-            try:
-                said.append(post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})["status"])
-            except openai.BadRequestError as error:
-                said.append(error.message.split("already has ")[1].split(" run_")[0])
-
-        threads = [threading.Thread(target=begin) for _ in range(8)]
-        [thread.start() for thread in threads]
-        [thread.join() for thread in threads]
-        print(sorted(said))
-    """
     with LocalBackend("echo", store) as backend:
         client = openai.OpenAI(api_key="unused")
         backend.attach(client)
         made = {"messages": [{"role": "user", "content": "echo:stall"}]}
-        thread_id = str(client.post("/threads", cast_to=dict[str, object], body=made)["id"])
-        assistant_id = str(client.post("/assistants", cast_to=dict[str, object], body={"model": "m"})["id"])
+        thread_id = str(client.post("/threads", cast_to=J, body=made)["id"])
+        assistant_id = str(client.post("/assistants", cast_to=J, body={"model": "m"})["id"])
         client.close()
-    output, errors = start(script, store, thread_id, assistant_id).communicate(timeout=60)
-    assert output.strip() == str(["an active run"] * 7 + ["queued"]), errors
+    process = Process(ask_eight_times_at_once, store, thread_id, assistant_id)
+    assert process.hear() == ["an active run"] * 7 + ["queued"]
+    process.join()
 
 
 async def test_closing_the_backend_ends_its_runs(make_api: MakeApi, store: str) -> None:
@@ -240,9 +196,6 @@ def test_a_run_does_not_stay_open_when_its_event_loop_ends(store: str) -> None:
         assert tx.active_runs() == []
     assert len(ended) == 2
     assert ended[0] == "failed"
-
-
-J = dict[str, object]
 
 
 def test_a_store_of_another_version_is_refused(store: str) -> None:
