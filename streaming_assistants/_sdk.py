@@ -146,9 +146,14 @@ def cloner(sample: ModelT) -> Callable[[dict[str, JSON]], ModelT]:
 Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
 
 
+def is_client(value: JSON) -> bool:
+    """Whether ``value`` is a client of the SDK, Azure's among them."""
+    return isinstance(value, (_OpenAI, _AsyncOpenAI))
+
+
 def is_async(client: JSON) -> bool:
     """By the client's class: ``iscoroutinefunction`` says False on the SDK's decorated async methods."""
-    return isinstance(client, openai.AsyncOpenAI)
+    return isinstance(client, _AsyncOpenAI)
 
 
 def is_azure(client: JSON) -> bool:

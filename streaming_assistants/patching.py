@@ -220,7 +220,7 @@ def capabilities(client: Any) -> Capabilities:
 
 
 def _checked(client: Any) -> Any:
-    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+    if not _sdk.is_client(client):
         raise TypeError(
             "patch() expects an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI client or the openai "
             f"module, got {client!r:.80} ({type(client).__name__})"
