@@ -56,7 +56,7 @@ def test_the_blocks_of_a_page_run_in_order(
             # Blank lines first, so that a traceback has the page's own line numbers.
             code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
             exec(code, names)
-        for name, value in names.items():
+        for name, value in list(names.items()):
             if name.startswith("test_"):  # a page may show a test
                 value()
 
