@@ -144,19 +144,17 @@ class _Shows(AssistantEventHandler):
         self._say = say
         self._events = 0
         self._start = time.perf_counter()
-        self._first = 0.0
 
     def on_event(self, event: Any) -> None:
         self._events += 1
 
     def on_text_delta(self, delta: Any, snapshot: Any) -> None:
-        self._first = self._first or time.perf_counter() - self._start
         self._say(delta.value or "")
 
     @property
     def told(self) -> str:
         """What there was to see."""
-        return f"{self._events} events, the first word after {self._first * 1000:.0f} ms"
+        return f"{self._events} events in {time.perf_counter() - self._start:.1f} s"
 
 
 class _Watch:
