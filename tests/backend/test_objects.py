@@ -253,9 +253,6 @@ def test_resources_that_two_change_at_once_are_put_together() -> None:
 
     search = {"vector_stores": [{"file_ids": ["f"]}]}
     before = {"file_search": search, "code_interpreter": {"file_ids": ["a"]}}
-        "file_search": {"vector_stores": [{"file_ids": ["f"]}]},
-        "code_interpreter": {"file_ids": ["a"]},
-    }
     after = {**before, "file_search": {"vector_store_ids": ["vs_made"], "file_ids": ["f"]}}
     assert changed(before, before, after) == after
     assert changed(None, None, after) == after
