@@ -37,6 +37,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     session.install("-e", ".[test]", f"openai=={conformance.NEWEST}", "mypy>=1.11", "pyright>=1.1.380")
     session.run("mypy")
+    session.run("mypy", "--strict", "--warn-unused-ignores", "tests/typing")
     session.run("pyright")
 
 

@@ -258,8 +258,9 @@ def adopt(handler: Any, *, is_async: bool) -> Any:
                 f"event_handler: expected an instance of {ours.__name__}, as the client is "
                 f"{'async' if is_async else 'sync'}, got {type(handler).__name__}"
             )
-        found = type(handler)
+        found: Any = type(handler)
+        adopted: Any = handler
         # Its own methods win over ours, and ours over the SDK's.
-        handler.__class__ = type(found.__name__, (found, ours), {"__module__": found.__module__})
+        adopted.__class__ = type(found.__name__, (found, ours), {"__module__": found.__module__})
     check_callbacks(handler)
     return handler

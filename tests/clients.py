@@ -33,7 +33,7 @@ class Colour:
 
     def client_answered(self, status: int, body: bytes, base_url: str) -> Any:
         """A bare client whose every request is answered in memory, for hosts that no test may ask."""
-        http = _sdk._own_transport()
+        http = _sdk.own_transport()
 
         def answer(request: Any) -> Any:
             return http.Response(status, content=body, request=request)

@@ -396,7 +396,7 @@ def test_an_address_that_nobody_has(url: str, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("can_be_made")
 def test_the_closed_api_of_openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    http = _sdk._own_transport()
+    http = _sdk.own_transport()
 
     def answer(request: Any) -> Any:
         return http.Response(404, content=b"", request=request)

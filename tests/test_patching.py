@@ -314,7 +314,11 @@ async def test_a_sound_capability_stays_the_sdks(
     module = sys.modules["streaming_assistants.capabilities"]
     monkeypatch.setattr(module, "_present", lambda listed, full: ())
     client = colour.client(streams.url)
-    for row, capability in zip(capabilities(client), TABLE, strict=False):
+    rows = {row.capability: row for row in capabilities(client)}
+    for capability in TABLE:
+        row = rows.get(capability.name)
+        if row is None:
+            continue  # is no concern of this release, or of this client
         assert (row.provider, row.reason == "sound") in (("sdk", True), ("streaming_assistants", False))
         if row.provider == "sdk" and capability.method.endswith("stream"):
             assert capability.method not in vars(resolve(client, capability.resource))

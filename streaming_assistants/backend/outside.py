@@ -78,6 +78,8 @@ class _Outside:
         message = str(error) or type(error).__name__
         if isinstance(error, openai.APIError):
             message = error.message
+        elif type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
+            message = f"The connection to the upstream broke: {message}"
         if isinstance(error, openai.APIStatusError):
             status = error.status_code
             told = _error_of(error.response.content)

@@ -39,9 +39,11 @@ class Screen(Protocol):
 
     def saying(self, label: str) -> contextlib.AbstractContextManager[Say]:
         """A line that grows: each call adds a piece of text to it at once."""
+        ...
 
     def waiting(self, label: str) -> contextlib.AbstractContextManager[Tell]:
         """A line that changes while something is waited for: each call says the state, and a detail."""
+        ...
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         """A table."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants.wire import models
@@ -33,7 +32,7 @@ class Endpoint:
         model = models.model(self.model)
         options = {**request.options, **options}
         if self.page:
-            pages = openai.pagination
+            pages: Any = importlib.import_module("openai.pagination")
             kind: Any = pages.AsyncCursorPage if _sdk.is_async(client) else pages.SyncCursorPage
             page = advancing(kind[model])
             return client.get_api_list(request.path, page=page, model=model, options=options)

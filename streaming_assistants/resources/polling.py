@@ -113,7 +113,7 @@ class Watch:
         try:
             thing = yield from plan
         except Expired as error:
-            cause = error.cause
+            cause: Any = error.cause
             if isinstance(cause, _sdk.transport_errors()):
                 cause = broken(cause, cause.request)
             raise PollTimeoutError(

@@ -246,3 +246,18 @@ async def test_unknown_ids_are_404_in_the_words_of_the_api(api: Api) -> None:
         error = await api.refused(path, body, method)
         assert error["status"] == 404
         assert error["message"].startswith(message)
+
+
+def test_resources_that_two_change_at_once_are_put_together() -> None:
+    from streaming_assistants.backend.engine.objects import changed
+
+    search = {"vector_stores": [{"file_ids": ["f"]}]}
+    before = {"file_search": search, "code_interpreter": {"file_ids": ["a"]}}
+    after = {**before, "file_search": {"vector_store_ids": ["vs_made"], "file_ids": ["f"]}}
+    assert changed(before, before, after) == after
+    assert changed(None, None, after) == after
+    theirs = {"file_search": {"vector_store_ids": ["vs_theirs"]}, "code_interpreter": {"file_ids": ["b"]}}
+    assert changed(theirs, before, after) == {
+        "file_search": {"vector_store_ids": ["vs_theirs", "vs_made"], "file_ids": ["f"]},
+        "code_interpreter": {"file_ids": ["b"]},
+    }

@@ -514,3 +514,31 @@ async def test_a_hundred_runs_at_once(make_api: MakeApi) -> None:
     for number, run in enumerate(runs):
         assert (await api.settled(run))["status"] == "completed"
         assert text_of((await api.messages(run["thread_id"]))[-1]) == f"number {number}"
+
+
+async def test_what_a_client_gives_a_thread_while_files_are_indexed_stays(make_api: MakeApi) -> None:
+    from streaming_assistants.backend.upstreams.base import Finished, Sleep, ThreadResources
+
+    indexing: list[Any] = []
+    go_on: list[Any] = []
+
+    def upstream(turn: Any) -> Any:
+        indexing.append(turn)
+        while not go_on:
+            yield Sleep(0.01)
+        yield ThreadResources({"file_search": {"vector_store_ids": ["vs_made"], "file_ids": ["file-1"]}})
+        yield Finished()
+
+    api = make_api(upstream)
+    run = await api.run("x")
+    with anyio.fail_after(20):
+        while not indexing:
+            await anyio.sleep(0.01)
+    path = f"/threads/{run['thread_id']}"
+    await api.post(path, {"tool_resources": {"code_interpreter": {"file_ids": ["file-2"]}}})
+    go_on.append(True)
+    await api.settled(run)
+    assert (await api.get(path))["tool_resources"] == {
+        "code_interpreter": {"file_ids": ["file-2"]},
+        "file_search": {"vector_store_ids": ["vs_made"]},
+    }

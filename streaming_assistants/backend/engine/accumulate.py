@@ -6,9 +6,10 @@ client should see it (the first of an entry carries the fields that the hosted A
 
 from __future__ import annotations
 
-from streaming_assistants.backend.upstreams.base import Json
+import copy
 
-_GROWS = {"value", "refusal", "arguments", "input", "logs"}  # text that comes in pieces
+from streaming_assistants.backend.upstreams.base import Json
+from streaming_assistants.runs.merge import merge
 
 
 def add_content(content: list[Json], part: Json) -> Json:
@@ -19,12 +20,12 @@ def add_content(content: list[Json], part: Json) -> Json:
         if fresh:
             text = {"value": "", "annotations": [], **text}
             whole["text"] = {"value": "", "annotations": []}
-        whole["text"]["value"] += text.get("value") or ""
+        merge(whole["text"], {"value": text.get("value") or ""})
         for annotation in text.get("annotations") or []:
             kept = {key: value for key, value in annotation.items() if key != "index"}
             _put(whole["text"]["annotations"], annotation.get("index"), kept)
         return {**part, "text": text}
-    _merge(whole, {key: value for key, value in part.items() if key not in ("index", "type")})
+    _grow(whole, {key: value for key, value in part.items() if key not in ("index", "type")})
     return part
 
 
@@ -44,12 +45,12 @@ def add_tool_call(calls: list[Json], call: Json) -> Json:
         details["code_interpreter"] = {
             key: value for key, value in details["code_interpreter"].items() if key != "outputs"
         }
-    _merge(whole, details)
+    _grow(whole, details)
     if outputs is not None:
         kept = whole["code_interpreter"].setdefault("outputs", [])
         for output in outputs:
             _, entry = _entry(kept, output, {})
-            _merge(entry, {key: value for key, value in output.items() if key != "index"})
+            _grow(entry, {key: value for key, value in output.items() if key != "index"})
     return call
 
 
@@ -71,15 +72,6 @@ def _put(entries: list[Json], index: int | None, value: Json) -> None:
         entries.append(value)
 
 
-def _merge(whole: Json, delta: Json) -> None:
-    for key, value in delta.items():
-        old = whole.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            _merge(old, value)
-        elif isinstance(value, dict):
-            whole[key] = {}
-            _merge(whole[key], value)
-        elif key in _GROWS and isinstance(old, str) and isinstance(value, str):
-            whole[key] = old + value
-        else:
-            whole[key] = value
+def _grow(whole: Json, delta: Json) -> None:
+    """By the rules that the client's snapshots follow; a copy, for the delta is shown to the client."""
+    merge(whole, copy.deepcopy(delta))

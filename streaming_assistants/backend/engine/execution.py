@@ -81,6 +81,7 @@ class Execution:
         self._expires_at = float(run["expires_at"])
         self._items = OpenItems(run, keeper, on_message=self._note_generating)
         self._save_at = 0.0
+        self._resources: Json = None  # the thread's, as the upstream knows them
 
     def steps(self) -> Steps:
         try:
@@ -126,6 +127,7 @@ class Execution:
         turn: Turn
         run, turn = yield Do(action)
         self._save_at = self._keeper.clock() + _SAVE_EVERY
+        self._resources = turn.thread_tool_resources
         yield Emit([("thread.run.in_progress", run)])
         return turn
 
@@ -198,7 +200,13 @@ class Execution:
         self._save_at = now + max(_SAVE_EVERY, 10 * (now - began))
 
     def _keep_resources(self, resources: Json, tx: Transaction) -> None:
-        tx.change(schema.threads, self._thread_id, {"tool_resources": resources})
+        # Indexing takes its time, in which a client may have given the thread other resources.
+        row = tx.get(schema.threads, self._thread_id, lock=True)
+        if row is None:
+            raise _Lost
+        merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
+        tx.change(schema.threads, self._thread_id, {"tool_resources": merged}, row=row)
+        self._resources = resources
 
     def _row(self, tx: Transaction) -> RowMapping:
         row = tx.get(schema.runs, self.run_id, lock=True)

@@ -175,6 +175,25 @@ def resources_of(given: Json, tools: Json, file_ids: Json = None) -> Json:
     return resources
 
 
+def changed(stored: Json, before: Json, after: Json) -> Json:
+    """``stored`` with what changed from ``before`` to ``after``: what others have put there since stays."""
+    merged = dict(stored or {})
+    for key in {**(before or {}), **after}:
+        old, new, there = (before or {}).get(key), after.get(key), merged.get(key)
+        if new == old:
+            continue
+        if isinstance(new, dict):
+            merged[key] = changed(there, old, new)
+        elif isinstance(new, list) and isinstance(there, list):
+            kept = [entry for entry in there if entry in new or entry not in (old or [])]
+            merged[key] = [*kept, *(entry for entry in new if entry not in kept)]
+        elif key in after:
+            merged[key] = new
+        elif there == old:
+            del merged[key]
+    return merged
+
+
 def searched_files(resources: Json) -> list[str]:
     """The files that an assistant is to search and that no vector store of its own holds."""
     stores = (resources.get("file_search") or {}).get("vector_stores") or []

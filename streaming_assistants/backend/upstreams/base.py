@@ -186,8 +186,18 @@ class Failed:
 
 
 Piece: TypeAlias = (
-    "Call | Open | Next | Sleep | ContentDelta | MessageEnd | ToolCallDelta | Kept | ThreadResources"
-    " | FileContent | Finished | Failed"
+    Call
+    | Open
+    | Next
+    | Sleep
+    | ContentDelta
+    | MessageEnd
+    | ToolCallDelta
+    | Kept
+    | ThreadResources
+    | FileContent
+    | Finished
+    | Failed
 )
 Conversation: TypeAlias = Generator[Piece, Json, None]
 Upstream: TypeAlias = Callable[[Turn], Conversation]

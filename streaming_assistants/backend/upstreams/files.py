@@ -119,8 +119,8 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
     """
     thread = dict(turn.thread_tool_resources or {})
     search = dict(thread.get("file_search") or {})
-    stores = list(search.get("vector_store_ids") or ())
-    known = list(search.get("file_ids") or ())
+    stores: list[str] = list(search.get("vector_store_ids") or [])
+    known: list[str] = list(search.get("file_ids") or [])
     wanted = search.pop("vector_stores", None) or []
     if ((turn.assistant_tool_resources or {}).get("file_search") or {}).get("vector_stores"):
         raise Fault(

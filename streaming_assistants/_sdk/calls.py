@@ -1,0 +1,98 @@
+"""Calling the SDK's methods: deprecation warnings, raw responses, timeouts and retries."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import openai
+
+from .models import JSON
+
+JSON_OBJECT = dict[str, object]
+"""``cast_to`` for a plain request whose answer is wanted as it came (1.1 refuses ``object``)."""
+
+
+_OWN = ("streaming_assistants", "openai", "wrapt", "typing_extensions", "warnings")
+
+
+def _is_deprecated(method: JSON) -> bool:
+    """Whether it is the function that ``deprecated`` made: functools.wraps() copies the mark to others."""
+    function = getattr(method, "__func__", method)
+    return hasattr(function, "__deprecated__") and _made_in(function) in ("typing_extensions", "warnings")
+
+
+def _made_in(function: JSON) -> str:
+    return str(getattr(function, "__globals__", {}).get("__name__", ""))
+
+
+def undeprecated(method: JSON) -> JSON:
+    """The SDK's method below the decorators that warn of it; some are decorated twice."""
+    owner = getattr(method, "__self__", None)
+    function: JSON = getattr(method, "__func__", method)
+    found = function
+    while _is_deprecated(function) or _made_in(function).startswith("openai."):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            break
+        if _is_deprecated(function):
+            found = inner
+        function = inner
+    return found if owner is None else found.__get__(owner, type(owner))
+
+
+def warn_deprecated(method: JSON) -> None:
+    """Gives the warning of a method that the SDK deprecates, once, at the line of the code that called it."""
+    if not _is_deprecated(method):
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OWN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(str(method.__deprecated__), DeprecationWarning, stacklevel=level)
+
+
+RAW_HEADER = {"X-Stainless-Raw-Response": "true"}
+"""Asks a client's own ``get`` and ``post`` for the response, as ``with_raw_response`` does."""
+
+
+def raw(method: Callable[..., JSON]) -> Callable[..., JSON]:
+    """The form of a method that ``with_raw_response`` has: it gives the response."""
+
+    def call(*args: JSON, **kwargs: JSON) -> JSON:
+        return method(
+            *args, **{**kwargs, "extra_headers": {**(kwargs.get("extra_headers") or {}), **RAW_HEADER}}
+        )
+
+    return call
+
+
+def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
+    """(object, headers, request) of a raw response."""
+    return response.parse(), response.headers, response.http_request
+
+
+def capped(found: JSON, seconds: float) -> JSON:
+    """A timeout of the SDK or its transport with no part of it longer than ``seconds``."""
+    if found is None or isinstance(found, (int, float)):
+        return min(found, seconds) if found is not None else seconds
+    if isinstance(found, tuple):
+        return type(found)(seconds if part is None else min(part, seconds) for part in found)
+    parts = {name: getattr(found, name) for name in ("connect", "read", "write", "pool")}
+    return type(found)(**{name: seconds if v is None else min(v, seconds) for name, v in parts.items()})
+
+
+def retry_seconds(client: JSON, error: Exception, failures: int) -> float | None:
+    """How long the client itself would wait before it tries again, None where it would not."""
+    response = getattr(error, "response", None)
+    left = client.max_retries - failures
+    worth = (
+        isinstance(error, openai.APIConnectionError) if response is None else client._should_retry(response)
+    )
+    if left <= 0 or not worth:
+        return None
+    options = importlib.import_module("openai._models").FinalRequestOptions.construct(method="get", url="/")
+    headers = None if response is None else response.headers
+    return cast("float", client._calculate_retry_timeout(left, options, headers))

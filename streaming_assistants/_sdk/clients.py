@@ -1,0 +1,100 @@
+"""Clients, their resources, and the module-level client."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import TypeAlias
+
+import openai
+
+from .models import JSON
+
+# As it was at import: a program may put classes of its own there, whose instances patch themselves.
+OpenAI, AsyncOpenAI, AzureOpenAI = openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI
+
+
+Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
+
+
+def is_client(value: JSON) -> bool:
+    """Whether ``value`` is a client of the SDK, Azure's among them."""
+    return isinstance(value, (OpenAI, AsyncOpenAI))
+
+
+def is_async(client: JSON) -> bool:
+    """By the client's class: ``iscoroutinefunction`` says False on the SDK's decorated async methods."""
+    return isinstance(client, AsyncOpenAI)
+
+
+def is_azure(client: JSON) -> bool:
+    return isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI))
+
+
+def given(value: JSON) -> bool:
+    """False for the SDK's markers of an argument that was left out."""
+    return type(value).__name__ not in ("NotGiven", "Omit") or not type(value).__module__.startswith("openai")
+
+
+@cache
+def parameters(method: Callable[..., JSON]) -> frozenset[str]:
+    """The names that a method of an SDK class takes."""
+    return frozenset(inspect.signature(method).parameters)
+
+
+RESOURCES = (
+    "beta",
+    "beta.assistants",
+    "beta.threads",
+    "beta.threads.messages",
+    "beta.threads.runs",
+    "beta.threads.runs.steps",
+    "vector_stores",
+    "vector_stores.files",
+    "vector_stores.file_batches",
+)
+"""Where the objects are that carry the Assistants API's methods, below a client."""
+
+
+def declares(owner: type, name: str) -> bool:
+    """Whether a class of the SDK gives its objects an attribute, whenever that is made."""
+    return any(name in vars(base) or name in getattr(base, "__annotations__", {}) for base in owner.__mro__)
+
+
+def has_deployment(client: JSON) -> bool:
+    """Whether it was built with ``azure_deployment``, which puts the deployment into its base URL."""
+    return is_azure(client) and "/openai/deployments/" in client.base_url.path
+
+
+def absolute(client: JSON, url: str) -> str:
+    """``url`` of an Azure client, below ``/openai`` and not below a deployment."""
+    base = client.base_url
+    root = base.raw_path.split(b"/deployments/")[0]
+    return str(base.copy_with(raw_path=root + url.encode()))
+
+
+class ModuleAttribute:
+    """What the module-level client has under a name, for a module that has no such attribute."""
+
+    def __init__(self, name: str) -> None:
+        self.__name = name
+
+    def __getattr__(self, name: str) -> JSON:
+        return getattr(getattr(module_client(openai), self.__name), name)
+
+
+def module_loaders() -> list[JSON]:
+    """The modules that hold the function which makes the module-level client (``openai.beta``)."""
+    return [openai, importlib.import_module("openai._module_client")]
+
+
+def module_client(module: JSON) -> JSON:
+    """The module-level client, made if it is not yet."""
+    return module._load_client()
+
+
+def made_module_client() -> JSON:
+    """The module-level client if there is one."""
+    return getattr(openai, "_client", None)

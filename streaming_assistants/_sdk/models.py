@@ -1,0 +1,123 @@
+"""The SDK's models, and pydantic 1 and 2 behind one set of functions."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, cast
+
+import openai
+import pydantic
+
+JSON: TypeAlias = Any
+"""Decoded JSON."""
+
+ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
+
+PYDANTIC_1 = not hasattr(pydantic.BaseModel, "model_validate")
+
+
+@cache
+def base_model() -> type[pydantic.BaseModel]:
+    """The SDK's own BaseModel: extra fields allowed, ``to_dict`` where the release has it."""
+    found = getattr(openai, "BaseModel", None)
+    return cast("type[pydantic.BaseModel]", found or importlib.import_module("openai._models").BaseModel)
+
+
+def find(places: tuple[tuple[str, str], ...]) -> type[pydantic.BaseModel] | None:
+    """The first class of the SDK at one of ``places``, each (module below ``openai.types``, name)."""
+    for module, name in places:
+        try:
+            found = getattr(importlib.import_module(f"openai.types.{module}"), name, None)
+        except ImportError:
+            continue
+        if isinstance(found, type) and issubclass(found, pydantic.BaseModel):
+            return found
+    return None
+
+
+def fields_of(model: type[pydantic.BaseModel]) -> list[tuple[str, str, JSON, bool, JSON]]:
+    """(name, alias, annotation, required, default) of each field, the same from pydantic 1 and 2."""
+    if PYDANTIC_1:
+        legacy = cast("Mapping[str, Any]", model.__fields__)
+        return [(n, f.alias, f.outer_type_, bool(f.required), f.default) for n, f in legacy.items()]
+    return [
+        (name, field.alias or name, field.annotation, field.is_required(), _default(field))
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _default(field: JSON) -> JSON:
+    # A required field has the marker PydanticUndefined for its default.
+    return None if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> ModelT:
+    """An instance as it stands, nothing validated; ``given`` are the fields that were set."""
+    # pydantic's own function, because the SDK's override rebuilds every nested model.
+    construct = pydantic.BaseModel.construct if PYDANTIC_1 else pydantic.BaseModel.model_construct
+    made = cast("Any", construct).__func__(model, _fields_set=given, **values)
+    return cast(ModelT, made)
+
+
+def dump(model: JSON) -> dict[str, JSON]:
+    """What was set of a model, as plain JSON values under the names of the API."""
+    if PYDANTIC_1:
+        return cast("dict[str, JSON]", model.dict(exclude_unset=True, by_alias=True))
+    # warnings=False: a lenient model may hold what its annotation does not allow
+    return cast("dict[str, JSON]", model.model_dump(exclude_unset=True, by_alias=True, warnings=False))
+
+
+def changed(model: ModelT, **values: JSON) -> ModelT:
+    """A shallow copy of ``model`` with other values; ``model`` itself stays as it is."""
+    if PYDANTIC_1:
+        return model.copy(update=values)
+    return model.model_copy(update=values)
+
+
+def json_validator(model: type[ModelT]) -> Callable[[bytes], ModelT] | None:
+    """The model's validator for raw JSON; None under pydantic 1, which has none worth the name."""
+    if PYDANTIC_1:
+        return None
+    # The SDK defers building its models; until then the validator is a mock of pydantic's.
+    model.model_rebuild()
+    return cast("Callable[[bytes], ModelT]", cast(Any, model).__pydantic_validator__.validate_json)
+
+
+def json_parser() -> Callable[[bytes], JSON]:
+    """Parses UTF-8 JSON; raises ValueError for what is neither."""
+    try:
+        from pydantic_core import from_json
+    except ImportError:
+        import json
+
+        return json.loads
+    return from_json
+
+
+def cloner(sample: ModelT) -> Callable[[dict[str, JSON]], ModelT]:
+    """A function that makes instances like ``sample`` (same class, same set fields) from a dict of fields.
+
+    The hot path of a stream makes five models for an event; pydantic's general construction costs twice
+    as much as setting the four slots of an instance. Where the slots are others, it is used all the same.
+    """
+    model = type(sample)
+    slots = vars(pydantic.BaseModel)
+    names = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+    if PYDANTIC_1 or any(name not in slots for name in names):
+        given = set[str](getattr(sample, "__fields_set__" if PYDANTIC_1 else "model_fields_set"))
+        return lambda values: make(model, values, set(given))
+    set_dict, set_given, set_extra, set_private = (slots[name].__set__ for name in names)
+    new = object.__new__
+    given_copy = sample.model_fields_set.copy
+
+    def clone(values: dict[str, JSON]) -> ModelT:
+        made = new(model)
+        set_dict(made, values)
+        set_given(made, given_copy())
+        set_extra(made, {})
+        set_private(made, None)
+        return made
+
+    return clone
