@@ -64,6 +64,11 @@ class Terminal:
 
     @contextlib.contextmanager
     def saying(self, label: str) -> Iterator[Say]:
+        said: list[str] = []
+        if self._still:
+            yield said.append
+            self.line(label, "".join(said), "good")
+            return
         self._console.print(self._label(label), end="")
         try:
             yield lambda text: self._console.print(Text(text, "green"), end="", soft_wrap=True)
