@@ -65,8 +65,7 @@ class Core:
         return found
 
     @property
-    def text_deltas(self) -> Any:
-        """The text of the message deltas, as it arrives: an iterator of str, async on async handlers."""
+    def _texts(self) -> Any:
         session = self._session
         if session.text_deltas is None:
             session.text_deltas = self.__text_deltas__()

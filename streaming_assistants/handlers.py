@@ -32,11 +32,14 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
     as ``event_handler``. Iterate it for the events, or ``text_deltas`` for the text alone.
     """
 
-    text_deltas: Iterator[str]
-
     def __init__(self) -> None:
         # Not the SDK's __init__: its state is not used, and its private names are answered from ours.
         pass
+
+    @property
+    def text_deltas(self) -> Iterator[str]:
+        """The text of the message deltas, as it arrives."""
+        return self._texts  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
         return self._iterator  # type: ignore[no-any-return]
@@ -125,11 +128,14 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
 class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
     """The async form of :class:`AssistantEventHandler`; callbacks may be ``async def`` or ``def``."""
 
-    text_deltas: AsyncIterator[str]
-
     def __init__(self) -> None:
         # See AssistantEventHandler.__init__.
         pass
+
+    @property
+    def text_deltas(self) -> AsyncIterator[str]:
+        """The text of the message deltas, as it arrives."""
+        return self._texts  # type: ignore[no-any-return]
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._iterator  # type: ignore[no-any-return]
