@@ -40,8 +40,9 @@ def upstream(say: Any) -> None:
         return b"%x\r\n%s\r\n" % (len(data), data)
 
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    answer = head + chunk({"role": "assistant", "content": ""}) + chunk({"content": "word "}) * WORDS
-    answer += chunk({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+    first = head + chunk({"role": "assistant", "content": ""}) + chunk({"content": "word "})
+    rest = chunk({"content": "word "}) * (WORDS - 1)
+    rest += chunk({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,7 +54,9 @@ def upstream(say: Any) -> None:
                     if line.lower().startswith(b"content-length")
                 )
                 await reader.readexactly(length)
-                writer.write(answer)
+                writer.write(first)
+                await asyncio.sleep(0.005)  # a model, too, has its second token later than its first
+                writer.write(rest)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

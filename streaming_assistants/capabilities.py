@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from . import _sdk, defects, defects_polling
 from .defects import Defect
-from .resources import adapt, azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
+from .resources import azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
 from .resources.endpoints import Endpoint
 
 Method = Callable[..., Any]
@@ -246,74 +246,3 @@ def judge_namespace(client: Any, namespace: Namespace) -> Judgement:
 
 def _declared(client: Any, namespace: Namespace) -> bool:
     return _sdk.declares(type(resolve(client, namespace.owner)), namespace.name)
-
-
-# ---------------------------------------------------------------- parameters and headers
-
-_ADAPTED = (
-    "beta.assistants",
-    "beta.threads",
-    "beta.threads.messages",
-    "beta.threads.runs",
-    "beta.threads.runs.steps",
-    "vector_stores",
-    "vector_stores.files",
-    "vector_stores.file_batches",
-)
-
-
-@cache
-def says_v2() -> bool:
-    """Whether the SDK's own requests carry ``OpenAI-Beta: assistants=v2``."""
-    sent: list[Any] = []
-    client = _sdk.probe_client(b"{}", {"content-type": "application/json"}, sent.append)
-    with _sdk.quiet():
-        client.beta.threads.retrieve("thread_1")
-    return bool(sent[0].headers.get("OpenAI-Beta") == requests.BETA)
-
-
-class Adaptation(NamedTuple):
-    """A method of the SDK that needs help to say what today's API expects."""
-
-    resource: str
-    method: str
-    taken: frozenset[str]
-    header: bool
-
-    @property
-    def path(self) -> str:
-        return f"{self.resource}.{self.method}"
-
-    def make(self, below: Method) -> Method:
-        return adapt.adapted(self.path, self.taken, below, header=self.header)
-
-    def judgement(self) -> Judgement:
-        later = sorted(adapt.lacking(self.path, self.taken))
-        said = [f"{self.method}() of the SDK lacks {', '.join(later)}"] if later else []
-        said += ["the SDK says assistants=v1"] if self.header else []
-        return Judgement(f"{self.path}()", OURS, f"missing: {'; '.join(said)}")
-
-
-def adaptations(client: Any) -> Iterator[Adaptation]:
-    """The methods of the installed SDK that lack a parameter, or say v1."""
-    header = not says_v2()
-    for path in _ADAPTED:
-        resource = resolve(client, path)
-        owner: Any = type(resource)
-        for name in _methods(owner):
-            taken = _sdk.parameters(getattr(owner, name))
-            if header or adapt.lacking(f"{path}.{name}", taken):
-                yield Adaptation(path, name, taken, header)
-
-
-@cache
-def _methods(resource: type) -> tuple[str, ...]:
-    """The methods of a resource class that make a request by themselves."""
-    return tuple(
-        name
-        for name, method in vars(resource).items()
-        if not name.startswith("_")
-        and callable(method)
-        and "extra_headers" in _sdk.parameters(method)
-        and not name.endswith(("_stream", "stream", "poll"))
-    )

@@ -64,6 +64,29 @@ class Core:
             found = self.__dict__["_streaming_assistants"] = Session()
         return found
 
+    @property
+    def text_deltas(self) -> Any:
+        """The text of the message deltas, as it arrives: an iterator of str, async on async handlers."""
+        session = self._session
+        if session.text_deltas is None:
+            session.text_deltas = self.__text_deltas__()
+        return session.text_deltas
+
+    @property
+    def _iterator(self) -> Any:
+        session = self._session
+        if session.iterator is None:
+            session.iterator = self.__stream__()
+        elif running(session.iterator):
+            raise _reads_already()
+        return session.iterator
+
+    def __text_deltas__(self) -> Any:
+        raise NotImplementedError
+
+    def __stream__(self) -> Any:
+        raise NotImplementedError
+
     def _begin(self) -> tuple[Any, Dispatcher, dict[str, Callable[..., Any]]]:
         """The stream, the dispatcher, and the callbacks that the handler overrides, bound."""
         session = self._session
@@ -138,7 +161,12 @@ def is_timeout(error: Exception) -> bool:
     return isinstance(error, timeouts)
 
 
-def reads_already() -> RuntimeError:
+def running(iterator: Any) -> bool:
+    """Whether a generator of either colour is in the middle of a step."""
+    return bool(getattr(iterator, "gi_running", False) or getattr(iterator, "ag_running", False))
+
+
+def _reads_already() -> RuntimeError:
     return RuntimeError(
         "The stream is being read already, by the loop that made this callback or by somebody else; "
         "a callback finds the state so far in current_run, current_run_step_snapshot and "

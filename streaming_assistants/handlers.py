@@ -19,7 +19,7 @@ from .handler_core import (
     called,
     check_callbacks,
     is_timeout,
-    reads_already,
+    running,
     texts,
 )
 
@@ -32,29 +32,14 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
     as ``event_handler``. Iterate it for the events, or ``text_deltas`` for the text alone.
     """
 
+    text_deltas: Iterator[str]
+
     def __init__(self) -> None:
         # Not the SDK's __init__: its state is not used, and its private names are answered from ours.
         pass
 
-    @property
-    def text_deltas(self) -> Iterator[str]:
-        """The text of the message deltas, as it arrives."""
-        session = self._session
-        if session.text_deltas is None:
-            session.text_deltas = self.__text_deltas__()
-        return session.text_deltas  # type: ignore[no-any-return]
-
-    @property
-    def _iterator(self) -> Iterator[Any]:
-        session = self._session
-        if session.iterator is None:
-            session.iterator = self.__stream__()
-        elif session.iterator.gi_running:
-            raise reads_already()
-        return session.iterator  # type: ignore[no-any-return]
-
     def __iter__(self) -> Iterator[Any]:
-        return self._iterator
+        return self._iterator  # type: ignore[no-any-return]
 
     def __next__(self) -> Any:
         return next(self._iterator)
@@ -88,7 +73,7 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
         """
         session = self._session
         session.closed = True
-        if session.iterator is not None and session.iterator.gi_running:
+        if running(session.iterator):
             if session.event is None:  # else a callback is under way, and the loop ends after it
                 _sdk.closer(session.stream)()
             return
@@ -140,29 +125,14 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
 class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
     """The async form of :class:`AssistantEventHandler`; callbacks may be ``async def`` or ``def``."""
 
+    text_deltas: AsyncIterator[str]
+
     def __init__(self) -> None:
         # See AssistantEventHandler.__init__.
         pass
 
-    @property
-    def text_deltas(self) -> AsyncIterator[str]:
-        """The text of the message deltas, as it arrives."""
-        session = self._session
-        if session.text_deltas is None:
-            session.text_deltas = self.__text_deltas__()
-        return session.text_deltas  # type: ignore[no-any-return]
-
-    @property
-    def _iterator(self) -> AsyncIterator[Any]:
-        session = self._session
-        if session.iterator is None:
-            session.iterator = self.__stream__()
-        elif session.iterator.ag_running:
-            raise reads_already()
-        return session.iterator  # type: ignore[no-any-return]
-
     def __aiter__(self) -> AsyncIterator[Any]:
-        return self._iterator
+        return self._iterator  # type: ignore[no-any-return]
 
     async def __anext__(self) -> Any:
         return await self._iterator.__anext__()
@@ -195,7 +165,7 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
         """
         session = self._session
         session.closed = True
-        if session.iterator is not None and session.iterator.ag_running:
+        if running(session.iterator):
             if session.event is None:  # else a callback is under way, and the loop ends after it
                 await _sdk.closer(session.stream)()
             return

@@ -6,6 +6,7 @@ A feed holds at most :data:`LIMIT` frames; a worker that is further ahead waits 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -18,6 +19,23 @@ Encode = Callable[[str, Any], bytes]
 Events = list[tuple[str, Any]]
 
 
+class _Pace:
+    """When a worker that is ahead lets its reader run: a first event goes out at once, and a reader is
+    never much behind, but the two do not change places at each event."""
+
+    _EVERY = 0.002  # seconds
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._EVERY
+        return True
+
+
 class Feed:
     """For a worker thread and a reader in another thread."""
 
@@ -28,11 +46,16 @@ class Feed:
         self._frames: deque[bytes] = deque()
         self._finished = False
         self._hurry = False
+        self._idle = False  # the reader waits
+        self._pace = _Pace()
         self._changed = threading.Condition()
 
     def put(self, events: Events) -> None:
         """Adds the events, then waits until there is room for more."""
+        cede = self._idle and self._pace.due()
         self.push(events)
+        if cede:
+            time.sleep(0)  # the reader waits for the interpreter, too
         with self._changed:
             self._changed.wait_for(lambda: len(self._frames) < LIMIT or self.left or self._hurry)
 
@@ -65,7 +88,9 @@ class Feed:
     def __iter__(self) -> Iterator[bytes]:
         while True:
             with self._changed:
+                self._idle = not (self._frames or self._finished)
                 self._changed.wait_for(lambda: self._frames or self._finished)
+                self._idle = False
                 chunk = b"".join(self._frames)
                 self._frames.clear()
                 finished = self._finished
@@ -86,12 +111,17 @@ class AsyncFeed:
         self._frames: deque[bytes] = deque()
         self._finished = False
         self._hurry = False
+        self._idle = False  # the reader waits
+        self._pace = _Pace()
         self._filled = anyio.Event()
         self._drained = anyio.Event()
 
     async def put(self, events: Events) -> None:
         """Adds the events, then waits until there is room for more."""
+        cede = self._idle and self._pace.due()
         self.push(events)
+        if cede:
+            await anyio.sleep(0)  # an upstream that has a lot to say never waits by itself
         while len(self._frames) >= LIMIT and not (self.left or self._hurry):
             self._drained = anyio.Event()
             await self._drained.wait()
@@ -121,7 +151,9 @@ class AsyncFeed:
         while True:
             if not (self._frames or self._finished):
                 self._filled = anyio.Event()
+                self._idle = True
                 await self._filled.wait()
+                self._idle = False
             chunk = b"".join(self._frames)
             self._frames.clear()
             finished = self._finished

@@ -32,6 +32,7 @@ class Job:
         self._outside = outside
         self._feed = feed
         self._interrupted = threading.Event()
+        self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
 
     def start(self, ended: Callable[[Job], None]) -> None:
@@ -74,6 +75,10 @@ class Job:
                 try:
                     piece = steps.send(answer) if trouble is None else steps.throw(trouble)
                 except StopIteration:
+                    if self._feed is not None:
+                        self._feed.finish()
+                    if not self._broken_off:
+                        self._outside.read_out()
                     return
                 answer = trouble = None
                 try:
@@ -115,6 +120,7 @@ class Job:
 
     def _interruption(self) -> Exception:
         self._interrupted.clear()
+        self._broken_off = True
         return Abandoned() if self._abandoned else Interrupted()
 
 
@@ -127,6 +133,7 @@ class AsyncJob:
         self._outside = outside
         self._feed = feed
         self._interrupted = False
+        self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
         self._scope: anyio.CancelScope | None = None
         self._call_soon: Callable[..., Any] = _nowhere
@@ -186,6 +193,10 @@ class AsyncJob:
                 try:
                     piece = steps.send(answer) if trouble is None else steps.throw(trouble)
                 except StopIteration:
+                    if self._feed is not None:
+                        self._feed.finish()
+                    if not self._broken_off:
+                        await self._outside.read_out()
                     return
                 answer = trouble = None
                 try:
@@ -225,6 +236,7 @@ class AsyncJob:
                 return await self._outside.ask(piece)
         self._scope = None
         self._interrupted = False
+        self._broken_off = True
         raise Abandoned if self._abandoned else Interrupted
 
     def _write(self, piece: Do) -> Json:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 from collections import deque
 from typing import Any, TypeAlias
 
+import anyio
 import openai
 
 from streaming_assistants.backend.upstreams.base import Json
@@ -25,6 +27,13 @@ HttpRequest: TypeAlias = Any
 
 Response: TypeAlias = Any
 """A response of httpx or httpx2."""
+
+
+logger = logging.getLogger("streaming_assistants")
+
+# What may come after a stream's last event: some bytes of framing, in a chunk or two.
+_LAST_CHUNKS = 4
+_LAST_SECONDS = 1.0
 
 
 class _Events:
@@ -142,6 +151,16 @@ class Outside(_Outside):
         """Wakes a thread that waits for the open stream; called from another thread."""
         shut_down(self._response)
 
+    def read_out(self) -> None:
+        """Reads the end of a stream whose last event has come, so that its connection can serve again."""
+        if self._response is not None:
+            try:
+                for _ in range(_LAST_CHUNKS):
+                    if next(self._chunks, None) is None:
+                        break
+            except Exception as error:  # noqa: BLE001 - all that was asked for has come
+                logger.debug("the connection of an answer that is whole broke: %s", type(error).__name__)
+
     def close(self) -> None:
         if self._response is not None:
             self._response.close()
@@ -195,6 +214,17 @@ class AsyncOutside(_Outside):
             raise
         except Exception as error:
             raise self._trouble(error) from error
+
+    async def read_out(self) -> None:
+        """Reads the end of a stream whose last event has come, so that its connection can serve again."""
+        if self._response is not None:
+            try:
+                with anyio.move_on_after(_LAST_SECONDS):
+                    for _ in range(_LAST_CHUNKS):
+                        if await anext(self._chunks, None) is None:
+                            break
+            except Exception as error:  # noqa: BLE001 - all that was asked for has come
+                logger.debug("the connection of an answer that is whole broke: %s", type(error).__name__)
 
     async def aclose(self) -> None:
         if self._response is not None:
