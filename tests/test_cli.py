@@ -31,14 +31,6 @@ def run(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     return code, captured.out, captured.err
 
 
-@pytest.fixture
-def can_be_made() -> None:
-    """For what needs ``openai.OpenAI()`` itself, which old releases beside a new httpx cannot make."""
-    needs_http = needs._constructor()
-    if not needs_http.sound:
-        pytest.skip(needs_http.reason)
-
-
 # ---------------------------------------------------------------- as a program
 
 
@@ -95,7 +87,6 @@ def test_serve_hands_its_arguments_on(
 # ---------------------------------------------------------------- demo
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_the_demo_shows_a_stream_a_call_a_poll_and_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +105,6 @@ def test_the_demo_shows_a_stream_a_call_a_poll_and_the_table(
     assert "\x1b" not in out
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_the_demo_moves_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rich", reason="colours need streaming_assistants[cli]")
     monkeypatch.setattr(demo, "_WORD_SECONDS", 0.01)
@@ -132,7 +122,6 @@ def test_the_demo_moves_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "18 degrees" in shown.getvalue()
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_the_demo_makes_a_picture_that_refers_to_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -284,7 +273,7 @@ def test_strict_misses_the_threads_of_an_sdk_without_them(
     code, out, _ = run("doctor", "--strict", capsys=capsys)
     assert code == 1
     assert "has no client.beta.threads" in out
-    assert json.loads(run("doctor", "--strict", "--json", capsys=capsys)[1])["lacking"] == ["beta.threads"]
+    assert "beta.threads" in json.loads(run("doctor", "--strict", "--json", capsys=capsys)[1])["lacking"]
 
 
 def test_strict_misses_a_constructor_that_raises(
@@ -323,7 +312,6 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_an_endpoint_that_answers(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     server.on("GET", "/v1/assistants", Reply.json(PAGE))
     code, out, _ = run("doctor", "--base-url", f"{server.url}/v1", capsys=capsys)
@@ -338,7 +326,6 @@ def _answered(status: int, body: Any) -> Reply:
     return reply
 
 
-@pytest.mark.usefixtures("can_be_made")
 @pytest.mark.parametrize(
     ("status", "body", "said", "advice"),
     [
@@ -365,7 +352,6 @@ def test_an_endpoint_that_does_not(
     assert "6789" not in out + err
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_a_server_with_models_and_no_assistants_is_an_upstream(
     server: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,7 +361,6 @@ def test_a_server_with_models_and_no_assistants_is_an_upstream(
     assert "backend='chat'" in json.loads(out)["endpoint"]["advice"]
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_azure_is_asked_its_own_way(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     server.on("GET", "/openai/assistants", Reply.json(PAGE))
     url = f"{server.url}/openai"
@@ -383,7 +368,6 @@ def test_azure_is_asked_its_own_way(server: Loopback, capsys: pytest.CaptureFixt
     assert server.requests[0].headers["api-key"] == KEY
 
 
-@pytest.mark.usefixtures("can_be_made")
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/v1", "nonsense", "http://user:pass@127.0.0.1:9/v1", "http://["]
 )
@@ -394,7 +378,6 @@ def test_an_address_that_nobody_has(url: str, capsys: pytest.CaptureFixture[str]
     assert "pass@" not in out
 
 
-@pytest.mark.usefixtures("can_be_made")
 def test_the_closed_api_of_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     http = _sdk.own_transport()
 

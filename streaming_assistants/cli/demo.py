@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import openai
-
 from streaming_assistants import AssistantEventHandler, _sdk, capabilities, patch
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.capabilities import Judgement
@@ -73,7 +71,8 @@ def show(out: Screen, backend: LocalBackend) -> None:
         f"{LIBRARY} {has.get(LIBRARY, '(source tree)')} on openai {has['openai']}, Python {has['python']}",
         "The built-in echo backend answers: no key, no network.",
     )
-    client: Any = patch(openai.OpenAI(api_key="unused"), backend=backend)
+    # OpenAI(api_key="unused") would do, but not on each release beside each httpx.
+    client: Any = patch(_sdk.probe_client(b"{}"), backend=backend)
     assistant = client.beta.assistants.create(model="echo", tools=[_TOOL])
 
     out.section("A streamed answer: runs.stream(event_handler=...)")

@@ -37,10 +37,16 @@ def ask(base_url: str, api_version: str | None = None) -> Endpoint:
 
 def _client(base_url: str, key: str, api_version: str | None) -> Any:
     options: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": _SECONDS}
+    made: Any = openai.OpenAI
     if api_version:
-        root = base_url.split("/openai")[0]
-        return patch(openai.AzureOpenAI(azure_endpoint=root, api_version=api_version, **options))
-    return patch(openai.OpenAI(base_url=base_url, **options))
+        made = openai.AzureOpenAI
+        options |= {"azure_endpoint": base_url.split("/openai")[0], "api_version": api_version}
+    else:
+        options["base_url"] = base_url
+    try:
+        return patch(made(**options))
+    except TypeError:  # releases before 1.55.3 give httpx an argument that 0.28 refuses
+        return patch(made(http_client=_sdk.own_transport().Client(), **options))
 
 
 class _Asked:
