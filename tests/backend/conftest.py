@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -31,20 +30,6 @@ WEATHER = {
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Half the time of these tests would go into reading every authority's certificate for every client."""
-    import certifi
-
-    end = "-----END CERTIFICATE-----\n"
-    bundle = Path(certifi.where()).read_text(encoding="utf-8")
-    file = tmp_path_factory.mktemp("certificates") / "one.pem"
-    file.write_text(bundle[: bundle.index(end)] + end, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(file))
-        yield
 
 
 async def done(value: Any) -> Any:
