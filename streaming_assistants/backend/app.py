@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -107,11 +108,15 @@ class App:
         self.database = database
         self._settings = settings
         self._routes = _routes()
+        self._pid = os.getpid()
 
     def handle(self, request: Request) -> Reply:
         """Answers, whatever the request holds: what goes wrong is an answer too."""
         headers = {"x-request-id": "req_" + secrets.token_hex(16)}
         try:
+            if os.getpid() != self._pid:
+                headers["x-should-retry"] = "false"
+                raise errors.forked()
             return self._answer(request, headers)
         except ApiError as error:
             return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())

@@ -9,6 +9,7 @@ import re
 _PREFIX = re.compile(r"(?:/openai)?(?:/v1)?(?:/deployments/[^/]+)?(?=/)")
 _OURS = re.compile(r"/(?:assistants|threads)(?:/.*)?")
 _FILE = re.compile(r"/files/[^/]+/content")
+_BESIDE = re.compile(r"/(?:files|uploads|vector_stores|containers)(?:/.*)?")
 
 
 def assistants_path(path: str, base_path: str) -> str | None:
@@ -29,6 +30,12 @@ def file_content_path(method: str, path: str, base_path: str) -> str | None:
     """The path of a request for a file's content, which the backend has when a tool made the file."""
     rest = _rest(path, base_path)
     return rest if method == "GET" and _FILE.fullmatch(rest) else None
+
+
+def beside_path(path: str) -> str | None:
+    """The path of a request that Assistants code makes beside the API: for files and vector stores."""
+    rest = _rest(path, "")
+    return rest if _BESIDE.fullmatch(rest) else None
 
 
 def _rest(path: str, base_path: str) -> str:

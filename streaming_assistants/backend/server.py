@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("streaming_assistants")
 
+_SHOWN = ("content-type", "content-disposition", "x-request-id", "retry-after")
+"""Headers of the upstream's answers that are passed on; the body comes decoded."""
+
 
 def app(backend: LocalBackend, client: Client) -> Starlette:
     """An ASGI app that answers the Assistants API, with or without ``/v1`` before its paths.
 
-    ``client`` is the AsyncOpenAI that the upstream is asked through. Raises ImportError when Starlette is
+    ``client`` is the AsyncOpenAI that the upstream is asked through. Requests for files and vector stores go
+    to its server, with its key; with the echo upstream there is none. Raises ImportError when Starlette is
     not installed.
     """
     try:
@@ -32,14 +37,17 @@ def app(backend: LocalBackend, client: Client) -> Starlette:
         raise _not_installed(error) from error
 
     from .app import Request
-    from .paths import assistants_path
-    from .transport import run_async
+    from .paths import assistants_path, beside_path
+    from .transport import pass_on, run_async
 
     async def answer(http: HttpRequest) -> HttpResponse:
-        path = assistants_path(http.url.path, "") or http.url.path
+        beside = beside_path(http.url.path)
+        path = assistants_path(http.url.path, "") or beside or http.url.path
         headers = {name.lower(): value for name, value in http.headers.items()}
         request = Request(http.method, path, http.url.query, headers, await http.body())
         reply, feed = await run_async(backend, client, request)
+        if beside is not None and reply.status == 404 and backend.upstream in ("responses", "chat"):
+            return await elsewhere(request)
         if feed is None:
             return Response(reply.body, reply.status, reply.headers)
 
@@ -51,6 +59,27 @@ def app(backend: LocalBackend, client: Client) -> Starlette:
                 feed.close()
 
         return StreamingResponse(body(), reply.status, reply.headers)
+
+    async def elsewhere(request: Request) -> HttpResponse:
+        try:
+            response = await pass_on(client, request)
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2"):
+                raise
+            logger.warning("The upstream could not be reached: %s", error)
+            message = f"The upstream could not be reached: {error}"
+            told = {"error": {"message": message, "type": "server_error", "param": None, "code": None}}
+            return Response(json.dumps(told), 502, {"content-type": "application/json"})
+
+        async def body() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+            finally:
+                await response.aclose()
+
+        headers = {name: response.headers[name] for name in _SHOWN if name in response.headers}
+        return StreamingResponse(body(), response.status_code, headers)
 
     methods = ["GET", "POST", "DELETE", "PUT", "PATCH"]
     return Starlette(routes=[Route("/{path:path}", answer, methods=methods)])

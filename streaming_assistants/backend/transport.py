@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HttpClient: TypeAlias = Any
 """A client of httpx or httpx2."""
 _TURN_SECONDS = 0.005
+_PASSED_ON = ("accept", "content-type", "openai-beta")
 
 
 def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
@@ -182,6 +183,18 @@ def _not_ours(path: str, reply: Reply) -> bool:
 def _request(request: HttpRequest, path: str) -> Request:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Request(request.method, path, request.url.query.decode("ascii"), headers, request.content)
+
+
+async def pass_on(client: Client, request: Request) -> Response:
+    """Sends a request that is not the backend's to the client's own server; the response is open."""
+    own = {**client.default_headers, **client.auth_headers}
+    headers = {name.lower(): value for name, value in own.items() if isinstance(value, str)}
+    headers.update({name: request.headers[name] for name in _PASSED_ON if name in request.headers})
+    query = f"?{request.query}" if request.query else ""
+    http = _http_client(client)
+    url = str(client.base_url).rstrip("/") + request.path + query
+    made = http.build_request(request.method, url, headers=headers, content=request.body or None)
+    return await http.send(made, stream=True)
 
 
 # What follows touches private names of the SDK, or names that depend on its release.

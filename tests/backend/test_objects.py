@@ -261,3 +261,37 @@ def test_resources_that_two_change_at_once_are_put_together() -> None:
         "file_search": {"vector_store_ids": ["vs_theirs", "vs_made"], "file_ids": ["f"]},
         "code_interpreter": {"file_ids": ["b"]},
     }
+
+
+async def test_what_a_page_shows_may_be_deleted_before_the_next_page(api: Api) -> None:
+    for _ in range(5):
+        await api.post("/assistants", {"model": "m"})
+    pages = api.client.beta.assistants.list(limit=2)
+    deleted = 0
+    if api.sync:
+        for assistant in pages:
+            deleted += api.client.beta.assistants.delete(assistant.id).deleted
+    else:
+        async for assistant in pages:
+            deleted += (await api.client.beta.assistants.delete(assistant.id)).deleted
+    assert deleted == 5
+    assert (await api.get("/assistants"))["data"] == []
+
+
+async def test_a_cursor_is_of_its_own_list(api: Api) -> None:
+    mine, theirs = await api.thread("a", "b"), await api.thread("c")
+    (foreign,) = await api.messages(theirs)
+    error = await api.refused(f"/threads/{mine}/messages?after={foreign['id']}", method="get")
+    assert (error["status"], error["message"]) == (404, f"No message found with id '{foreign['id']}'.")
+    await api.delete(f"/threads/{theirs}/messages/{foreign['id']}")
+    await api.refused(f"/threads/{mine}/messages?after={foreign['id']}", method="get")
+    first, second = await api.messages(mine)
+    await api.delete(f"/threads/{mine}/messages/{first['id']}")
+    assert [each["id"] for each in await api.messages(mine, after=first["id"])] == [second["id"]]
+    assert (await api.delete(f"/threads/{mine}"))["deleted"]
+
+
+async def test_the_name_of_a_function_is_checked(api: Api) -> None:
+    tool = {"type": "function", "function": {"name": "bad name"}}
+    error = await api.refused("/assistants", {"model": "m", "tools": [tool]})
+    assert (error["status"], error["param"]) == (400, "tools[0].function.name")

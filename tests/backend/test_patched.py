@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -221,6 +222,19 @@ async def test_a_client_that_nobody_closes_leaves_no_warning(colour: Colour) -> 
         await colour.next(colour.each(stream) if colour.is_async else iter(stream))
     del client, stream
     gc.collect()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_told_to_make_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with openai.OpenAI(api_key="unused") as made:
+        client = sa.patch(made, backend="echo")
+        # What os.fork() changes, without forking a process that has threads.
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: 1)
+            with pytest.raises(openai.InternalServerError, match="made before its process forked"):
+                client.beta.threads.create()
+        assert client.beta.threads.create().id
+        sa.unpatch(client)
 
 
 async def test_a_raw_response_of_a_stream(colour: Colour, patched: Any) -> None:

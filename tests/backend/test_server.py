@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import pytest
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend.server import app, main
 from streaming_assistants.backend.upstreams.echo import Echo
+from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, done, text_of
 
@@ -25,13 +28,22 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    backend = LocalBackend(Echo(delay=0.01))
-    upstream = openai.AsyncOpenAI(api_key="unused")
+    with served(LocalBackend(Echo(delay=0.01)), openai.AsyncOpenAI(api_key="unused")) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(backend: LocalBackend, upstream: openai.AsyncOpenAI) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app(backend, upstream), log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+
+        async def run() -> None:
+            async with upstream:
+                await server.serve(sockets=[listener])
+
+        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.01)
@@ -75,6 +87,39 @@ async def test_a_reader_that_hangs_up_leaves_the_run_to_its_end(remote: Api) -> 
     await events.close()
     assert (await remote.settled(run))["status"] == "completed"
     await done(remote.client.close())
+
+
+async def test_files_and_vector_stores_go_to_the_upstream(colour: str) -> None:
+    with Loopback() as far:
+        far.on("POST", "/v1/files", Reply.json({"id": "file-1"}))
+        far.on("GET", "/v1/files/file-1/content", Reply.json({"the": "content"}))
+        far.on("GET", "/v1/vector_stores", Reply.json({"object": "list", "data": []}))
+        upstream = openai.AsyncOpenAI(api_key="sk-server", base_url=far.url + "/v1")
+        with served(LocalBackend("responses"), upstream) as url:
+            options = {"api_key": "sk-caller", "base_url": url, "max_retries": 0}
+            client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+            made = await done(client.files.create(file=("a.txt", b"words"), purpose="assistants"))
+            assert made.id == "file-1"
+            content = await done(client.get("/files/file-1/content", cast_to=JSON))
+            assert content == {"the": "content"}
+            assert (await done(client.get("/vector_stores?limit=2", cast_to=JSON)))["data"] == []
+            with pytest.raises(openai.NotFoundError, match="Invalid URL"):
+                await done(client.get("/fine_tuning/jobs", cast_to=JSON))
+            await done(client.close())
+    uploaded, _, listed = far.requests
+    assert b"words" in uploaded.body
+    assert {request.headers["authorization"] for request in far.requests} == {"Bearer sk-server"}
+    assert listed.query == {"limit": ["2"]}
+
+
+async def test_an_upstream_that_is_not_there_is_a_bad_gateway(colour: str) -> None:
+    with served(LocalBackend("chat"), openai.AsyncOpenAI(api_key="k", base_url="http://127.0.0.1:9")) as url:
+        options = {"api_key": "k", "base_url": url, "max_retries": 0}
+        client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+        with pytest.raises(openai.InternalServerError, match="could not be reached") as caught:
+            await done(client.get("/files", cast_to=JSON))
+        assert caught.value.status_code == 502
+        await done(client.close())
 
 
 def test_the_command_serves(tmp_path: Path) -> None:

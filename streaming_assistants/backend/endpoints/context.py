@@ -75,8 +75,8 @@ class Context:
             where,
             limit=self._limit(),
             ascending=ascending,
-            after=self._cursor(table, word, "after"),
-            before=self._cursor(table, word, "before"),
+            after=self._cursor(table, word, "after", where),
+            before=self._cursor(table, word, "before", where),
         )
         data = [row["data"] for row in page.rows]
         return {
@@ -115,11 +115,13 @@ class Context:
             )
         return order
 
-    def _cursor(self, table: Table, word: str, name: str) -> int | None:
+    def _cursor(self, table: Table, word: str, name: str, where: Mapping[str, object]) -> int | None:
         id = self.query.get(name)
         if not id:
             return None
-        row = self.tx.get(table, id)
-        if row is None:
+        # Of the same thread (of the same run, for steps), but any of its messages if one run's are listed.
+        scope = {"thread_id": where["thread_id"]} if "thread_id" in where else where
+        seq = self.tx.seq(table, id, **scope)
+        if seq is None:
             raise errors.missing(word, id)
-        return int(row["seq"])
+        return seq

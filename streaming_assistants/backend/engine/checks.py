@@ -6,6 +6,7 @@ fields(SHAPE, body, required=("model",))
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from streaming_assistants.backend.upstreams.base import Json
@@ -15,6 +16,7 @@ from .errors import ApiError, bad
 Check = Callable[[Json, str], None]
 Shape = Mapping[str, Check]
 
+_IDENTIFIER = re.compile("[a-zA-Z0-9_-]+")
 _NAMES = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal", list: "an array"}
 
 
@@ -32,6 +34,23 @@ def text(longest: int | None = None) -> Check:
                 f"got a string with length {len(value)} instead.",
                 name,
                 "string_above_max_length",
+            )
+
+    return check
+
+
+def identifier(longest: int) -> Check:
+    """The name of a function: letters, digits, underscores and dashes."""
+    check_text = text(longest)
+
+    def check(value: Json, name: str) -> None:
+        check_text(value, name)
+        if not _IDENTIFIER.fullmatch(value):
+            raise bad(
+                f"Invalid '{name}': string does not match pattern. Expected a string that matches the "
+                f"pattern '^{_IDENTIFIER.pattern}$'.",
+                name,
+                "invalid_value",
             )
 
     return check

@@ -57,3 +57,12 @@ def wrong_outputs(expected: list[str], got: list[str]) -> ApiError:
 
 def not_cancellable(status: str) -> ApiError:
     return bad(f"Cannot cancel run with status '{status}'.")
+
+
+def forked() -> ApiError:
+    """Connections, locks and threads do not survive a fork."""
+    return ApiError(
+        500,
+        "This backend was made before its process forked. Make a LocalBackend in each process; give them "
+        "one store (sqlite:///file.db) if they are to share assistants and threads.",
+    )

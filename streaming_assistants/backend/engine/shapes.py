@@ -8,6 +8,7 @@ from .checks import (
     array,
     boolean,
     choice,
+    identifier,
     integer,
     metadata,
     number,
@@ -21,7 +22,7 @@ _FILE_IDS = array(text(), 10_000)
 _DETAIL = choice("auto", "low", "high")
 
 _FUNCTION = shaped(
-    {"name": text(64), "description": text(), "parameters": anything, "strict": boolean}, "name"
+    {"name": identifier(64), "description": text(), "parameters": anything, "strict": boolean}, "name"
 )
 _FILE_SEARCH = shaped({"max_num_results": integer(1, 50), "ranking_options": anything})
 TOOL = tagged(

@@ -78,6 +78,15 @@ Index(
 )
 Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_where=text("active"))
 
+# Where a deleted object was in its list: who deletes what a page shows asks for the next page after it.
+removed = Table(
+    "removed",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("seq", _Seq, nullable=False),
+    Column("thread_id", String(64), ForeignKey("threads.id", ondelete="CASCADE")),
+)
+
 files = Table(
     "files",
     metadata,

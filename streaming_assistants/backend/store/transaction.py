@@ -70,7 +70,22 @@ class Transaction:
         return data
 
     def remove(self, table: Table, id: str) -> bool:
-        return self.connection.execute(delete(table).where(table.c.id == id)).rowcount > 0
+        row = self.get(table, id, lock=True)
+        if row is None:
+            return False
+        self.connection.execute(delete(table).where(table.c.id == id))
+        if table is not schema.threads:  # those are not listed
+            place = {"id": id, "seq": row["seq"], "thread_id": row.get("thread_id")}
+            self.connection.execute(insert(schema.removed), place)
+        return True
+
+    def seq(self, table: Table, id: str, **where: object) -> int | None:
+        """Where an object is in its list, or was; None when it never was in there."""
+        row = self.get(table, id, lock=False, **where)
+        if row is None:
+            place = {"thread_id": where["thread_id"]} if "thread_id" in where else {}
+            row = self.get(schema.removed, id, lock=False, **place)
+        return None if row is None else int(row["seq"])
 
     def all(self, table: Table, **where: object) -> Sequence[RowMapping]:
         """Every row that fits, oldest first."""
