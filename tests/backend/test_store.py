@@ -238,3 +238,27 @@ def test_the_schema_is_one_for_postgresql_too() -> None:
     assert "REFERENCES threads (id) ON DELETE CASCADE" in sql
     lock = schema.runs.select().with_for_update(key_share=True).compile(dialect=dialect)
     assert str(lock).endswith("FOR NO KEY UPDATE")
+
+
+EXITS = """
+import threading, time
+from streaming_assistants.backend.store.database import Database
+
+store = Database("sqlite://")
+
+def works_on():
+    while True:
+        with store.write() as tx:
+            tx.active_runs()
+
+for _ in range(8):
+    threading.Thread(target=works_on, daemon=True).start()
+time.sleep(0.1)
+"""
+
+
+def test_a_process_may_end_while_a_run_is_within_a_transaction() -> None:
+    # A crash was likely and not certain: the connection was closed at exit, under the thread that used it.
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", EXITS], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -50,7 +50,9 @@ class Database:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
         self.closed = False
         self._pool = create_engine(parsed, **options)
-        weakref.finalize(self, self._pool.dispose)  # for a backend that nobody closes
+        # For a backend that nobody closes. Not at the interpreter's exit: a job's thread may be within a
+        # transaction then, and closing SQLite's connection under it crashes the process.
+        weakref.finalize(self, self._pool.dispose).atexit = False
         if self.sqlite:
             _prepare_sqlite(self._pool, durable=not in_memory)
         self._create_schema()
