@@ -22,6 +22,7 @@ from .capabilities import (
     resolve,
 )
 from .closed import explaining
+from .errors import StreamingAssistantsError
 from .patches import Patch, Placed
 
 if TYPE_CHECKING:
@@ -160,6 +161,11 @@ def _same(wanted: str | LocalBackend, has: LocalBackend | None) -> bool:
 
 
 def _patch_client(client: Any, options: Options) -> None:
+    if resolve(client, "beta.threads.runs") is None:
+        raise StreamingAssistantsError(
+            f"The installed openai {openai.__version__} has no client.beta.threads to patch: "
+            "install a release that has it, openai<=3.52.0 for one."
+        )
     patched = vars(client)[_KEY] = _Patched(options)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.

@@ -13,7 +13,7 @@ import pytest
 import wrapt
 
 import streaming_assistants
-from streaming_assistants import capabilities, patch, unpatch
+from streaming_assistants import StreamingAssistantsError, capabilities, patch, unpatch
 from streaming_assistants.capabilities import TABLE, resolve
 
 from .clients import Colour
@@ -138,6 +138,15 @@ async def test_repair_false_leaves_the_sdks_own_methods(colour: Colour, streams:
     copy = client.with_options(timeout=3)
     assert touched(copy) == touched(client)
     assert [row[:2] for row in capabilities(copy)] == [row[:2] for row in capabilities(client)]
+
+
+async def test_an_sdk_without_threads_is_told_in_words(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = colour.bare(streams.url)
+    monkeypatch.setattr(client, "beta", object(), raising=False)
+    with pytest.raises(StreamingAssistantsError, match=r"has no client\.beta\.threads"):
+        patch(client)
 
 
 # ---------------------------------------------------------------- raw responses
