@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -23,38 +24,63 @@ def says_v2() -> bool:
     return bool(sent[0].headers.get("OpenAI-Beta") == requests.BETA)
 
 
+@cache
+def strays() -> frozenset[str]:
+    """Query parameters that the async ``runs.create`` puts into the body too (1.55 does)."""
+    sent: list[Any] = []
+
+    def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
+        sent.append(json.loads(request.content))
+        return 200, {"content-type": "application/json"}, b"{}"
+
+    runs = _sdk.probe_client_of(answer, is_async=True).beta.threads.runs
+    if "include" not in _sdk.parameters(type(runs).create):
+        return frozenset()
+    with _sdk.quiet():
+        _sdk.run_aside(runs.create("thread_1", assistant_id="asst_1", include=["x"]))
+    return frozenset[str]({"include"} & set(sent[0]))
+
+
 class Adaptation(NamedTuple):
-    """A method of the SDK that needs help to say what today's API expects."""
+    """A method of the SDK that needs help to say what today's API expects.
+
+    ``taken`` are the parameters that it takes, ``astray`` those of them that it puts into the wrong place.
+    """
 
     resource: str
     method: str
     taken: frozenset[str]
     header: bool
+    astray: frozenset[str]
 
     @property
     def path(self) -> str:
         return f"{self.resource}.{self.method}"
 
     def make(self, below: Method) -> Method:
-        return adapt.adapted(self.path, self.taken, below, header=self.header)
+        return adapt.adapted(self.path, self.taken - self.astray, below, header=self.header)
 
     def judgement(self) -> Judgement:
         later = sorted(adapt.lacking(self.path, self.taken))
         said = [f"{self.method}() of the SDK lacks {', '.join(later)}"] if later else []
         said += ["the SDK says assistants=v1"] if self.header else []
-        return Judgement(f"{self.path}()", OURS, f"missing: {'; '.join(said)}")
+        why = "missing" if said else "defective"
+        said += [f"the SDK sends {name} in the body" for name in sorted(self.astray)]
+        return Judgement(f"{self.path}()", OURS, f"{why}: {'; '.join(said)}")
 
 
-def adaptations(client: Any) -> Iterator[Adaptation]:
-    """The methods of the installed SDK that lack a parameter, or say v1."""
+def adaptations(client: Any, *, repair: bool = True) -> Iterator[Adaptation]:
+    """The methods of the installed SDK that lack a parameter, misplace one, or say v1."""
     header = not says_v2()
     for path in _sdk.RESOURCES:
         resource = resolve(client, path)
         owner: Any = type(resource)
         for name in _methods(owner):
             taken = _sdk.parameters(getattr(owner, name))
-            if header or adapt.lacking(f"{path}.{name}", taken):
-                yield Adaptation(path, name, taken, header)
+            create = repair and (path, name) == ("beta.threads.runs", "create") and _sdk.is_async(client)
+            astray = strays() if create else frozenset[str]()
+            if header or astray or adapt.lacking(f"{path}.{name}", taken):
+                yield Adaptation(path, name, taken, header, astray)
 
 
 @cache

@@ -5,9 +5,7 @@ The resource of a probe never sleeps, and its server hangs up after the answers 
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +49,7 @@ class _Polled:
         self._answers = list(answers)
         with _sdk.quiet():
             try:
-                _run(ask(self._resource(client))) if is_async else ask(self._resource(client))
+                _sdk.run_aside(ask(self._resource(client))) if is_async else ask(self._resource(client))
             except Exception:  # noqa: BLE001  (which one the SDK raises differs from release to release)
                 self.failed = True
 
@@ -80,27 +78,6 @@ class _Resources:
 
 
 async def _nothing() -> None: ...
-
-
-def _run(awaitable: Any) -> None:
-    """In a thread of its own: the caller may be inside an event loop."""
-    raised: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            asyncio.run(_await(awaitable))
-        except BaseException as error:  # noqa: BLE001  (carried over to the caller's thread)
-            raised.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
-
-
-async def _await(awaitable: Any) -> None:
-    await awaitable
 
 
 def _run_poll(found: _Resources, **more: Any) -> Any:

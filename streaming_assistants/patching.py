@@ -128,7 +128,9 @@ def capabilities(client: Any) -> Capabilities:
     rows = [judge(capability, client, repair=repair, full=True) for capability in table]
     spaces = [judge_namespace(client, namespace) for namespace in NAMESPACES]
     # A method that is sound may still lack a parameter: one row tells it.
-    adapted = {row.capability: row for row in (each.judgement() for each in adaptations(client))}
+    adapted = {
+        row.capability: row for row in (each.judgement() for each in adaptations(client, repair=repair))
+    }
     rows = [adapted.pop(row.capability, row) for row in rows]
     return Capabilities((*spaces, *rows, *adapted.values()))
 
@@ -169,7 +171,7 @@ def _patch_client(client: Any, options: Options) -> None:
     patched = vars(client)[_KEY] = _Patched(options)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
-    for adaptation in adaptations(client):
+    for adaptation in adaptations(client, repair=options.repair):
         makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
     raw: list[tuple[str, str]] = []
     for capability in TABLE:

@@ -263,6 +263,7 @@ async def test_a_foreign_wrapper_on_top_stays_and_still_works(colour: Colour, st
 def module(streams: Loopback, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(openai, "api_key", "test")
     monkeypatch.setattr(openai, "base_url", streams.url)
+    monkeypatch.setattr(openai, "http_client", None)  # the module keeps the one of its last client here
     openai._reset_client()
     yield openai
     unpatch(openai)

@@ -34,7 +34,7 @@ from .models import (
     json_validator,
     make,
 )
-from .probing import Answering, probe_azure, probe_client, probe_client_of, quiet
+from .probing import Answering, probe_azure, probe_client, probe_client_of, quiet, run_aside
 from .transport import (
     interrupt,
     own_transport,
@@ -92,6 +92,7 @@ __all__ = [
     "response_class",
     "response_of",
     "retry_seconds",
+    "run_aside",
     "timeout_errors",
     "transport_errors",
     "transports",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
@@ -73,3 +75,24 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def run_aside(awaitable: JSON) -> None:
+    """In a thread of its own: the caller may be inside an event loop."""
+    raised: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            asyncio.run(_await(awaitable))
+        except BaseException as error:  # noqa: BLE001  (carried over to the caller's thread)
+            raised.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
+async def _await(awaitable: JSON) -> None:
+    await awaitable
