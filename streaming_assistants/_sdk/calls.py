@@ -12,6 +12,7 @@ import openai
 
 from .models import JSON
 
+# Dict and not dict: on Python 3.10 the latter passes for a class, and the SDK trips over it.
 JSON_OBJECT = dict[str, object]
 """``cast_to`` for a plain request whose answer is wanted as it came (1.1 refuses ``object``)."""
 
