@@ -6,14 +6,14 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Dict, cast  # noqa: UP035
 
 import openai
 
 from .models import JSON
 
 # Dict and not dict: on Python 3.10 the latter passes for a class, and the SDK trips over it.
-JSON_OBJECT = dict[str, object]
+JSON_OBJECT = Dict[str, object]  # noqa: UP006
 """``cast_to`` for a plain request whose answer is wanted as it came (1.1 refuses ``object``)."""
 
 
