@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import anyio
 import openai
 
+from streaming_assistants import _sdk
 from streaming_assistants.backend.upstreams.base import Json
 from streaming_assistants.wire.sse import Frame, FrameDecoder
 
@@ -101,7 +102,7 @@ class _Outside:
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         # Not `object`: releases before 1.2 take no other type than these for a plain answer.
-        arguments: dict[str, Any] = {"cast_to": dict[str, object]}
+        arguments: dict[str, Any] = {"cast_to": _sdk.JSON_OBJECT}
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:

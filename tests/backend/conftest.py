@@ -11,10 +11,11 @@ import anyio
 import openai
 import pytest
 
+from streaming_assistants import _sdk
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.wire.sse import FrameDecoder
 
-JSON = dict[str, object]  # SDKs before 1.2 do not take `object` for a plain answer
+JSON = _sdk.JSON_OBJECT
 
 PENDING = ("queued", "in_progress", "generating", "cancelling")
 
