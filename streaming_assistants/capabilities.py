@@ -35,7 +35,7 @@ class Capability:
     parameter: str | None = None
     defects: tuple[Defect, ...] = ()
     raw: bool = False
-    """Whether ``with_raw_response`` of the resource has it too."""
+    """Whether the resource's raw views have it too."""
     concerns: Callable[[Any], bool] = lambda _: True
     """Whether a client can need it at all."""
 

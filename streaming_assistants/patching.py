@@ -197,9 +197,11 @@ def _patch_client(client: Any, options: Options) -> None:
     _renew_raw_views(client)
     for resource, method in raw:
         owner = resolve(client, resource)
-        view = getattr(owner, "with_raw_response", None)
-        if view is not None and not hasattr(view, method):
-            patched.patches.append(Placed(view, method, _sdk.raw(getattr(owner, method))))
+        for name in _sdk.RAW:
+            view = getattr(owner, name, None)
+            if view is not None and not hasattr(view, method):
+                form = _sdk.in_view(name, getattr(owner, method), is_async=_sdk.is_async(client))
+                patched.patches.append(Placed(view, method, form))
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:

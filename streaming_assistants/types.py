@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from openai.types.shared import ErrorObject as ErrorObject
     from openai.types.vector_store import VectorStore as VectorStore
     from openai.types.vector_store_deleted import VectorStoreDeleted as VectorStoreDeleted
+    from openai.types.vector_store_search_response import (
+        VectorStoreSearchResponse as VectorStoreSearchResponse,
+    )
     from openai.types.vector_stores import *  # noqa: F403
 
 _EVENTS = {models.class_name(name): name for name in models.EVENTS if name != "done"}
@@ -71,6 +74,8 @@ _MODELS = (
     "VectorStoreFile",
     "VectorStoreFileBatch",
     "VectorStoreFileDeleted",
+    "VectorStoreSearchResponse",
+    "FileContentResponse",
 )
 
 __all__ = [

@@ -4,7 +4,7 @@ Everything private or version-dependent is asked for here, by looking and never 
 numbers. The rest of the library reads as if there were one SDK.
 """
 
-from .calls import JSON_OBJECT, RAW_HEADER, capped, raw, read, retry_seconds, undeprecated, warn_deprecated
+from .calls import JSON_OBJECT, RAW_HEADER, capped, read, retry_seconds, undeprecated, warn_deprecated
 from .clients import (
     RESOURCES,
     Client,
@@ -44,7 +44,7 @@ from .transport import (
     transport_errors,
     transports,
 )
-from .views import RAW, closer, handler_base, made_raw, raw_views, with_page_class
+from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, with_page_class
 
 __all__ = [
     "JSON",
@@ -69,6 +69,7 @@ __all__ = [
     "given",
     "handler_base",
     "has_deployment",
+    "in_view",
     "interrupt",
     "is_async",
     "is_azure",
@@ -86,7 +87,6 @@ __all__ = [
     "probe_client",
     "probe_client_of",
     "quiet",
-    "raw",
     "raw_views",
     "read",
     "response_class",

@@ -8,6 +8,7 @@ from typing import cast
 
 import openai
 
+from .calls import raw
 from .models import JSON
 
 
@@ -59,6 +60,17 @@ RAW = ("with_raw_response", "with_streaming_response")
 def made_raw(headers: Mapping[str, JSON]) -> dict[str, JSON]:
     """The headers by which a raw view marks its requests, out of ``headers``: none for an ordinary call."""
     return {name: value for name, value in headers.items() if name.lower() == "x-stainless-raw-response"}
+
+
+def in_view(view: str, method: Callable[..., JSON], *, is_async: bool) -> Callable[..., JSON]:
+    """The form that a method has in the raw view of that name, which the SDK has."""
+    if view == "with_raw_response":
+        return raw(method)
+    responses = importlib.import_module("openai._response")
+    wrap = (
+        responses.async_to_streamed_response_wrapper if is_async else responses.to_streamed_response_wrapper
+    )
+    return cast("Callable[..., JSON]", wrap(method))
 
 
 def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:

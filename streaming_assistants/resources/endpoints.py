@@ -16,12 +16,15 @@ from .requests import Operation, Request
 
 @dataclass(frozen=True)
 class Endpoint:
-    """``verb`` and ``operation`` make the request, ``model`` names what comes back, ``page`` a page of it."""
+    """``verb`` and ``operation`` make the request, ``model`` names what comes back.
+
+    ``page`` is the SDK's kind of page that it comes in, without the colour; none for one object.
+    """
 
     verb: str
     operation: Operation
     model: str
-    page: bool = False
+    page: str = ""
 
     def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
@@ -33,9 +36,15 @@ class Endpoint:
         options = {**request.options, **options}
         if self.page:
             pages: Any = importlib.import_module("openai.pagination")
-            kind: Any = pages.AsyncCursorPage if _sdk.is_async(client) else pages.SyncCursorPage
-            page = advancing(kind[model])
-            return client.get_api_list(request.path, page=page, model=model, options=options)
+            kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)
+            return client.get_api_list(
+                request.path,
+                page=advancing(kind[model]),
+                model=model,
+                body=request.body or None,
+                options=options,
+                method=self.verb,
+            )
         call = getattr(client, self.verb)
         if self.verb == "get":
             return call(request.path, cast_to=model, options=options)

@@ -33,12 +33,13 @@ def _endpoint(
     required: str = "",
     body: str = "",
     query: tuple[str, ...] = (),
+    page: str = "",
 ) -> Endpoint:
     """``required`` and ``body`` are names in a row; the first required one may be given by position."""
     ids = tuple(required.split())
     taken = names(RequestParams) | {*ids, *body.split(), *query}
     operation = Operation(name, path, frozenset(taken), ids, ids[:1], query)
-    return Endpoint(verb, operation, model, page=bool(query))
+    return Endpoint(verb, operation, model, page or ("CursorPage" if query else ""))
 
 
 _FILE_BODY = "attributes chunking_strategy"
@@ -52,6 +53,10 @@ STORES = (
     _endpoint("post", "update", _ONE, _STORE, "vector_store_id", "expires_after metadata name"),
     _endpoint("get", "list", _ROOT, _STORE, query=_PAGING),
     _endpoint("delete", "delete", _ONE, "VectorStoreDeleted", "vector_store_id"),
+    _endpoint(
+        "post", "search", f"{_ONE}/search", "VectorStoreSearchResponse", "vector_store_id query",
+        "filters max_num_results ranking_options rewrite_query", page="Page",
+    ),
 )  # fmt: skip
 
 CREATE_FILE = _endpoint("post", "create", _FILES, _FILE, "vector_store_id file_id", _FILE_BODY)
@@ -62,6 +67,14 @@ FILES = (
     _endpoint("post", "update", _ONE_FILE, _FILE, "file_id vector_store_id attributes"),
     _endpoint("get", "list", _FILES, _FILE, "vector_store_id", query=_FILTERED),
     _endpoint("delete", "delete", _ONE_FILE, "VectorStoreFileDeleted", "file_id vector_store_id"),
+    _endpoint(
+        "get",
+        "content",
+        f"{_ONE_FILE}/content",
+        "FileContentResponse",
+        "file_id vector_store_id",
+        page="Page",
+    ),
 )
 
 CREATE_BATCH = _endpoint(
@@ -76,16 +89,17 @@ BATCHES = (
 )
 
 
-class Raw:
-    """What ``with_raw_response`` of a resource gives: its endpoints, answering with the response."""
+class View:
+    """A raw view of a resource: its endpoints, each giving the response as the view of that name does."""
 
-    def __init__(self, resource: Resource) -> None:
-        self._resource = resource
+    def __init__(self, resource: Resource, name: str) -> None:
+        self._resource, self._name = resource, name
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in self._resource._endpoints:
             raise AttributeError(f"{type(self._resource).__name__!r} has no raw response for {name!r}")
-        return _sdk.raw(getattr(self._resource, name))
+        resource = self._resource
+        return _sdk.in_view(self._name, getattr(resource, name), is_async=_sdk.is_async(resource._client))
 
 
 class Resource:
@@ -97,9 +111,19 @@ class Resource:
         self._client = client
 
     @property
-    def with_raw_response(self) -> Raw:
+    def with_raw_response(self) -> View:
         """The same methods, giving the HTTP response; its ``parse()`` gives the object."""
-        return Raw(self)
+        return View(self, "with_raw_response")
+
+    @property
+    def with_streaming_response(self) -> View:
+        """The same methods, giving a context manager of the response, which is read when it is asked for.
+
+        It came to the SDK with 1.8: an AttributeError before.
+        """
+        if not hasattr(self._client, "with_streaming_response"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'with_streaming_response'")
+        return View(self, "with_streaming_response")
 
 
 class Files(Resource):

@@ -268,3 +268,21 @@ class VectorStoreFileBatch(BaseModel):
     object: Literal["vector_store.files_batch"]
     status: Literal["in_progress", "completed", "cancelled", "failed"]
     vector_store_id: str
+
+
+class VectorStoreSearchContent(BaseModel):
+    text: str
+    type: Literal["text"]
+
+
+class VectorStoreSearchResponse(BaseModel):
+    attributes: Optional[Any] = None
+    content: List[VectorStoreSearchContent]
+    file_id: str
+    filename: str
+    score: float
+
+
+class FileContentResponse(BaseModel):
+    text: Optional[str] = None
+    type: Optional[str] = None

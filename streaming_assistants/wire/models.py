@@ -66,6 +66,8 @@ _PLACES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "VectorStore": (("vector_store", "VectorStore"), ("beta", "VectorStore")),
     "VectorStoreDeleted": (("vector_store_deleted", "VectorStoreDeleted"), ("beta", "VectorStoreDeleted")),
+    "VectorStoreSearchResponse": (("vector_store_search_response", "VectorStoreSearchResponse"),),
+    "FileContentResponse": (("vector_stores", "FileContentResponse"),),
     **{
         name: (("vector_stores", name), ("beta.vector_stores", name))
         for name in ("VectorStoreFile", "VectorStoreFileBatch", "VectorStoreFileDeleted")
