@@ -15,6 +15,8 @@ import anyio
 
 LIMIT = 256
 
+_TOO_LONG = "The run said nothing for {} seconds, as long as the request's timeout allows."
+
 Encode = Callable[[str, Any], bytes]
 Events = list[tuple[str, Any]]
 
@@ -38,6 +40,9 @@ class _Pace:
 
 class Feed:
     """For a worker thread and a reader in another thread."""
+
+    patience: float | None = None
+    """How many seconds the reader waits for the next frame before it raises TimeoutError."""
 
     def __init__(self, encode: Encode, end: bytes) -> None:
         self.left = False  # the reader is gone
@@ -89,8 +94,10 @@ class Feed:
         while True:
             with self._changed:
                 self._idle = not (self._frames or self._finished)
-                self._changed.wait_for(lambda: self._frames or self._finished)
+                came = self._changed.wait_for(lambda: self._frames or self._finished, self.patience)
                 self._idle = False
+                if not came:
+                    raise TimeoutError(_TOO_LONG.format(self.patience))
                 chunk = b"".join(self._frames)
                 self._frames.clear()
                 finished = self._finished
@@ -103,6 +110,8 @@ class Feed:
 
 class AsyncFeed:
     """For a task and a reader in the same event loop; every method is called there."""
+
+    patience: float | None = None
 
     def __init__(self, encode: Encode, end: bytes) -> None:
         self.left = False
@@ -152,8 +161,11 @@ class AsyncFeed:
             if not (self._frames or self._finished):
                 self._filled = anyio.Event()
                 self._idle = True
-                await self._filled.wait()
+                with anyio.move_on_after(self.patience):
+                    await self._filled.wait()
                 self._idle = False
+                if not (self._frames or self._finished):
+                    raise TimeoutError(_TOO_LONG.format(self.patience))
             chunk = b"".join(self._frames)
             self._frames.clear()
             finished = self._finished

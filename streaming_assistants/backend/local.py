@@ -67,6 +67,7 @@ class LocalBackend:
         )
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
+        self._offline: bool = getattr(found, "offline", False)
         settings = Settings(self._keeper, found, dict(models or {}), generating)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}
@@ -156,6 +157,11 @@ class LocalBackend:
         self.close()
 
     # For the shells: transport and server.
+
+    @property
+    def offline(self) -> bool:
+        """Whether no request may leave the process: those that the backend cannot answer are refused."""
+        return self._offline
 
     @property
     def blocking(self) -> bool:

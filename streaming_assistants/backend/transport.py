@@ -14,6 +14,7 @@ import openai
 import wrapt
 
 from .app import POLL_AFTER, Reply, Request
+from .engine import errors
 from .feeds import AsyncFeed, Feed
 from .jobs import AsyncJob, Job
 from .outside import AsyncOutside, Client, HttpRequest, Outside, Response
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 HttpClient: TypeAlias = Any
 """A client of httpx or httpx2."""
+Late: TypeAlias = Callable[[TimeoutError], Exception]
+"""Makes the transport's own error of a reader that has waited for too long."""
+
 _TURN_SECONDS = 0.005
 _PASSED_ON = ("accept", "content-type", "openai-beta")
 
@@ -104,16 +108,26 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
         path, base_path = request.url.path, _base_path(self._self_client)
         return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
 
+    def _self_refusal(self, request: HttpRequest) -> Response | None:
+        """The answer to a request that is not the backend's, where none may leave the process."""
+        if self._self_backend is None or not self._self_backend.offline:
+            return None
+        error = errors.not_sent(request.method, request.url.path)
+        http = _transport_of(request)
+        response = http.Response(error.status, json=error.body, request=request)
+        response.elapsed = timedelta(0)
+        return response
+
 
 class _Proxy(_Guest):
     def send(self, request: HttpRequest, **options: object) -> Response:
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
-            return self.__wrapped__.send(request, **options)
+            return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         request.read()
         reply, feed = run_sync(backend, self._self_client, _request(request, path))
         if _not_ours(path, reply):
-            return self.__wrapped__.send(request, **options)
+            return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         response = _response(request, reply, _Body, feed)
         if not options.get("stream"):
             response.read()
@@ -124,11 +138,11 @@ class _AsyncProxy(_Guest):
     async def send(self, request: HttpRequest, **options: object) -> Response:
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
-            return await self.__wrapped__.send(request, **options)
+            return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         await request.aread()
         reply, feed = await run_async(backend, self._self_client, _request(request, path))
         if _not_ours(path, reply):
-            return await self.__wrapped__.send(request, **options)
+            return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         response = _response(request, reply, _AsyncBody, feed)
         if not options.get("stream"):
             await response.aread()
@@ -136,15 +150,19 @@ class _AsyncProxy(_Guest):
 
 
 class _Body:
-    def __init__(self, feed: Feed | None, body: bytes) -> None:
+    def __init__(self, feed: Feed | None, body: bytes, late: Late) -> None:
         self._feed = feed
         self._body = body
+        self._late = late
 
     def __iter__(self) -> Iterator[bytes]:
         if self._feed is None:
             yield self._body
-        else:
+            return
+        try:
             yield from self._feed
+        except TimeoutError as error:
+            raise self._late(error) from None
 
     def close(self) -> None:
         if self._feed is not None:
@@ -154,16 +172,20 @@ class _Body:
 
 
 class _AsyncBody:
-    def __init__(self, feed: AsyncFeed | None, body: bytes) -> None:
+    def __init__(self, feed: AsyncFeed | None, body: bytes, late: Late) -> None:
         self._feed = feed
         self._body = body
+        self._late = late
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._feed is None:
             yield self._body
-        else:
+            return
+        try:
             async for chunk in self._feed:
                 yield chunk
+        except TimeoutError as error:
+            raise self._late(error) from None
 
     async def aclose(self) -> None:
         self._leave()
@@ -213,13 +235,25 @@ def _base_path(client: Client) -> str:
     return path.rstrip("/")
 
 
+def _transport_of(request: HttpRequest) -> HttpClient:
+    """The module that the request comes from: httpx, or httpx2 from SDK 3.0 on."""
+    return sys.modules[type(request).__module__.partition(".")[0]]
+
+
 def _response(
     request: HttpRequest, reply: Reply, kind: type[_Body] | type[_AsyncBody], feed: Feed | AsyncFeed | None
 ) -> Response:
-    """A response of the flavour that the request has: httpx, or httpx2 from SDK 3.0 on."""
-    http = sys.modules[type(request).__module__.partition(".")[0]]
+    """A response of the flavour that the request has."""
+    http = _transport_of(request)
     base = http.AsyncByteStream if kind is _AsyncBody else http.SyncByteStream
-    stream = type(kind.__name__, (kind, base), {})(feed, reply.body)
+
+    def late(error: TimeoutError) -> Exception:
+        made: Exception = http.ReadTimeout(str(error), request=request)
+        return made
+
+    if feed is not None:
+        feed.patience = (request.extensions.get("timeout") or {}).get("read")
+    stream = type(kind.__name__, (kind, base), {})(feed, reply.body, late)
     response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
     response.elapsed = timedelta(0)
     return response

@@ -11,6 +11,7 @@ import pytest
 
 from streaming_assistants.backend import LocalBackend, resolve
 from streaming_assistants.backend.paths import assistants_path
+from streaming_assistants.backend.upstreams.echo import Echo
 from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, attached, done
@@ -24,11 +25,27 @@ FAR = Reply.json({"id": "from the server"})
 async def test_other_requests_go_where_they_went(make_api: MakeApi) -> None:
     with Loopback() as server:
         server.on("GET", "/v1/files/file-1", FAR).on("POST", "/v1/vector_stores/threads", FAR)
-        api = make_api("echo", client={"base_url": server.url + "/v1"})
+        api = make_api("chat", client={"base_url": server.url + "/v1"})
         assert await api.get("/files/file-1") == {"id": "from the server"}
         assert await api.post("/vector_stores/threads", {}) == {"id": "from the server"}
         assert (await api.post("/threads"))["object"] == "thread"
     assert [request.path for request in server.requests] == ["/v1/files/file-1", "/v1/vector_stores/threads"]
+
+
+@pytest.mark.parametrize("upstream", ["echo", Echo(delay=0.01)], ids=["by name", "made"])
+async def test_echo_sends_nothing_anywhere(make_api: MakeApi, upstream: Any) -> None:
+    with Loopback() as server:
+        api = make_api(upstream, client={"base_url": server.url + "/v1"})
+        copy = api.client.with_options(timeout=5)
+        for client in (api.client, copy):
+            with pytest.raises(openai.BadRequestError, match=r"echo.* sends nothing anywhere"):
+                await done(client.files.create(file=b"secret", purpose="assistants"))
+        assert (await api.refused("/files/file-1/content", method="get"))["code"] == "not_sent"
+        for path in ("/vector_stores", "/chat/completions", "/uploads", server.url + "/elsewhere"):
+            error = await api.refused(path, {})
+            assert (error["status"], error["code"]) == (400, "not_sent")
+        assert (await api.settled(await api.run("still here")))["status"] == "completed"
+    assert server.requests == []
 
 
 async def test_copies_are_answered_and_so_are_their_copies(api: Api) -> None:

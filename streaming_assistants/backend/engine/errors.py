@@ -32,6 +32,15 @@ def unknown_url(method: str, path: str) -> ApiError:
     return ApiError(404, f"Invalid URL ({method} {path})")
 
 
+def not_sent(method: str, path: str) -> ApiError:
+    return bad(
+        f'{method} {path} was not sent: the upstream "echo" sends nothing anywhere, and answers the '
+        'Assistants API\'s requests alone. The upstreams "responses" and "chat" leave others to the '
+        "client's own server.",
+        code="not_sent",
+    )
+
+
 def busy_for_run(thread_id: str, run_id: str) -> ApiError:
     return bad(f"Thread {thread_id} already has an active run {run_id}.")
 

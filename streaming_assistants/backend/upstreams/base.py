@@ -4,6 +4,7 @@ An upstream is a function from a :class:`Turn` (one inference) to a generator, a
 conversation yields :class:`Call`, :class:`Open`, :class:`Next` or :class:`Sleep` when it needs the
 outside world, and is sent the result; it yields the other classes here to say what the model produced,
 and is sent None. Two small drivers, one of each colour, do the asking; tests send results in by hand.
+An upstream with an attribute ``offline`` that is true has the client's other requests refused.
 
     def chat(turn: Turn) -> Conversation:
         yield Open("POST", "/chat/completions", {...})

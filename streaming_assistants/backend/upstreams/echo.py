@@ -42,6 +42,9 @@ class Echo:
     argument after a space where it takes one.
     """
 
+    offline = True
+    """Nothing may leave the process: a client's other requests (for files, say) are refused."""
+
     def __init__(self, *, delay: float = 0.0, command: str | None = None) -> None:
         self._delay = delay
         self._command = command
@@ -100,9 +103,8 @@ class Echo:
         yield Finished(None, _usage(len(_last_user_text(turn.items).split()), count))
 
 
-def echo(turn: Turn) -> Conversation:
-    """The upstream that ``backend="echo"`` names."""
-    return Echo()(turn)
+echo = Echo()
+"""The upstream that ``backend="echo"`` names."""
 
 
 def _obey(command: str, argument: str) -> Conversation:
