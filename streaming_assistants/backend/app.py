@@ -160,7 +160,7 @@ class App:
             return Reply(200, headers, b"", answer.work, encode, end, interrupts)
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
-        body = json.dumps(views.shown(answer.data, include=answer.include, v1=v1)).encode()
+        body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
         return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
 
     def _run(self, route: Route, ids: dict[str, str], request: Request) -> Answer:

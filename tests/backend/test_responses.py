@@ -176,7 +176,7 @@ def test_file_search_fills_the_step_and_cites_in_the_text() -> None:
         assistant_tool_resources={"file_search": {"vector_store_ids": ["vs_1"]}},
     )
     ((call,),) = done.steps
-    assert (call["id"], call["type"]) == ("fs_1", "file_search")
+    assert (call["id"], call["type"]) == ("call_fs1", "file_search")
     assert call["file_search"]["ranking_options"] == {
         "ranker": "default_2024_08_21",
         "score_threshold": 0.0,
@@ -188,11 +188,12 @@ def test_file_search_fills_the_step_and_cites_in_the_text() -> None:
         "attributes": {},
         "content": [{"type": "text", "text": "Filip: cake"}],
     }
-    # As in the recording of the hosted API: the marker names the search and the result's place in it.
-    assert done.text == "Filip's favorite food is cake【0:1†foods.txt】."
+    # As in the recording of the hosted API: the marker names the message that the search gave and the
+    # result's place in it.
+    assert done.text == "Filip's favorite food is cake【4:1†foods.txt】."
     annotations = done.messages[0][0]["text"]["annotations"]
     mark = annotations[0]
-    assert done.text[mark["start_index"] : mark["end_index"]] == mark["text"] == "【0:1†foods.txt】"
+    assert done.text[mark["start_index"] : mark["end_index"]] == mark["text"] == "【4:1†foods.txt】"
     assert mark["file_citation"]["file_id"] == "file-a"
 
 
@@ -200,14 +201,14 @@ def test_annotations_that_come_only_with_the_item_are_not_lost() -> None:
     events = fakes.responses_file_search()
     without = [e for e in events if e["type"] != "response.output_text.annotation.added"]
     done = run(without)
-    assert done.text == "Filip's favorite food is cake.【0:1†foods.txt】"
+    assert done.text == "Filip's favorite food is cake.【4:1†foods.txt】"
     assert len(done.messages[0][0]["text"]["annotations"]) == 1
 
 
 def test_a_filename_cannot_break_its_marker() -> None:
     citation = fakes.file_citation(2, filename="a】b†.txt")
     done = run(fakes.ResponseScript().text("Hi", annotations=[(1, citation)]).completed())
-    assert done.text == "Hi【0:0†a]b†.txt】"
+    assert done.text == "Hi【3:0†a]b†.txt】"
 
 
 @given(st.lists(st.text(max_size=6), max_size=6), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40))))
@@ -245,7 +246,7 @@ def test_code_interpreter_streams_code_then_logs_and_images() -> None:
     done = run(fakes.responses_code_interpreter(), None, *PUBLISHED, tools=[CODE_INTERPRETER])
     head = {"input": "", "outputs": []}
     assert done.said[0] == ToolCallDelta(
-        {"index": 0, "id": "ci_1", "type": "code_interpreter", "code_interpreter": head}
+        {"index": 0, "id": "call_ci1", "type": "code_interpreter", "code_interpreter": head}
     )
     ((call,),) = done.steps
     assert call["code_interpreter"] == {
@@ -266,7 +267,7 @@ def test_files_of_the_container_are_copied_so_that_their_ids_can_be_fetched() ->
     assert read == Call("GET", "/containers/cntr_1/files/cfile_1/content", raw=True)
     assert copy.files["file"] == ("out.csv", b"a,b\n", "text/csv")
     assert FileContent("file-csv", "out.csv", b"a,b\n") in done.noted
-    text = done.messages[0][0]["text"]
+    text = done.messages[0][1]["text"]
     assert text["value"] == "Here: [table](sandbox:/mnt/data/out.csv)"
     (mark,) = text["annotations"]
     assert mark["type"] == "file_path"
@@ -280,7 +281,7 @@ def test_a_failed_copy_keeps_the_containers_id_and_says_so(caplog: pytest.LogCap
     refused = UpstreamError("no", 400)
     answers = [None, PUBLISHED[0], b"a,b\n", refused, refused]
     done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
-    (mark,) = done.messages[0][0]["text"]["annotations"]
+    (mark,) = done.messages[0][1]["text"]["annotations"]
     assert mark["file_path"] == {"file_id": "cfile_1"}
     assert "keeps the upstream's id" in caplog.text
     assert done.end == FINISHED
@@ -320,7 +321,10 @@ def test_one_container_file_is_copied_once() -> None:
     script = fakes.ResponseScript().code("plot()", outputs=outputs).text("See.", annotations=[(1, citation)])
     done = run(script.completed(), None, fakes.PNG, fakes.file_object("file-plot"))
     assert [type(one) for one in done.asked] == [Open, Call, Call]
-    assert done.messages[0][1]["image_file"] == {"file_id": "file-plot"}
+    # The image that the code made stands before the text, and is not shown twice.
+    image, text = done.messages[0]
+    assert image["image_file"] == {"file_id": "file-plot"}
+    assert text["text"]["value"] == "See."
 
 
 def test_a_foreign_image_url_is_not_fetched_and_not_lost() -> None:
@@ -335,7 +339,7 @@ def test_a_foreign_image_url_is_not_fetched_and_not_lost() -> None:
 def test_two_tool_rounds_with_a_message_between_are_two_steps() -> None:
     script = fakes.ResponseScript().code("1", outputs=[], id="ci_1").text("So far")
     done = run(script.code("2", outputs=[], id="ci_2").text("Done").completed())
-    assert [[call["id"] for call in step] for step in done.steps] == [["ci_1"], ["ci_2"]]
+    assert [[call["id"] for call in step] for step in done.steps] == [["call_ci1"], ["call_ci2"]]
     assert [message[0]["text"]["value"] for message in done.messages] == ["So far", "Done"]
 
 
@@ -471,7 +475,7 @@ def test_any_part_of_a_script_is_survived(data: st.DataObject) -> None:
 def test_a_container_file_that_cannot_be_read_keeps_its_id(caplog: pytest.LogCaptureFixture) -> None:
     answers = [None, PUBLISHED[0], UpstreamError("gone", 404)]
     done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
-    assert done.messages[0][0]["text"]["annotations"][0]["file_path"] == {"file_id": "cfile_1"}
+    assert done.messages[0][1]["text"]["annotations"][0]["file_path"] == {"file_id": "cfile_1"}
     assert "cfile_1 could not be read: HTTP status 404" in caplog.text
 
 

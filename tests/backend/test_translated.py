@@ -120,7 +120,9 @@ async def test_the_tools_of_the_hosted_api(make_api: MakeApi, server: Loopback, 
     assert call["code_interpreter"]["input"] == "print(1+1)"
     assert [output["type"] for output in call["code_interpreter"]["outputs"]] == ["logs", "image"]
     assert (tools["status"], message["type"]) == ("completed", "message_creation")
-    text = (await api.messages(run["thread_id"]))[-1]["content"][0]["text"]
+    image, part = (await api.messages(run["thread_id"]))[-1]["content"]
+    assert image["image_file"]["file_id"] == call["code_interpreter"]["outputs"][1]["image"]["file_id"]
+    text = part["text"]
     for annotation in text["annotations"]:
         start, end = annotation["start_index"], annotation["end_index"]
         assert text["value"][start:end] == annotation["text"]

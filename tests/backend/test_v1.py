@@ -30,7 +30,7 @@ async def test_retrieval_is_file_search_and_files_are_a_list(api: Api) -> None:
     assert (made["tools"], made["file_ids"]) == (tools, ["file-1"])
     path = f"/assistants/{made['id']}"
     v2 = await done(api.client.get(path, cast_to=JSON, options={"headers": {"OpenAI-Beta": "assistants=v2"}}))
-    assert v2["tools"] == [{"type": "file_search"}, {"type": "code_interpreter"}]
+    assert [tool["type"] for tool in v2["tools"]] == ["file_search", "code_interpreter"]
     assert v2["tool_resources"] == {
         "code_interpreter": {"file_ids": ["file-1"]},
         "file_search": {"vector_store_ids": []},

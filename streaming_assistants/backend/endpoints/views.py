@@ -9,11 +9,19 @@ from streaming_assistants.backend.engine import objects
 from streaming_assistants.backend.upstreams.base import Json
 
 
+def answered(data: Json, *, include: bool, v1: bool) -> Json:
+    """An object or a list of objects as a plain answer gives it."""
+    if data.get("object") == "list":
+        return {**data, "data": [answered(each, include=include, v1=v1) for each in data["data"]]}
+    if data.get("object") == "thread.message" and data["status"] == "completed":
+        # The hosted API told how a message came about in events only, and here of one that is not whole.
+        data = {key: value for key, value in data.items() if key not in _MAKING}
+    return shown(data, include=include, v1=v1)
+
+
 def shown(data: Json, *, include: bool, v1: bool) -> Json:
-    """An object, an event's data or a list of objects as the client receives it."""
+    """An object or an event's data as the client receives it."""
     kind = data.get("object")
-    if kind == "list":
-        return {**data, "data": [shown(each, include=include, v1=v1) for each in data["data"]]}
     if v1:
         data = _v1(data, kind)
     if kind in ("thread.run.step", "thread.run.step.delta"):
@@ -24,6 +32,9 @@ def shown(data: Json, *, include: bool, v1: bool) -> Json:
         resources = {**data["tool_resources"], "file_search": {"vector_store_ids": stores}}
         return {**data, "tool_resources": resources}
     return data
+
+
+_MAKING = frozenset({"status", "completed_at", "incomplete_at", "incomplete_details"})
 
 
 def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:

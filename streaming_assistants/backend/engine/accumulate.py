@@ -23,6 +23,8 @@ def add_content(content: list[Json], part: Json) -> Json:
         merge(whole["text"], {"value": text.get("value") or ""})
         for annotation in text.get("annotations") or []:
             kept = {key: value for key, value in annotation.items() if key != "index"}
+            if kept.get("file_citation", {}).get("quote") == "":  # of deltas only, as the hosted API had it
+                kept["file_citation"] = {"file_id": kept["file_citation"]["file_id"]}
             _put(whole["text"]["annotations"], annotation.get("index"), kept)
         return {**part, "text": text}
     _grow(whole, {key: value for key, value in part.items() if key not in ("index", "type")})

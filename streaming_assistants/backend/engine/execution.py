@@ -254,7 +254,7 @@ class Execution:
             events = self._items.end_all(tx, said.reason, spent)
             now = self._keeper.now()
             told: Json = {"status": "completed", "completed_at": now, "expires_at": None}
-            told["usage"] = total or objects.usage(objects.NO_USAGE)
+            told["usage"] = total or objects.nothing()
             if said.reason is not None:
                 told["status"] = "incomplete"
                 told["incomplete_details"] = {"reason": said.reason}

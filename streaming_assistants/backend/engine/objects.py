@@ -12,6 +12,9 @@ RUN_SECONDS = 600
 
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
+RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
+"""How file_search ranks where the tool does not say."""
+
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -208,8 +211,10 @@ def file_ids(assistant: Json) -> list[str]:
 
 
 def _tool(tool: Json) -> Json:
-    if tool["type"] == "retrieval":
-        return {"type": "file_search"}
+    if tool["type"] in ("retrieval", "file_search"):
+        search = tool.get("file_search") or {}
+        ranking = {**RANKING, "hybrid_search": None, **(search.get("ranking_options") or {})}
+        return {"type": "file_search", "file_search": {**search, "ranking_options": ranking}}
     if tool["type"] == "function":
         return {**tool, "function": {"strict": False, **tool["function"]}}
     return tool
@@ -239,6 +244,11 @@ def usage(given: Json) -> Json:
             **(given.get("completion_tokens_details") or {}),
         },
     }
+
+
+def nothing() -> Json:
+    """The usage of what has used nothing, or nothing that was told."""
+    return usage(NO_USAGE)
 
 
 def add_usage(total: Json, more: Json) -> Json:

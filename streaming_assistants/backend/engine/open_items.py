@@ -52,8 +52,11 @@ class OpenItems:
             events = yield Do(self._begin_tools)
             yield Emit(events)
         assert self._calls is not None
+        fresh = call.get("index", len(self._calls)) == len(self._calls)
         call = add_tool_call(self._calls, call)
         self._unsaved = True
+        if call["type"] == "file_search" and not fresh:
+            return  # what was found came with the step, as the hosted API had it
         details = {"type": "tool_calls", "tool_calls": [call]}
         delta = {
             "id": self._step_id,
@@ -102,7 +105,8 @@ class OpenItems:
         return []
 
     def end_all(self, tx: Transaction, reason: str | None, usage: Json) -> list[Event]:
-        """Closes what is open, at the end of the run; ``reason`` is why the model stopped early."""
+        """Closes what is open; ``reason`` is why the model stopped early. ``usage`` is the turn's and goes to
+        its last step: an upstream tells it for the turn as a whole."""
         now = self._keeper.now()
         events: list[Event] = []
         if self._message_id:
@@ -115,7 +119,7 @@ class OpenItems:
             if message is not None:  # a client may delete a message while it grows
                 events.append((f"thread.message.{told['status']}", message))
         if self._message_id or self._calls is not None:
-            told = {"status": "completed", "completed_at": now, "usage": usage}
+            told = {"status": "completed", "completed_at": now, "usage": usage or objects.nothing()}
             if self._calls is not None:
                 told["step_details"] = {"type": "tool_calls", "tool_calls": self._calls}
             step = tx.change(schema.steps, self._step_id, told)

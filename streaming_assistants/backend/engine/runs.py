@@ -100,7 +100,7 @@ def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> t
             "status": "completed",
             "completed_at": keeper.now(),
             "step_details": {"type": "tool_calls", "tool_calls": calls},
-            "usage": hidden.get("step_usage"),
+            "usage": hidden.get("step_usage") or objects.nothing(),
         },
     )
     run = tx.change(schema.runs, run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
@@ -156,7 +156,7 @@ def end(
             events.append(("thread.message.incomplete", data))
     for step in tx.all(schema.steps, run_id=run_id):
         if step["data"]["status"] == "in_progress":
-            told = {"status": status, _STEP_TIME[status]: now}
+            told = {"status": status, _STEP_TIME[status]: now, "usage": objects.nothing()}
             if status == "failed":
                 told["last_error"] = (changes or {}).get("last_error")
             data = tx.change(schema.steps, step["id"], told, row=step)

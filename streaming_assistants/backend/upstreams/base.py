@@ -171,7 +171,8 @@ class FileContent:
 class Finished:
     """The turn is over. ``reason`` is None, ``max_completion_tokens`` or ``content_filter``.
 
-    ``usage`` has ``prompt_tokens``, ``completion_tokens`` and ``total_tokens``.
+    ``usage`` has ``prompt_tokens``, ``completion_tokens`` and ``total_tokens``, and where the upstream tells
+    them ``prompt_token_details.cached_tokens`` and ``completion_tokens_details.reasoning_tokens``.
     """
 
     reason: str | None = None

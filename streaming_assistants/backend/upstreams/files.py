@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import logging
 import mimetypes
 import re
@@ -52,6 +53,7 @@ class Results:
 
     def __init__(self) -> None:
         self._published: dict[str, str] = {}
+        self._images: dict[bytes, str] = {}  # by content: a plot comes as an output and as a citation
 
     def from_container(
         self, container_id: str, file_id: str, filename: str | None
@@ -91,6 +93,9 @@ class Results:
 
     def _publish(self, content: bytes, filename: str) -> Generator[Piece, Json, str | None]:
         media_type = image_type(content)
+        digest = hashlib.sha256(content).digest()
+        if digest in self._images:
+            return self._images[digest]
         if media_type and "." not in filename:
             filename += "." + media_type.partition("/")[2]
         # Of the purposes that a client may upload, OpenAI lets only "vision" (images) and "batch" (JSONL)
@@ -105,6 +110,8 @@ class Results:
                 logger.warning("a tool's file was refused by /files as %s: status %s", purpose, error.status)
                 continue
             file_id = member(answer, "id", str)
+            if media_type:
+                self._images[digest] = file_id
             yield FileContent(file_id, filename, content)
             return file_id
         logger.warning("a tool's file could not be copied to /files; its message keeps the upstream's id")

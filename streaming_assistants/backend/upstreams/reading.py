@@ -50,11 +50,19 @@ def usage(value: Json, prompt: str, completion: str) -> Json:
         return None
     sent, received = optional(value, prompt, int) or 0, optional(value, completion, int) or 0
     total = optional(value, "total_tokens", int)
-    return {
+    counted: Json = {
         "prompt_tokens": sent,
         "completion_tokens": received,
         "total_tokens": sent + received if total is None else total,
     }
+    for ours, theirs, name in (
+        ("prompt_token_details", f"{prompt}_details", "cached_tokens"),
+        ("completion_tokens_details", f"{completion}_details", "reasoning_tokens"),
+    ):
+        some = optional(optional(value, theirs, dict) or {}, name, int)
+        if some:
+            counted[ours] = {name: some}
+    return counted
 
 
 _RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "insufficient_quota", "tokens", "requests"})

@@ -46,9 +46,10 @@ class Response:
         self._closed: set[int] = set()
         self._output = Output()
         self._files = Results()
-        self._found: dict[str, tuple[int, int]] = {}  # file id: (number of its search, place in the results)
-        self._searches = 0
+        self._place = _place(turn)  # of the next message, in the context as the hosted API counted it
+        self._found: dict[str, tuple[int, int]] = {}  # file id: (place of what its search gave, rank in it)
         self._kept: list[Json] = []
+        self._drawn: list[str] = []  # images that code made, for the message that follows
         self._pictured: set[str] = set()
 
     def read(self, kind: str, event: Json) -> Conversation:
@@ -108,12 +109,15 @@ class Response:
             yield from self._output.open_call(member(item, "call_id", str), "function", value)
         elif kind == "code_interpreter_call":
             value = {"input": "", "outputs": []}
-            yield from self._output.open_call(member(item, "id", str), "code_interpreter", value)
+            yield from self._output.open_call(_call_id(item), "code_interpreter", value)
         elif kind == "file_search_call":
             value = {"ranking_options": self._ranking, "results": []}
-            yield from self._output.open_call(member(item, "id", str), "file_search", value)
+            yield from self._output.open_call(_call_id(item), "file_search", value)
         elif kind == "message":
             yield from self._output.end_message()
+            for file_id in self._drawn:
+                yield from self._picture(index, file_id)
+            self._drawn = []
         elif kind not in _SILENT_ITEMS:
             raise Fault(f"The upstream produced a {kind}, which the Assistants API has no place for.")
         state.call = self._output.last_call
@@ -129,6 +133,7 @@ class Response:
         if kind == "message":
             self._kept = []
             yield from self._message(state, index, item)
+            self._place += 1
             return
         self._keep(kind, item)
         if kind == "function_call":
@@ -143,6 +148,8 @@ class Response:
                 yield from self._output.keep("container", {"id": place, "file_ids": self._code_files})
         elif kind == "file_search_call":
             yield from self._results(state, item)
+        if kind not in _SILENT_ITEMS:
+            self._place += 2  # the call and what it gave
 
     def _keep(self, kind: str, item: Json) -> None:
         clean = {
@@ -190,7 +197,7 @@ class Response:
         if kind == "file_citation":
             file_id = member(annotation, "file_id", str)
             name = (optional(annotation, "filename", str) or "source").translate({0x3010: "[", 0x3011: "]"})
-            search, rank = self._found.get(file_id, (index, number))
+            search, rank = self._found.get(file_id, (self._place, number))
             marker = f"【{search}:{rank}†{name}】"
             at = optional(annotation, "index", int) or 0
             for value in item.texts.setdefault(place, CitedText()).cite(at, marker, file_id):
@@ -212,11 +219,14 @@ class Response:
         value = text.link(start, end, filename, file_id)
         if value is None and filename.lower().endswith(_IMAGES):
             # An image that the model shows without a link was an image part of the message.
-            if file_id not in self._pictured:
-                self._pictured.add(file_id)
-                yield from self._output.say((index, file_id), "image_file", {"file_id": file_id})
+            yield from self._picture(index, file_id)
             return
         yield from self._output.say((index, place), "text", value or text.append_link(filename, file_id))
+
+    def _picture(self, index: int, file_id: str) -> Conversation:
+        if file_id not in self._pictured:
+            self._pictured.add(file_id)
+            yield from self._output.say((index, file_id), "image_file", {"file_id": file_id})
 
     # Tools
 
@@ -239,6 +249,7 @@ class Response:
                 url = member(output, "url", str)
                 file_id = yield from self._files.from_url(url)
                 if file_id:
+                    self._drawn.append(file_id)
                     said = {"type": "image", "image": {"file_id": file_id}}
                 else:
                     shown = "an image that could not be copied to /files" if url[:5] == "data:" else url
@@ -252,7 +263,7 @@ class Response:
         results = []
         for rank, result in enumerate(members(whole, "results")):
             file_id = optional(result, "file_id", str) or ""
-            self._found.setdefault(file_id, (self._searches, rank))
+            self._found.setdefault(file_id, (self._place + 1, rank))
             results.append(
                 {
                     "file_id": file_id,
@@ -262,9 +273,19 @@ class Response:
                     "content": [{"type": "text", "text": result.get("text") or ""}],
                 }
             )
-        self._searches += 1
         if results:
             yield from self._output.grow_call(item.call, "file_search", {"results": results})
+
+
+def _call_id(item: Json) -> str:
+    """The id of a hosted tool's call, in the form that the Assistants API gave it."""
+    id = member(item, "id", str)
+    return id if id.startswith("call_") else "call_" + id.replace("_", "")
+
+
+def _place(turn: Turn) -> int:
+    """How many messages the model has before it; two of them were the hosted API's own."""
+    return 2 + sum(1 if item["kind"] == "message" else 1 + len(item["calls"]) for item in turn.items)
 
 
 def _ranking(turn: Turn) -> Json:

@@ -153,7 +153,7 @@ def _file_search(options: Json, stores: list[str]) -> Json:
     if options.get("max_num_results") is not None:
         tool["max_num_results"] = options["max_num_results"]
     ranking = options.get("ranking_options") or {}
-    if ranking.get("score_threshold") is not None:
+    if ranking.get("score_threshold"):
         # The Assistants API's only named ranker, default_2024_08_21, does not exist here.
         tool["ranking_options"] = {"ranker": "auto", "score_threshold": ranking["score_threshold"]}
     return tool
