@@ -79,9 +79,10 @@ def test_parameters() -> None:
     assert sent["parallel_tool_calls"] is False
 
 
-def test_defaults_are_left_out_since_reasoning_models_refuse_them() -> None:
+def test_what_was_set_is_sent_and_nothing_else() -> None:
+    assert not {"temperature", "top_p", "parallel_tool_calls"} & body(tools=[WEATHER]).keys()
     sent = body(temperature=1.0, top_p=1.0, parallel_tool_calls=True, tools=[WEATHER])
-    assert not {"temperature", "top_p", "parallel_tool_calls"} & sent.keys()
+    assert (sent["temperature"], sent["top_p"], sent["parallel_tool_calls"]) == (1.0, 1.0, True)
     assert body(temperature=0)["temperature"] == 0
 
 

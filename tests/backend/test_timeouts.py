@@ -20,7 +20,7 @@ MakeApi = Callable[..., Api]
 TIMEOUT = (openai.APITimeoutError, *_sdk.timeout_errors())
 """What the SDK raises: its async client of 1.1 hands on the transport's own."""
 
-STALLED = "echo:stall 3600\nBut first this."
+STALLED = "echo:stall 5\nBut first this."
 
 
 async def _stalled(api: Api) -> tuple[str, dict[str, str]]:

@@ -13,7 +13,7 @@ from .context import Answer, Context
 def create(ctx: Context) -> Answer:
     checks.fields(shapes.ASSISTANT, ctx.body, ("model",))
     assistant = objects.assistant(ctx.body, ctx.keeper.now())
-    ctx.tx.add(schema.assistants, assistant)
+    ctx.tx.add(schema.assistants, assistant, hidden={"given": objects.given(ctx.body)})
     return Answer(assistant)
 
 
@@ -24,13 +24,16 @@ def retrieve(ctx: Context) -> Answer:
 def update(ctx: Context) -> Answer:
     """Only what the body names is changed."""
     checks.fields(shapes.ASSISTANT, ctx.body)
-    old = assistant_row(ctx)["data"]
+    row = assistant_row(ctx)
+    old, hidden = row["data"], row["hidden"] or {}
     made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
     named = {key for key in ctx.body if key in old}
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
         named |= {"tools", "tool_resources"}
     changes = {key: made[key] for key in named}
-    return Answer(ctx.tx.change(schema.assistants, old["id"], changes))
+    given = objects.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
+    hidden = {**hidden, "given": given}
+    return Answer(ctx.tx.change(schema.assistants, old["id"], changes, row=row, hidden=hidden))
 
 
 def remove(ctx: Context) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Iterable
 
 from streaming_assistants.backend.upstreams.base import Json
 
@@ -14,6 +15,10 @@ NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 """How file_search ranks where the tool does not say."""
+
+DEFAULTS: Json = {"temperature": 1.0, "top_p": 1.0, "tool_choice": "auto", "parallel_tool_calls": True}
+"""What an object shows where nobody has set anything. No upstream is told of it: a server has defaults of
+its own, and models that reason refuse some of these parameters whatever their value."""
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -33,12 +38,26 @@ def assistant(body: Json, now: int) -> Json:
         "model": body["model"],
         "instructions": body.get("instructions"),
         "tools": tools,
-        "top_p": _or(body.get("top_p"), 1.0),
-        "temperature": _or(body.get("temperature"), 1.0),
+        "top_p": _or(body.get("top_p"), DEFAULTS["top_p"]),
+        "temperature": _or(body.get("temperature"), DEFAULTS["temperature"]),
         "reasoning_effort": body.get("reasoning_effort"),
         "tool_resources": resources_of(body.get("tool_resources"), tools, body.get("file_ids")),
         "metadata": body.get("metadata") or {},
         "response_format": _or(body.get("response_format"), "auto"),
+    }
+
+
+def given(body: Json, inherited: Iterable[str] = ()) -> list[str]:
+    """The names of :data:`DEFAULTS` that somebody has set, be it to that very value."""
+    return [name for name in DEFAULTS if body.get(name) is not None or name in inherited]
+
+
+def as_given(run: Json, hidden: Json) -> Json:
+    """A run's values of :data:`DEFAULTS` as they were set; None for what is a default that nobody set."""
+    names = hidden.get("given") or ()
+    return {
+        name: run[name] if name in names or run[name] != default else None
+        for name, default in DEFAULTS.items()
     }
 
 
@@ -133,8 +152,8 @@ def run(body: Json, assistant: Json, thread_id: str, now: int) -> Json:
         "incomplete_details": None,
         "usage": None,
         "response_format": own("response_format"),
-        "tool_choice": _or(body.get("tool_choice"), "auto"),
-        "parallel_tool_calls": _or(body.get("parallel_tool_calls"), True),
+        "tool_choice": _or(body.get("tool_choice"), DEFAULTS["tool_choice"]),
+        "parallel_tool_calls": _or(body.get("parallel_tool_calls"), DEFAULTS["parallel_tool_calls"]),
     }
 
 

@@ -60,7 +60,10 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
         active=True,
         owner=keeper.owner,
         expires_at=float(run["expires_at"]),
-        hidden={"include": include},
+        hidden={
+            "include": include,
+            "given": objects.given(body, (assistant["hidden"] or {}).get("given", ())),
+        },
     )
     return run
 

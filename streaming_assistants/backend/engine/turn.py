@@ -28,6 +28,7 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
         _attach(items, files)
         search = resources["file_search"]
         resources["file_search"] = {key: search[key] for key in search if key != "vector_stores"}
+    given = objects.as_given(run, hidden)
     return Turn(
         run_id=run["id"],
         thread_id=run["thread_id"],
@@ -35,10 +36,10 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
         instructions=run["instructions"],
         items=items,
         tools=run["tools"],
-        tool_choice=_tool_choice(run, hidden),
-        parallel_tool_calls=run["parallel_tool_calls"],
-        temperature=run["temperature"],
-        top_p=run["top_p"],
+        tool_choice=_tool_choice(given["tool_choice"], hidden),
+        parallel_tool_calls=given["parallel_tool_calls"],
+        temperature=given["temperature"],
+        top_p=given["top_p"],
         response_format=run["response_format"],
         reasoning_effort=run["reasoning_effort"],
         max_completion_tokens=limit,
@@ -57,11 +58,10 @@ def _attach(items: list[Json], files: list[str]) -> None:
             return
 
 
-def _tool_choice(run: Json, hidden: Json) -> Json:
+def _tool_choice(choice: Json, hidden: Json) -> Json:
     # A choice that forces a call holds for the first turn only: else no run would ever end.
-    choice = run["tool_choice"]
     forced = choice == "required" or isinstance(choice, dict)
-    return "auto" if forced and hidden.get("rounds") else choice
+    return None if forced and hidden.get("rounds") else choice
 
 
 def _items(tx: Transaction, run: Json) -> list[Json]:

@@ -25,7 +25,8 @@ Json: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Turn:
-    """One inference: the run's own values over the assistant's, in the Assistants API's shapes.
+    """One inference: the run's own values over the assistant's, in the Assistants API's shapes. What nobody
+    has set is None, though the run shows a default for it.
 
     ``items`` is the conversation, oldest first, already cut to ``truncation_strategy``. A message is
     ``{"kind": "message", "role", "content": [...], "attachments": [...]}`` with content as stored

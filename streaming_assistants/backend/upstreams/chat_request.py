@@ -69,7 +69,7 @@ def request(turn: Turn) -> Generator[Piece, Json, Json]:
         "stream_options": {"include_usage": True},
         "tools": tools or None,
         "tool_choice": turn.tool_choice if tools else None,
-        "parallel_tool_calls": False if tools and turn.parallel_tool_calls is False else None,
+        "parallel_tool_calls": turn.parallel_tool_calls if tools else None,
         "temperature": turn.temperature,
         "top_p": turn.top_p,
         "response_format": None if format in (None, "auto", {"type": "text"}) else format,
@@ -127,7 +127,7 @@ def _content(parts: list[Json]) -> Generator[Piece, Json, Json]:
         elif kind in ("image_url", "image_file"):
             image = part[kind]
             url = image["url"] if kind == "image_url" else (yield from data_url(image["file_id"]))
-            detail = {"detail": image["detail"]} if image.get("detail") else {}
+            detail = {"detail": image["detail"]} if image.get("detail") not in (None, "auto") else {}
             content.append({"type": "image_url", "image_url": {"url": url, **detail}})
         else:
             raise Fault(f"A message has a content part of type {kind!r}, which this backend cannot send.")
@@ -138,5 +138,7 @@ def _content(parts: list[Json]) -> Generator[Piece, Json, Json]:
 
 def _function(function: Json) -> Json:
     known = {name: value for name, value in function.items() if value is not None}
+    if known.get("strict") is False:  # the default, which every tool shows
+        del known["strict"]
     known.setdefault("parameters", {"type": "object", "properties": {}})
     return {"type": "function", "function": known}

@@ -33,10 +33,9 @@ def request(turn: Turn, vector_store_ids: list[str], container: Json) -> Json:
         "truncation": "auto",
         "tools": tools or None,
         "tool_choice": _tool_choice(turn.tool_choice, tools),
-        "parallel_tool_calls": False if tools and turn.parallel_tool_calls is False else None,
-        # 1 is the default, and reasoning models refuse the parameters themselves.
-        "temperature": None if turn.temperature == 1 else turn.temperature,
-        "top_p": None if turn.top_p == 1 else turn.top_p,
+        "parallel_tool_calls": turn.parallel_tool_calls if tools else None,
+        "temperature": turn.temperature,
+        "top_p": turn.top_p,
         "reasoning": {"effort": turn.reasoning_effort} if turn.reasoning_effort else None,
         "text": _text(turn.response_format),
         "include": _include(tools) or None,
