@@ -13,6 +13,7 @@ from . import _sdk, callbacks
 from .callbacks import AsyncCallbacks, Callbacks
 from .errors import NoFinalObjectError
 from .runs.dispatch import Dispatcher
+from .runs.earlier import submitted
 from .streams import DELTA
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Core:
             raise RuntimeError("Stream has not been started yet: iterate inside the `with` block.")
         calls = {name: getattr(self, name) for name in callbacks.NAMES if _overridden(self, name)}
         session.dispatcher.wants = frozenset(calls)
+        session.dispatcher.answered = submitted(*_sdk.sent(session.stream.response))
         return session.stream, session.dispatcher, calls
 
     @property

@@ -29,7 +29,7 @@ class Reading:
         self.closed = False  # by the caller, and not because it came to its end
         self._content_type = response.headers.get("content-type", "no content type")
         self._progress = Progress()
-        self._progress.at(response.request.url.path)
+        self._progress.at(*_sdk.sent(response))
         self._events = 0
 
     def see(self, event: Any) -> None:
@@ -68,7 +68,8 @@ class Reading:
 
     def options(self, fetch: Fetch) -> dict[str, Any]:
         beta = self.request.headers.get("OpenAI-Beta", "assistants=v2")
-        return {"params": fetch.query, "headers": {"OpenAI-Beta": beta}}
+        retries = {} if fetch.retries is None else {"max_retries": fetch.retries}
+        return {"params": fetch.query, "headers": {"OpenAI-Beta": beta}, **retries}
 
     def incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
         progress = self._progress

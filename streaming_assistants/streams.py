@@ -109,8 +109,8 @@ def _settled(reading: Reading, plan: Plan) -> Iterator[Any]:
 def _fetched(reading: Reading, step: Fetch) -> Any:
     try:
         return reading.client.get(step.path, cast_to=_sdk.JSON_OBJECT, options=reading.options(step))
-    except openai.NotFoundError:
-        return None
+    except openai.APIError as error:
+        return error
 
 
 class AsyncEventStream(AsyncStream[EventT]):
@@ -192,8 +192,8 @@ async def _async_settled(reading: Reading, plan: Plan) -> AsyncIterator[Any]:
 async def _async_fetched(reading: Reading, step: Fetch) -> Any:
     try:
         return await reading.client.get(step.path, cast_to=_sdk.JSON_OBJECT, options=reading.options(step))
-    except openai.NotFoundError:
-        return None
+    except openai.APIError as error:
+        return error
 
 
 class AssistantStreamManager(Generic[HandlerT]):

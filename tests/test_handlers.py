@@ -228,16 +228,6 @@ async def test_a_call_without_any_delta_begins_and_ends_once(colour: Colour, ser
     ]
 
 
-async def test_a_submit_stream_does_not_announce_the_calls_of_the_stream_before(
-    colour: Colour, server: Loopback
-) -> None:
-    log: list[Any] = []
-    done = step("completed", function("f", "{}", output="4"))
-    await played(colour, server, [done, *text_run("four")], log)
-    assert fired(log, "on_tool_call_created", "on_tool_call_done") == []
-    assert fired(log, "on_run_step_done") == [("on_run_step_done", "step_1")]
-
-
 async def test_calls_without_an_index_are_told_apart_by_their_ids(colour: Colour, server: Loopback) -> None:
     log: list[Any] = []
 

@@ -55,3 +55,13 @@ def response_class() -> JSON:
 def response_of(answer: JSON) -> JSON:
     """The transport's response behind what a streamed request of the SDK gave: a stream, or its raw view."""
     return getattr(answer, "http_response", None) or answer.response
+
+
+def sent(response: JSON) -> tuple[str, bytes]:
+    """Path and body of the request that was answered; no body where it was sent as a stream."""
+    request = response.request
+    try:
+        body = request.content
+    except RuntimeError:  # the transport's RequestNotRead
+        body = b""
+    return request.url.path, body

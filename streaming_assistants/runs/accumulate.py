@@ -146,6 +146,8 @@ class StepState:
     def __init__(self, step: Any, *, created: bool) -> None:
         self.id: str = step.id
         self.created = created  # announced in this stream, and not known from a delta or its end only
+        self.ended = False  # the server said so
+        self.over = False  # ended, or its run is: what it has does not grow any more
         self.calls: list[dict[str, Json]] = []
         self._step = step
         self._snapshot: Any = None
@@ -154,12 +156,32 @@ class StepState:
 
     def adopt(self, calls: list[Any]) -> None:
         """Takes whole tool calls, as a step lists them: they replace what was streamed of them."""
+        self._snapshot = None
         for place, call in enumerate(map(_sdk.dump, calls)):
             known = self._place({"index": None, "id": call.get("id")} if call.get("id") else {"index": place})
             if known < len(self.calls):
                 self.calls[known] = {"index": self.calls[known]["index"], **call}
             else:
                 self.calls.append({"index": place, **call})
+
+    def require(self, call: dict[str, Json]) -> bool:
+        """Takes a call as the run's ``required_action`` has it; answers whether this step has that call."""
+        place = self._place({"index": None, "id": call.get("id")})
+        if place == len(self.calls) or (self.over and self.calls[place].get("id") != call.get("id")):
+            return False
+        if not self.over:
+            merge(self.calls[place], call, restated=True)
+            self._snapshot = None
+        return True
+
+    def take(self, call: dict[str, Json]) -> bool:
+        """Adds a whole call that none of its deltas told; answers whether the step is one for calls."""
+        kind = getattr(self._step, "type", None)
+        if self.over or kind not in (None, "tool_calls") or self._details:
+            return False
+        self.calls.append({"index": len(self.calls), **call})
+        self._snapshot = None
+        return True
 
     @classmethod
     def of_delta(cls, step_id: str, run: Any) -> StepState:
@@ -177,21 +199,29 @@ class StepState:
 
     def add_details(self, details: Any) -> None:
         """Merges step details that are no tool calls (a message's id)."""
+        if self.ended:
+            return
         self._snapshot = None
         merge(self._details, _sdk.dump(details))
 
-    def add(self, delta: Any) -> int:
-        """Merges one tool call delta; answers with the place of its call in ``calls``."""
-        self._snapshot = None
+    def add(self, delta: Any) -> tuple[int, bool]:
+        """Merges one tool call delta; answers with the place of its call in ``calls``, and whether it grew.
+
+        A call that is over is as the server ended it: a delta that comes late changes nothing of it.
+        """
         change = _sdk.dump(delta)
         place = self._place(change)
         if place == len(self.calls):
+            self._snapshot = None
             self.calls.append({**change, "index": place if change.get("index") is None else change["index"]})
-            return place
+            return place, True
+        if self.over:
+            return place, False
+        self._snapshot = None
         call = self.calls[place]
         restated = change.get("id") is not None and change["id"] == call.get("id")
         merge(call, {k: v for k, v in change.items() if k != "index"}, restated=restated)
-        return place
+        return place, True
 
     def _place(self, change: dict[str, Json]) -> int:
         index, call_id = change.get("index"), change.get("id")
@@ -207,15 +237,24 @@ class StepState:
 
     def update(self, step: Any) -> None:
         """Takes what the server says of a step that goes on; its calls keep growing here."""
-        self._step, self._snapshot = step, None
+        self._step = step
+        self.adopt(calls_of(step))
 
     def end(self, step: Any) -> None:
         """Takes the server's own final step."""
-        self._step = self._snapshot = step
+        self.ended = True
+        self._step = step
+        self.close()
+        self._snapshot = step
+
+    def close(self) -> None:
+        """Ends the growth of what is known so far."""
+        self.over = True
+        self._snapshot = None
 
     def call(self, place: int) -> Any:
         """The tool call at ``place`` so far: a new object."""
-        return part("tool_call", copied(self.calls[place]))
+        return tool_call(self.calls[place])
 
     def snapshot(self) -> Any:
         """The RunStep so far; the same object until something changes."""
@@ -226,7 +265,11 @@ class StepState:
     def _grown(self) -> Any:
         values: dict[str, Json] = {}
         if self.calls:
-            details = {"type": "tool_calls", "tool_calls": [copied(call) for call in self.calls]}
+            calls = [copied(call) for call in self.calls]
+            if self.over:
+                for call in calls:
+                    del call["index"]  # a delta's, and no field of a call
+            details = {"type": "tool_calls", "tool_calls": calls}
             whole = build(models.model("RunStep"), {"step_details": details})
             values["step_details"] = whole.step_details
             values["type"] = "tool_calls"
@@ -243,3 +286,21 @@ def calls_of(step: Any) -> list[Any]:
     if not isinstance(found, list) or not all(isinstance(call, pydantic.BaseModel) for call in found):
         return []
     return found
+
+
+def tool_call(call: dict[str, Json]) -> Any:
+    """A tool call from its JSON: a new object."""
+    return part("tool_call", copied(call))
+
+
+def required_calls(run: Any) -> list[dict[str, Json]]:
+    """The calls that a run waits for: outputs of functions, or a newer server's approvals."""
+    action = getattr(run, "required_action", None)
+    if run.status != "requires_action" or not isinstance(action, pydantic.BaseModel):
+        return []
+    lists = (item["tool_calls"] for item in _sdk.dump(action).values() if _has_calls(item))
+    return [call for calls in lists for call in calls if isinstance(call, dict)]
+
+
+def _has_calls(value: Json) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("tool_calls"), list)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .accumulate import MessageState, StepState, TextPart, calls_of
+from .accumulate import MessageState, StepState, TextPart, calls_of, required_calls, tool_call
+from .earlier import told_earlier
 
 PENDING = frozenset({"queued", "in_progress", "cancelling", "generating"})
 """The states of a run that goes on. Every other status, known or not, is an end."""
@@ -25,7 +26,8 @@ class Notice(NamedTuple):
 class Dispatcher:
     """The state of one streamed run, and the callbacks that each event means.
 
-    ``wants`` are the callbacks that the handler has: what nobody looks at is not built.
+    ``wants`` are the callbacks that the handler has: what nobody looks at is not built. ``answered`` are the
+    tool calls that the stream's request answers (see :mod:`.earlier`): an earlier stream told of them.
     """
 
     def __init__(self, wants: frozenset[str] = frozenset()) -> None:
@@ -35,12 +37,14 @@ class Dispatcher:
         self.message: MessageState | None = None  # the current one
         self.step_id: str | None = None
         self.wants = wants
+        self.answered: frozenset[str] | None = None
         self._part: tuple[MessageState, int] | None = None  # the block that streams now
         self._call: tuple[StepState, int] | None = None  # the tool call that streams now
         self._texts_created: set[tuple[str, int]] = set()
         self._parts_done: set[tuple[str, int]] = set()
         self._calls_created: set[tuple[str, int]] = set()
         self._calls_done: set[tuple[str, int]] = set()
+        self._loose: set[str] = set()  # ids of calls that were told of, and that no step had
 
     def apply(self, event: Any) -> Iterator[Notice]:
         """The callbacks for ``event``, each with the state as it is when the notice is made."""
@@ -110,23 +114,48 @@ class Dispatcher:
         # The status tells, not the event's name: a "completed" event may say requires_action.
         if run.status in PENDING:
             return
+        # Before any call is told to be done: their arguments are whole here, wherever a stream was cut.
+        loose = [call for call in required_calls(run) if not self._placed(call)]
         yield from self._call_over()
         for step in self.steps.values():
             yield from self._calls_over(step)
+            step.close()
+        for call in loose:
+            self._loose.add(call["id"])
+            yield Notice("on_tool_call_created", (tool_call(call),))
+            yield Notice("on_tool_call_done", (tool_call(call),))
+
+    def _placed(self, call: dict[str, Any]) -> bool:
+        """Puts a call that the run requires where it belongs; False for one that no step has room for."""
+        call_id = call.get("id")
+        if not isinstance(call_id, str) or call_id in self._loose or call_id in (self.answered or ()):
+            return True  # told, or nothing that anybody could answer
+        if any(step.require(call) for step in self.steps.values()):
+            return True
+        # The stream was cut before it came, or the server streams no calls: its step is the open one.
+        return any(step.take(call) for step in reversed(self.steps.values()))
 
     # ------------------------------------------------------------ steps
 
     def _step_created(self, step: Any) -> Iterator[Notice]:
         self.step_id = step.id
-        self.steps[step.id] = StepState(step, created=True)
-        yield Notice("on_run_step_created", (step,))
+        state = self.steps.get(step.id)
+        if state is None:
+            self.steps[step.id] = StepState(step, created=True)
+        elif state.created or state.ended:
+            return self._step_in_progress(step)  # some servers say it twice
+        else:
+            state.created = True
+            state.update(step)
+        return iter((Notice("on_run_step_created", (step,)),))
 
     def _step_in_progress(self, step: Any) -> Iterator[Notice]:
-        self.step_id = step.id
-        if step.id in self.steps:
-            self.steps[step.id].update(step)
-        else:
+        state = self.steps.get(step.id)
+        if state is None:
             self.steps[step.id] = StepState(step, created=False)
+        elif not state.ended:
+            state.update(step)
+        self.step_id = step.id
         return iter(())
 
     def _step_delta(self, data: Any) -> Iterator[Notice]:
@@ -144,7 +173,9 @@ class Dispatcher:
             yield Notice("on_run_step_delta", (data.delta, state.snapshot()))
 
     def _call_delta(self, state: StepState, delta: Any) -> Iterator[Notice]:
-        place = state.add(delta)
+        place, grown = state.add(delta)
+        if not grown or self._told_earlier(state):
+            return
         key = (state.id, place)
         if self._call is not None and self._call != (state, place):
             yield from self._call_over()
@@ -154,6 +185,8 @@ class Dispatcher:
             yield Notice("on_tool_call_created", (state.call(place),))
         elif "on_tool_call_delta" in self.wants:
             yield Notice("on_tool_call_delta", (delta, state.call(place)))
+        if state.over:
+            yield from self._call_over()
 
     def _call_over(self) -> Iterator[Notice]:
         if self._call is None:
@@ -164,13 +197,13 @@ class Dispatcher:
             yield Notice("on_tool_call_done", (state.call(place),))
 
     def _calls_over(self, state: StepState) -> Iterator[Notice]:
-        """Tool calls that a step named whole, without a delta: they too begin and end once.
-
-        Not for a step that was announced in an earlier stream: its calls were reported there, and a
-        handler that runs a tool for each would run it twice.
-        """
-        for place in range(len(state.calls) if state.created else 0):
+        """Tool calls that a step named whole, without a delta: they too begin and end once."""
+        if self._told_earlier(state):
+            return
+        for place, call in enumerate(state.calls):
             key = (state.id, place)
+            if call.get("id") in self._loose:
+                continue
             if key not in self._calls_created:
                 self._calls_created.add(key)
                 yield Notice("on_tool_call_created", (state.call(place),))
@@ -178,10 +211,16 @@ class Dispatcher:
                 self._calls_done.add(key)
                 yield Notice("on_tool_call_done", (state.call(place),))
 
+    def _told_earlier(self, state: StepState) -> bool:
+        return told_earlier(state.calls, self.answered, announced=state.created)
+
     def _step_done(self, step: Any) -> Iterator[Notice]:
         state = self.steps.get(step.id)
         if state is None:
             state = self.steps[step.id] = StepState(step, created=False)
+        elif state.ended:
+            state.end(step)
+            return
         state.adopt(calls_of(step))
         if self._call is not None and self._call[0] is state:
             yield from self._call_over()
@@ -203,7 +242,8 @@ class Dispatcher:
             state = self.messages[data.id] = MessageState.of_delta(data.id, self.run)
         self.message = state
         merged = []
-        for delta in data.delta.content or ():
+        late = state.final is not None  # its message is as the server ended it
+        for delta in () if late else data.delta.content or ():
             part, new = state.add(delta)
             merged.append((delta, part))
             if new and isinstance(part, TextPart) and (state.id, part.index) not in self._texts_created:
@@ -247,7 +287,10 @@ class Dispatcher:
             state = self.messages[message.id] = MessageState(message)
             state.parts.clear()
         self.message = state
+        told = state.final is not None
         state.end(message)
+        if told:
+            return
         blocks = _final_blocks(message.content or [], state)
         if self._part is not None and self._part[0] is state:
             self._part = None
