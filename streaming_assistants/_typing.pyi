@@ -4,7 +4,6 @@
 # mypy: disable-error-code="override, misc"
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
-from collections.abc import Awaitable
 from typing import Literal, TypeVar, overload
 
 import openai
@@ -20,12 +19,13 @@ from openai.resources.vector_stores import (
     Files,
     VectorStores,
 )
-from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, MessageDeleted, Run
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import Unpack
 
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
+from .message_streams import MessageStream, PendingMessageStream
+from .resources.listing import MessageStreamParams
 from .resources.params import (
     BatchPollParams,
     BatchUploadParams,
@@ -43,17 +43,18 @@ from .resources.params import (
     SubmitParams,
     SubmitPollParams,
 )
-from .streams import AssistantStreamManager, AsyncAssistantStreamManager, AsyncEventStream, EventStream
+from .streams import AssistantStreamManager, AsyncAssistantStreamManager
+from .wire.chunks import MessageChunk
 
 # Ours, or any of the SDK's, which is adopted.
-HandlerT = TypeVar("HandlerT", bound=AssistantEventHandler | openai.AssistantEventHandler)
-AsyncHandlerT = TypeVar("AsyncHandlerT", bound=AsyncAssistantEventHandler | openai.AsyncAssistantEventHandler)
+HandlerT = TypeVar("HandlerT", bound=openai.AssistantEventHandler)
+AsyncHandlerT = TypeVar("AsyncHandlerT", bound=openai.AsyncAssistantEventHandler)
 
 class PatchedMessages(resources.Messages):
     @overload
     def list(
-        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageListParams]
-    ) -> EventStream[AssistantStreamEvent]: ...
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageStreamParams]
+    ) -> MessageStream[MessageChunk]: ...
     @overload
     def list(
         self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]
@@ -142,8 +143,8 @@ class PatchedAzureOpenAI(PatchedOpenAI, openai.AzureOpenAI): ...
 class PatchedAsyncMessages(resources.AsyncMessages):
     @overload
     def list(
-        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageListParams]
-    ) -> Awaitable[AsyncEventStream[AssistantStreamEvent]]: ...
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageStreamParams]
+    ) -> PendingMessageStream: ...
     @overload
     def list(
         self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]

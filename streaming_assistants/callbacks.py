@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from openai.types.beta.threads import ImageFile, Message, MessageDelta, Text, TextDelta
     from openai.types.beta.threads.runs import RunStep, RunStepDelta, ToolCall, ToolCallDelta
 
-    from .wire.events import UnknownEvent
-
 NAMES = (
     "on_event",
     "on_run_step_created",
@@ -39,7 +37,7 @@ NAMES = (
 class Callbacks:
     """The callbacks of a sync handler."""
 
-    def on_event(self, event: AssistantStreamEvent | UnknownEvent) -> None:
+    def on_event(self, event: AssistantStreamEvent) -> None:
         """Fires for every event, before the callbacks that the event means; ``current_run`` is up to date."""
 
     def on_run_step_created(self, run_step: RunStep) -> None:
@@ -94,7 +92,7 @@ class Callbacks:
 class AsyncCallbacks:
     """The callbacks of an async handler. A subclass may declare each with ``async def`` or ``def``."""
 
-    async def on_event(self, event: AssistantStreamEvent | UnknownEvent) -> None:
+    async def on_event(self, event: AssistantStreamEvent) -> None:
         """See :meth:`Callbacks.on_event`."""
 
     async def on_run_step_created(self, run_step: RunStep) -> None:

@@ -17,15 +17,18 @@ from .runs.earlier import submitted
 from .streams import DELTA
 
 if TYPE_CHECKING:
+    from openai.types.beta import AssistantStreamEvent
+    from openai.types.beta.threads import Message, Run
+    from openai.types.beta.threads.runs import RunStep
 
-    class SyncBase: ...
-
-    class AsyncBase: ...
+    SyncBase = openai.AssistantEventHandler
+    AsyncBase = openai.AsyncAssistantEventHandler
 else:
     SyncBase = _sdk.handler_base("AssistantEventHandler")
     AsyncBase = _sdk.handler_base("AsyncAssistantEventHandler")
 
 HandlerT = TypeVar("HandlerT", bound=type)
+FoundT = TypeVar("FoundT")
 
 
 class Session:
@@ -98,34 +101,34 @@ class Core:
         return session.stream, session.dispatcher, calls
 
     @property
-    def current_event(self) -> Any:
+    def current_event(self) -> AssistantStreamEvent | None:
         """The event that is being handled, or None between two."""
-        return self._session.event
+        return self._session.event  # type: ignore[no-any-return]
 
     @property
-    def current_run(self) -> Any:
+    def current_run(self) -> Run | None:
         """The run as the server last told it, or None before it did."""
-        return self._session.dispatcher.run
+        return self._session.dispatcher.run  # type: ignore[no-any-return]
 
     @property
-    def current_run_step_snapshot(self) -> Any:
+    def current_run_step_snapshot(self) -> RunStep | None:
         """The run step that is under way, as accumulated so far, or None."""
         step = self._session.dispatcher.step
         return None if step is None else step.snapshot()
 
     @property
-    def current_message_snapshot(self) -> Any:
+    def current_message_snapshot(self) -> Message | None:
         """The message that streams or streamed last, as accumulated so far, or None."""
         message = self._session.dispatcher.message
         return None if message is None else message.snapshot()
 
-    def _final_run(self) -> Any:
+    def _final_run(self) -> Run:
         return _found(self.current_run, "final run object")
 
-    def _final_steps(self) -> list[Any]:
+    def _final_steps(self) -> list[RunStep]:
         return list(_found(self._session.dispatcher.step_snapshots(), "run steps").values())
 
-    def _final_messages(self) -> list[Any]:
+    def _final_messages(self) -> list[Message]:
         return list(_found(self._session.dispatcher.message_snapshots(), "messages").values())
 
 
@@ -181,7 +184,7 @@ async def called(result: Any) -> None:
         await result
 
 
-def _found(value: Any, what: str) -> Any:
+def _found(value: FoundT | None, what: str) -> FoundT:
     if not value:
         raise NoFinalObjectError(f"No {what} found: the stream ended without it.")
     return value

@@ -7,7 +7,7 @@ they do is decided by :class:`~streaming_assistants.runs.dispatch.Dispatcher`; h
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _sdk
 from .callbacks import AsyncCallbacks, Callbacks
@@ -23,9 +23,14 @@ from .handler_core import (
     texts,
 )
 
+if TYPE_CHECKING:
+    from openai.types.beta import AssistantStreamEvent
+    from openai.types.beta.threads import Message, Run
+    from openai.types.beta.threads.runs import RunStep
+
 
 @answers_private_names
-class AssistantEventHandler(Core, Callbacks, SyncBase):
+class AssistantEventHandler(Core, Callbacks, SyncBase):  # type: ignore[override]
     """Callbacks, iteration and final objects over one streamed run.
 
     Subclass it, override what you need (all is optional), and hand an instance to a ``.stream()`` helper
@@ -37,15 +42,15 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
         pass
 
     @property
-    def text_deltas(self) -> Iterator[str]:
+    def text_deltas(self) -> Iterator[str]:  # type: ignore[override]
         """The text of the message deltas, as it arrives."""
         return self._texts  # type: ignore[no-any-return]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[AssistantStreamEvent]:
         return self._iterator  # type: ignore[no-any-return]
 
-    def __next__(self) -> Any:
-        return next(self._iterator)
+    def __next__(self) -> AssistantStreamEvent:
+        return next(self._iterator)  # type: ignore[no-any-return]
 
     def until_done(self) -> None:
         """Reads the stream to its end."""
@@ -53,17 +58,17 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
             for _ in self:
                 pass
 
-    def get_final_run(self) -> Any:
+    def get_final_run(self) -> Run:
         """Reads to the end; the Run as the server last told it. Raises NoFinalObjectError for none."""
         self.until_done()
         return self._final_run()
 
-    def get_final_run_steps(self) -> list[Any]:
+    def get_final_run_steps(self) -> list[RunStep]:
         """Reads to the end; the RunSteps, the server's final ones. Raises NoFinalObjectError for none."""
         self.until_done()
         return self._final_steps()
 
-    def get_final_messages(self) -> list[Any]:
+    def get_final_messages(self) -> list[Message]:
         """Reads to the end; the Messages, the server's final ones. Raises NoFinalObjectError for none."""
         self.until_done()
         return self._final_messages()
@@ -94,7 +99,7 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
         finally:
             self.on_end()
 
-    def __stream__(self) -> Iterator[Any]:
+    def __stream__(self) -> Iterator[AssistantStreamEvent]:
         session = self._session
         stream, dispatcher, calls = self._begin()
         args: Any
@@ -125,7 +130,7 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):
 
 
 @answers_private_names
-class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
+class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: ignore[override]
     """The async form of :class:`AssistantEventHandler`; callbacks may be ``async def`` or ``def``."""
 
     def __init__(self) -> None:
@@ -133,15 +138,15 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
         pass
 
     @property
-    def text_deltas(self) -> AsyncIterator[str]:
+    def text_deltas(self) -> AsyncIterator[str]:  # type: ignore[override]
         """The text of the message deltas, as it arrives."""
         return self._texts  # type: ignore[no-any-return]
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[AssistantStreamEvent]:
         return self._iterator  # type: ignore[no-any-return]
 
-    async def __anext__(self) -> Any:
-        return await self._iterator.__anext__()
+    async def __anext__(self) -> AssistantStreamEvent:
+        return await self._iterator.__anext__()  # type: ignore[no-any-return]
 
     async def until_done(self) -> None:
         """Reads the stream to its end."""
@@ -149,17 +154,17 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
             async for _ in self:
                 pass
 
-    async def get_final_run(self) -> Any:
+    async def get_final_run(self) -> Run:
         """Reads to the end; the Run as the server last told it. Raises NoFinalObjectError for none."""
         await self.until_done()
         return self._final_run()
 
-    async def get_final_run_steps(self) -> list[Any]:
+    async def get_final_run_steps(self) -> list[RunStep]:
         """Reads to the end; the RunSteps, the server's final ones. Raises NoFinalObjectError for none."""
         await self.until_done()
         return self._final_steps()
 
-    async def get_final_messages(self) -> list[Any]:
+    async def get_final_messages(self) -> list[Message]:
         """Reads to the end; the Messages, the server's final ones. Raises NoFinalObjectError for none."""
         await self.until_done()
         return self._final_messages()
@@ -189,7 +194,7 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):
         finally:
             await called(self.on_end())
 
-    async def __stream__(self) -> AsyncIterator[Any]:
+    async def __stream__(self) -> AsyncIterator[AssistantStreamEvent]:
         session = self._session
         stream, dispatcher, calls = self._begin()
         args: Any

@@ -6,13 +6,17 @@ How they are read is in ``message_reading.py``; the classes of a pair differ by 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from openai import AsyncStream, Stream
+from typing_extensions import Self
 
 from . import _sdk
 from .message_reading import Reading, chunks, chunks_async, texts
 from .wire.chunks import MessageChunk
+
+if TYPE_CHECKING:
+    from openai.types.beta.threads import Message
 
 ChunkT = TypeVar("ChunkT")
 
@@ -38,13 +42,13 @@ class MessageStream(Stream[ChunkT]):
         for chunk in self:
             yield from texts(chunk)
 
-    def get_final_message(self) -> Any:
+    def get_final_message(self) -> Message:
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
         for _ in self:
             pass
-        return self._reading.final()
+        return self._reading.final()  # type: ignore[no-any-return]
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,13 +80,13 @@ class AsyncMessageStream(AsyncStream[ChunkT]):
             for text in texts(chunk):
                 yield text
 
-    async def get_final_message(self) -> Any:
+    async def get_final_message(self) -> Message:
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
         async for _ in self:
             pass
-        return self._reading.final()
+        return self._reading.final()  # type: ignore[no-any-return]
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,22 +113,23 @@ class PendingMessageStream:
 
     def __init__(self, request: Callable[[], Awaitable[Any]]) -> None:
         self._request = request
-        self._stream: Any = None
+        self._stream: AsyncMessageStream[MessageChunk] | None = None
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, AsyncMessageStream[MessageChunk]]:
         return self._opened().__await__()
 
-    async def _opened(self) -> Any:
-        if self._stream is None:
-            self._stream = await self._request()
-        return self._stream
+    async def _opened(self) -> AsyncMessageStream[MessageChunk]:
+        found = self._stream
+        if found is None:
+            found = self._stream = await self._request()
+        return found
 
     async def __aiter__(self) -> AsyncIterator[MessageChunk]:
         async with self as stream:
             async for chunk in stream:
                 yield chunk
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> AsyncMessageStream[MessageChunk]:
         return await self._opened()
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +142,7 @@ class PendingMessageStream:
             for text in texts(chunk):
                 yield text
 
-    async def get_final_message(self) -> Any:
+    async def get_final_message(self) -> Message:
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
         async with self as stream:
             return await stream.get_final_message()

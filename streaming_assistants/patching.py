@@ -99,7 +99,17 @@ def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
     return client
 
 
-def unpatch(client: ClientT) -> ClientT:
+@overload
+def unpatch(client: PatchedAzureOpenAI) -> openai.AzureOpenAI: ...
+@overload
+def unpatch(client: PatchedAsyncAzureOpenAI) -> openai.AsyncAzureOpenAI: ...
+@overload
+def unpatch(client: PatchedOpenAI) -> openai.OpenAI: ...
+@overload
+def unpatch(client: PatchedAsyncOpenAI) -> openai.AsyncOpenAI: ...
+@overload
+def unpatch(client: ClientT) -> ClientT: ...
+def unpatch(client: Any) -> Any:
     """Takes back what :func:`patch` did; gives back the same object.
 
     Another library's wrapper that was put on top since stays, and calls the SDK's own again. On a client

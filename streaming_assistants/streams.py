@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 import openai
 from openai import AsyncStream, Stream
+from typing_extensions import Self
 
 from . import _sdk
 from .reading import Reading, broken
@@ -38,7 +39,7 @@ class EventStream(Stream[EventT]):
         self._reading = Reading(self.response, self._client)
         return _events(self._reading)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,7 +121,7 @@ class AsyncEventStream(AsyncStream[EventT]):
         self._reading = Reading(self.response, self._client)
         return _async_events(self._reading)
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -61,6 +61,14 @@ def test_the_blocks_of_a_page_run_in_order(
                 value()
 
 
+@pytest.mark.skipif(not PAGES, reason="the pages are not here")
+def test_the_loop_of_the_migration_page_is_what_type_checkers_see() -> None:
+    checked = (Path(__file__).parent / "typing" / "migration.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
+    (loop,) = [block.code for block in blocks(page) if 'while run.status not in ("generating"' in block.code]
+    assert checked.endswith("\n\n" + loop)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")

@@ -27,14 +27,14 @@ UNSUPPORTED = frozenset({400, 404, 405, 422, 500, 501})
 """How servers say that they do not stream this endpoint, or that they do not speak v1."""
 
 
-class StreamedListParams(RequestParams, total=False):
-    """``messages.list(stream=True)``: the newest message only, so ``limit`` is 1 and ``order`` is desc.
+class MessageStreamParams(RequestParams, total=False):
+    """``messages.list(stream=True)``, besides the thread: the newest message only, so ``limit`` is 1 and
+    ``order`` is desc.
 
     ``run_id``: the newest message of that run. ``poll_interval_ms`` and ``max_wait_seconds`` are for
     servers that have to be polled.
     """
 
-    thread_id: Required[str]
     limit: int
     order: Literal["desc"]
     run_id: str
@@ -42,6 +42,12 @@ class StreamedListParams(RequestParams, total=False):
     before: None
     poll_interval_ms: int | None
     max_wait_seconds: float | None
+
+
+class StreamedListParams(MessageStreamParams, total=False):
+    """``messages.list(stream=True)``."""
+
+    thread_id: Required[str]
 
 
 LIST = Operation(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import openai
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI, Stream
+from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, Run
+from openai.types.beta.threads.runs import RunStep
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import assert_type
 
@@ -16,14 +18,24 @@ from streaming_assistants import (
     patch,
     unpatch,
 )
+from streaming_assistants.message_streams import AsyncMessageStream, MessageStream
+from streaming_assistants.types import MessageChunk
 
 
 class Mine(AssistantEventHandler):
+    def on_event(self, event: AssistantStreamEvent) -> None: ...
+
     def on_end(self) -> None: ...
 
 
 class AsyncMine(AsyncAssistantEventHandler):
     async def on_end(self) -> None: ...
+
+
+def handle(handler: openai.AssistantEventHandler) -> None: ...
+
+
+def handle_async(handler: openai.AsyncAssistantEventHandler) -> None: ...
 
 
 def show(run: Run) -> None: ...
@@ -36,26 +48,45 @@ def sync(made: OpenAI) -> None:
     client = patch(made)
     as_before: OpenAI = client
     threads = client.beta.threads
-    for event in threads.messages.list("thread_1", stream=True):
-        print(event.event)  # noqa: T201
+    parts = threads.messages.list("thread_1", stream=True, run_id="run_1", max_wait_seconds=30)
+    assert_type(parts, MessageStream[MessageChunk])
+    as_a_stream: Stream[MessageChunk] = parts
+    for part in as_a_stream:
+        assert_type(part.data[0].content[0].delta.value, str)
+    with threads.messages.list(thread_id="thread_1", stream=True) as entered:
+        assert_type(entered, MessageStream[MessageChunk])
+        assert_type(entered.get_final_message(), Message)
     page = threads.messages.list("thread_1", run_id="run_1", limit=3)
     for message in page:
         assert_type(message, Message)
     assert_type(threads.messages.delete("msg_1", thread_id="thread_1").deleted, bool)
     with threads.runs.stream(thread_id="thread_1", assistant_id="asst_1") as stream:
         assert_type(stream, AssistantEventHandler)
+        handle(stream)
+        for event in stream:
+            assert_type(event, AssistantStreamEvent)
         for text in stream.text_deltas:
             assert_type(text, str)
+        assert_type(stream.current_run, "Run | None")
+        assert_type(stream.current_event, "AssistantStreamEvent | None")
+        assert_type(stream.current_message_snapshot, "Message | None")
+        assert_type(stream.current_run_step_snapshot, "RunStep | None")
+        assert_type(stream.get_final_run_steps(), list[RunStep])
+        assert_type(stream.get_final_messages(), list[Message])
     with threads.runs.stream(
         thread_id="thread_1", assistant_id="asst_1", event_handler=Mine(), temperature=0.5
     ) as mine:
         assert_type(mine, Mine)
     with threads.create_and_run_stream(assistant_id="asst_1", event_handler=Mine()) as mine:
         mine.until_done()
+    with threads.runs.stream(
+        thread_id="thread_1", assistant_id="asst_1", event_handler=openai.AssistantEventHandler()
+    ) as theirs:
+        assert_type(theirs, openai.AssistantEventHandler)
     with threads.runs.submit_tool_outputs_stream(
         thread_id="thread_1", run_id="run_1", tool_outputs=[{"tool_call_id": "call_1", "output": "4"}]
     ) as stream:
-        stream.get_final_run()
+        assert_type(stream.get_final_run(), Run)
     try:
         run = threads.runs.create_and_poll(
             thread_id="thread_1",
@@ -79,21 +110,36 @@ def sync(made: OpenAI) -> None:
         assert_type(batch, VectorStoreFileBatch)
         assert_type(stores.create(name="papers").id, str)
     client.with_options(timeout=3).beta.threads.runs.poll("run_1", "thread_1", max_wait_seconds=2)
-    unpatch(client)
+    assert_type(unpatch(client), OpenAI)
+    assert_type(unpatch(made), OpenAI)
     str(capabilities(as_before))
 
 
 async def asynchronous(made: AsyncOpenAI) -> None:
     client = patch(made)
     threads = client.beta.threads
-    async for event in await threads.messages.list("thread_1", stream=True):
-        print(event.event)  # noqa: T201
+    async for part in await threads.messages.list("thread_1", stream=True):
+        assert_type(part.data[0].content[0].delta.value, str)
+    async for part in threads.messages.list("thread_1", stream=True):
+        assert_type(part, MessageChunk)
+    async with threads.messages.list("thread_1", stream=True, max_wait_seconds=30) as parts:
+        assert_type(parts, AsyncMessageStream[MessageChunk])
+        assert_type(await parts.get_final_message(), Message)
+    async for text in threads.messages.list("thread_1", stream=True).text_deltas:
+        assert_type(text, str)
+    assert_type(await threads.messages.list("thread_1", stream=True).get_final_message(), Message)
     async for message in threads.messages.list("thread_1"):
         assert_type(message, Message)
     async with threads.runs.stream(thread_id="thread_1", assistant_id="asst_1") as stream:
         assert_type(stream, AsyncAssistantEventHandler)
+        handle_async(stream)
+        async for event in stream:
+            assert_type(event, AssistantStreamEvent)
         async for text in stream.text_deltas:
             assert_type(text, str)
+        assert_type(await stream.get_final_run(), Run)
+        assert_type(await stream.get_final_run_steps(), list[RunStep])
+        assert_type(await stream.get_final_messages(), list[Message])
     async with threads.runs.stream(
         thread_id="thread_1", assistant_id="asst_1", event_handler=AsyncMine()
     ) as mine:
@@ -106,6 +152,7 @@ async def asynchronous(made: AsyncOpenAI) -> None:
         assert_type(
             await stores.files.poll("file-1", vector_store_id="vs_1", max_wait_seconds=5), VectorStoreFile
         )
+    assert_type(unpatch(client), AsyncOpenAI)
 
 
 def azure(made: AzureOpenAI) -> None:
@@ -113,6 +160,7 @@ def azure(made: AzureOpenAI) -> None:
     as_before: AzureOpenAI = client
     client.beta.threads.runs.poll("run_1", "thread_1", max_wait_seconds=5)
     client.beta.vector_stores.retrieve("vs_1")
+    assert_type(unpatch(client), AzureOpenAI)
     del as_before
 
 
@@ -121,6 +169,7 @@ async def azure_asynchronous(made: AsyncAzureOpenAI) -> None:
     as_before: AsyncAzureOpenAI = client
     await client.beta.threads.runs.poll("run_1", "thread_1", max_wait_seconds=5)
     await client.beta.vector_stores.retrieve("vs_1")
+    assert_type(unpatch(client), AsyncAzureOpenAI)
     del as_before
 
 
