@@ -76,10 +76,10 @@ def test_a_call_that_makes_no_sense_is_exit_code_2(
 def test_serve_hands_its_arguments_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from streaming_assistants.backend import server
+    from streaming_assistants.cli import serving
 
     seen: list[Any] = []
-    monkeypatch.setattr(server, "main", lambda argv: seen.append(list(argv)) or 7)
+    monkeypatch.setattr(serving, "main", lambda argv: seen.append(list(argv)) or 7)
     assert run("serve", "--upstream", "echo", "--port", "1", capsys=capsys)[0] == 7
     assert seen == [["--upstream", "echo", "--port", "1"]]
 

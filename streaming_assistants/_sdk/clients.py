@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeAlias
 
@@ -73,6 +73,22 @@ def absolute(client: JSON, url: str) -> str:
     base = client.base_url
     root = base.raw_path.split(b"/deployments/")[0]
     return str(base.copy_with(raw_path=root + url.encode()))
+
+
+_KEY_HEADERS = ("authorization", "api-key", "x-api-key")
+
+
+def keys_of(client: JSON) -> list[str]:
+    """What a client proves itself with: none of it belongs into a store, a log or an answer."""
+    headers = {**client.default_headers, **client.auth_headers}
+    found = [client.api_key, getattr(client, "_azure_ad_token", None), client.base_url.password]
+    return [*keys_in(headers), *(key for key in found if isinstance(key, str) and key)]
+
+
+def keys_in(headers: Mapping[str, JSON]) -> list[str]:
+    """The keys that a request carries in its headers."""
+    values = [value for name, value in headers.items() if name.lower() in _KEY_HEADERS]
+    return [value.rpartition(" ")[2] for value in values if isinstance(value, str)]
 
 
 class ModuleAttribute:

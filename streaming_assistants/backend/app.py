@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from streaming_assistants.backend.upstreams.base import Json
 
+from .bodies import decoded
 from .endpoints import assistants, files, runs, threads, views
 from .endpoints.context import Answer, Context, NeedsWrite, Settings
 from .engine import errors
@@ -181,13 +182,9 @@ def _decoded(body: bytes) -> Json:
     if not body.strip():
         return {}
     try:
-        return json.loads(body)
+        return decoded(body)
     except ValueError as error:
-        raise errors.bad(
-            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
-            "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
-            f"JSON: {error})"
-        ) from None
+        raise errors.not_json(error) from None
 
 
 def _json_headers(headers: dict[str, str]) -> dict[str, str]:

@@ -65,10 +65,11 @@ class LocalBackend:
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
         )
+        self.models: dict[str, str] = dict(models or {})
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
         self._offline: bool = getattr(found, "offline", False)
-        settings = Settings(self._keeper, found, dict(models or {}), generating)
+        settings = Settings(self._keeper, found, self.models, generating)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}
         self._lock = threading.Lock()

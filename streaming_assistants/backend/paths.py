@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 # What servers put before the API's own paths: Azure's prefix, and the deployment that SDKs before 1.65.2
 # put into every path when the client was made with one.
 _PREFIX = re.compile(r"(?:/openai)?(?:/v1)?(?:/deployments/[^/]+)?(?=/)")
 _OURS = re.compile(r"/(?:assistants|threads)(?:/.*)?")
 _FILE = re.compile(r"/files/[^/]+/content")
-_BESIDE = re.compile(r"/(?:files|uploads|vector_stores|containers)(?:/.*)?")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
+_DEPLOYMENT = re.compile(r"(?:/openai)?(?:/v1)?/deployments/([^/]+)(?=/)")
 
 
 def assistants_path(path: str, base_path: str) -> str | None:
@@ -32,10 +35,39 @@ def file_content_path(method: str, path: str, base_path: str) -> str | None:
     return rest if method == "GET" and _FILE.fullmatch(rest) else None
 
 
-def beside_path(path: str) -> str | None:
-    """The path of a request that Assistants code makes beside the API: for files and vector stores."""
-    rest = _rest(path, "")
-    return rest if _BESIDE.fullmatch(rest) else None
+def requested_path(target: bytes) -> str | None:
+    """The path of a request as it stands in its first line, decoded; None when it is no plain path.
+
+    What may mean one path here and another to whoever reads it next is none: dot segments, slashes that are
+    encoded, backslashes, control characters, bytes that are no UTF-8, another server's address.
+
+    >>> requested_path(b"/v1/files/file%2D1")
+    '/v1/files/file-1'
+    >>> requested_path(b"/v1/files/..%2fmodels") is None
+    True
+    >>> requested_path(b"http://elsewhere/v1/models") is None
+    True
+    """
+    if not target.startswith(b"/") or target.startswith(b"//") or _BAD_ESCAPE.search(target):
+        return None
+    try:
+        path = unquote_to_bytes(target).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if path.count("/") != target.count(b"/") or _CONTROL.search(path):
+        return None
+    return None if {".", ".."} & set(path.split("/")) else path
+
+
+def without_prefix(path: str) -> str:
+    """The path within the API, of a request to a server of its own."""
+    return _rest(path, "")
+
+
+def deployment_of(path: str) -> str | None:
+    """The deployment that an Azure client asks, where its path names one."""
+    match = _DEPLOYMENT.match(path)
+    return match and match[1]
 
 
 def _rest(path: str, base_path: str) -> str:

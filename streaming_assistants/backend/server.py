@@ -1,53 +1,226 @@
-"""The backend over a socket, for clients in other languages: an ASGI app, and the command that runs it."""
+"""The backend over a socket, for clients in other languages: an ASGI app."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+import anyio
+
+from .engine import errors
+from .engine.errors import ApiError
+from .guard import Guard
 from .local import LocalBackend
 from .outside import Client
+from .paths import assistants_path, deployment_of, requested_path, without_prefix
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request as HttpRequest
     from starlette.responses import Response as HttpResponse
 
+    from .app import Request
+    from .forwarding import Forwarding
+
 logger = logging.getLogger("streaming_assistants")
 
-_SHOWN = ("content-type", "content-disposition", "x-request-id", "retry-after")
-"""Headers of the upstream's answers that are passed on; the body comes decoded."""
+LARGEST_UPLOAD = 512 * 1024 * 1024
+LARGEST_JSON = 20 * 1024 * 1024
+
+_ALWAYS = {
+    # A file that somebody uploaded must not become a page of this server in its operator's browser.
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+}
+_STOP_SECONDS = 6.0
+_LAST_SECONDS = 1.5
 
 
-def app(backend: LocalBackend, client: Client) -> Starlette:
+def app(
+    backend: LocalBackend,
+    client: Client,
+    *,
+    api_keys: Iterable[str] = (),
+    allow_hosts: Iterable[str] = (),
+    cors_origins: Iterable[str] = (),
+    max_upload: int = LARGEST_UPLOAD,
+    max_json: int = LARGEST_JSON,
+    told: str = "",
+) -> Starlette:
     """An ASGI app that answers the Assistants API, with or without ``/v1`` before its paths.
 
-    ``client`` is the AsyncOpenAI that the upstream is asked through. Requests for files and vector stores go
-    to its server, with its key; with the echo upstream there is none. Raises ImportError when Starlette is
-    not installed.
+    ``client`` is the AsyncOpenAI that the upstream is asked through. Requests for files, vector stores,
+    models, completions and the like go to its server, with its key; with the echo upstream there is none.
+
+    With ``api_keys`` every request has to carry one of them. The server is asked as ``localhost``, by a
+    loopback address, or by a name of ``allow_hosts``; pages of other origins may not ask it unless
+    ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes. ``told`` is what
+    ``GET /`` says. ``app.state.served.stop()`` ends what is under way, before the server closes its
+    connections. Raises ImportError when Starlette is not installed.
     """
     try:
         from starlette.applications import Starlette
-        from starlette.responses import Response, StreamingResponse
-        from starlette.routing import Route
     except ModuleNotFoundError as error:
-        raise _not_installed(error) from error
+        raise not_installed(error) from None
 
-    from .app import Request
-    from .paths import assistants_path, beside_path
-    from .transport import pass_on, run_async
+    from .forwarding import Forwarding
 
-    async def answer(http: HttpRequest) -> HttpResponse:
-        beside = beside_path(http.url.path)
-        path = assistants_path(http.url.path, "") or beside or http.url.path
+    served = Served(
+        backend,
+        client,
+        Guard(allow_hosts, cors_origins, api_keys),
+        Forwarding(backend.upstream, backend.models, client),
+        max_upload=max_upload,
+        max_json=max_json,
+        told=told,
+    )
+    made = Starlette()
+    made.router.default = made.state.served = served
+    return made
+
+
+def not_installed(error: ModuleNotFoundError) -> ImportError:
+    return ImportError(
+        f"Serving needs {error.name}, which is not installed: pip install 'streaming_assistants[serve]'"
+    )
+
+
+class Served:
+    """The ASGI app itself. :meth:`stop` ends what is under way."""
+
+    def __init__(
+        self,
+        backend: LocalBackend,
+        client: Client,
+        guard: Guard,
+        forwarding: Forwarding,
+        *,
+        max_upload: int,
+        max_json: int,
+        told: str,
+    ) -> None:
+        self._backend = backend
+        self._client = client
+        self._guard = guard
+        self._forwarding = forwarding
+        self._max_upload = max_upload
+        self._max_json = max_json
+        self._told = told
+        self._stopping = False
+        self._under_way: set[anyio.CancelScope] = set()
+        self._reading: set[anyio.CancelScope] = set()  # of those, the ones that wait for a body
+        self._handling = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.requests import ClientDisconnect, Request
+
+        from .forwarding import Broken
+
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        with anyio.CancelScope() as cut, _listed(self._under_way, cut):
+            try:
+                response = await self._answer(Request(scope, receive))
+                await response(scope, receive, send)
+            except ClientDisconnect:
+                logger.debug("A client left before it was answered.")
+            except Broken as broken:
+                # The answer is not ended, so that the client sees that it is not whole.
+                logger.warning("The upstream's answer broke off: %s", broken)
+
+    async def stop(self) -> None:
+        """Takes no more requests, ends the runs as failed, and lets their streams tell their readers so.
+
+        Bodies that are still being sent are not waited for, and what else is under way for a moment only.
+        """
+        self._stopping = True
+        for scope in list(self._reading):
+            scope.cancel()
+        with anyio.move_on_after(_LAST_SECONDS):
+            while self._handling:
+                await anyio.sleep(0.01)
+        with anyio.move_on_after(_STOP_SECONDS):
+            await self._backend.aclose()
+        with anyio.move_on_after(_LAST_SECONDS):
+            while self._under_way:
+                await anyio.sleep(0.01)
+        for scope in list(self._under_way):
+            scope.cancel()
+
+    async def _answer(self, http: HttpRequest) -> HttpResponse:
+        from starlette.requests import ClientDisconnect
+        from starlette.responses import Response
+
+        extra = dict(_ALWAYS)
         headers = {name.lower(): value for name, value in http.headers.items()}
-        request = Request(http.method, path, http.url.query, headers, await http.body())
-        reply, feed = await run_async(backend, client, request)
-        if beside is not None and reply.status == 404 and backend.upstream in ("responses", "chat"):
-            return await elsewhere(request)
+        try:
+            if self._stopping:
+                raise _shutting_down()
+            path = requested_path(_target(http.scope))
+            if path is None:
+                raise errors.bad("The request's path is no path of this API.")
+            self._guard.check_host(headers)
+            shared = self._guard.check_origin(headers)
+            extra.update(shared)
+            preflight = self._guard.preflight(http.method, headers, shared)
+            if preflight is not None:
+                return Response(b"", 204, preflight)
+            if http.method in ("GET", "HEAD") and path in ("/", "/health"):
+                told = self._told if path == "/" else "ok\n"
+                return Response(told, 200, extra, "text/plain")
+            self._guard.check_key(headers)
+            response = await self._routed(http, path, headers)
+        except ApiError as error:
+            response = _refused(error)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            logger.exception("%s %s failed.", http.method, http.scope["path"])
+            response = _refused(ApiError(500, "The backend had an error while processing your request."))
+            response.headers["x-should-retry"] = "false"
+        response.headers.update(extra)
+        return response
+
+    async def _routed(self, http: HttpRequest, path: str, headers: dict[str, str]) -> HttpResponse:
+        from .app import Request
+
+        ours = assistants_path(path, "")
+        rest = ours or without_prefix(path)
+        query = http.scope["query_string"].decode("latin-1")
+        route = None if ours else self._forwarding.route(http.method, rest)
+        if not ours and route is None:
+            raise errors.unknown_url(http.method, path)
+        form = _is_form(headers, taken=route is not None and route.uploads)
+        limit = self._max_upload if form else self._max_json
+        told = headers.get("content-length", "")
+        if told.isdecimal() and int(told) > limit:
+            raise errors.too_large(limit)
+        content: bytes | AsyncIterator[bytes] = self._parts(http, limit)
+        if not form:
+            body = b"".join([part async for part in self._parts(http, limit)])
+            if ours or (route is not None and route.made_by_runs):
+                reply = await self._replied(Request(http.method, rest, query, headers, body))
+                if route is None or reply.status_code != 404:
+                    return reply
+            content = self._forwarding.named_for_upstream(body, deployment_of(path))
+        assert route is not None
+        return await self._forwarding.answer(http.method, route, query, headers, content)
+
+    async def _replied(self, request: Request) -> HttpResponse:
+        """The backend's own answer."""
+        from starlette.responses import Response, StreamingResponse
+
+        from .transport import run_async
+
+        self._handling += 1
+        try:
+            reply, feed = await run_async(self._backend, self._client, request)
+        finally:
+            self._handling -= 1
         if feed is None:
             return Response(reply.body, reply.status, reply.headers)
 
@@ -60,100 +233,57 @@ def app(backend: LocalBackend, client: Client) -> Starlette:
 
         return StreamingResponse(body(), reply.status, reply.headers)
 
-    async def elsewhere(request: Request) -> HttpResponse:
-        try:
-            response = await pass_on(client, request)
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2"):
-                raise
-            logger.warning("The upstream could not be reached: %s", error)
-            message = f"The upstream could not be reached: {error}"
-            told = {"error": {"message": message, "type": "server_error", "param": None, "code": None}}
-            return Response(json.dumps(told), 502, {"content-type": "application/json"})
-
-        async def body() -> AsyncIterator[bytes]:
-            try:
-                async for chunk in response.aiter_bytes():
-                    yield chunk
-            finally:
-                await response.aclose()
-
-        headers = {name: response.headers[name] for name in _SHOWN if name in response.headers}
-        return StreamingResponse(body(), response.status_code, headers)
-
-    methods = ["GET", "POST", "DELETE", "PUT", "PATCH"]
-    return Starlette(routes=[Route("/{path:path}", answer, methods=methods)])
+    async def _parts(self, http: HttpRequest, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+        stream, size = http.stream(), 0
+        while True:
+            part: bytes | None = None
+            with anyio.CancelScope() as waiting, _listed(self._reading, waiting):
+                part = await anext(stream, b"")
+            if part is None or self._stopping:
+                raise _shutting_down()
+            if not part:
+                return
+            size += len(part)
+            if size > limit:
+                raise errors.too_large(limit)
+            yield part
 
 
-def serve(
-    *,
-    upstream: str = "responses",
-    store: str = "sqlite://",
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    base_url: str | None = None,
-    models: dict[str, str] | None = None,
-) -> None:
-    """Serves until the process is told to end. The upstream's key and address come from the environment
-    (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``) unless ``base_url`` is given.
+def _target(scope: Mapping[str, Any]) -> bytes:
+    """The path as it was sent, from where the app is mounted on."""
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    root: bytes = scope.get("root_path", "").encode()
+    return target[len(root) :] if root and target.startswith(root + b"/") else target
 
-    Raises ImportError when uvicorn or Starlette are not installed.
-    """
+
+def _is_form(headers: Mapping[str, str], *, taken: bool) -> bool:
+    """Whether the body is a form. Raises for a body that is neither that, where it is taken, nor JSON."""
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return False
+    given = headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if taken and kind == "multipart/form-data":
+        return True
+    if kind != "application/json":
+        raise errors.wrong_type(given)
+    return False
+
+
+def _refused(error: ApiError) -> HttpResponse:
+    from starlette.responses import Response
+
+    return Response(json.dumps(error.body), error.status, media_type="application/json")
+
+
+def _shutting_down() -> ApiError:
+    return ApiError(503, "The server is being shut down.")
+
+
+@contextmanager
+def _listed(scopes: set[anyio.CancelScope], scope: anyio.CancelScope) -> Iterator[None]:
+    scopes.add(scope)
     try:
-        import uvicorn
-    except ModuleNotFoundError as error:
-        raise _not_installed(error) from error
-    with LocalBackend(upstream, store, models=models) as backend:
-        uvicorn.run(app(backend, _client(upstream, base_url)), host=host, port=port, log_level="info")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m streaming_assistants serve``: reads the arguments and serves."""
-    parser = argparse.ArgumentParser(
-        prog="python -m streaming_assistants serve",
-        description="Serve the Assistants API, with inference from another API.",
-    )
-    parser.add_argument(
-        "--upstream", default="responses", choices=["responses", "chat", "echo"], help="default: responses"
-    )
-    parser.add_argument("--store", default="sqlite://", help="SQLAlchemy URL; default: sqlite:// (memory)")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--base-url", help="the upstream's address; default: OPENAI_BASE_URL, else OpenAI's")
-    parser.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        metavar="NAME=UPSTREAM_NAME",
-        help="use another model than the one that the assistant names; may be repeated",
-    )
-    given = parser.parse_args(argv)
-    models = dict(pair.split("=", 1) for pair in given.model if "=" in pair)
-    if len(models) < len(given.model):
-        parser.error("--model takes NAME=UPSTREAM_NAME")
-    try:
-        serve(
-            upstream=given.upstream,
-            store=given.store,
-            host=given.host,
-            port=given.port,
-            base_url=given.base_url,
-            models=models,
-        )
-    except ImportError as error:
-        parser.exit(1, f"{error}\n")
-    return 0
-
-
-def _client(upstream: str, base_url: str | None) -> Client:
-    import openai
-
-    if upstream == "echo":
-        return openai.AsyncOpenAI(api_key="unused", base_url=base_url)
-    return openai.AsyncOpenAI(base_url=base_url)
-
-
-def _not_installed(error: ModuleNotFoundError) -> ImportError:
-    return ImportError(
-        f"Serving needs {error.name}, which is not installed: pip install 'streaming_assistants[serve]'"
-    )
+        yield
+    finally:
+        scopes.discard(scope)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -207,15 +207,26 @@ def _request(request: HttpRequest, path: str) -> Request:
     return Request(request.method, path, request.url.query.decode("ascii"), headers, request.content)
 
 
-async def pass_on(client: Client, request: Request) -> Response:
-    """Sends a request that is not the backend's to the client's own server; the response is open."""
+async def pass_on(
+    client: Client,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    content: bytes | AsyncIterator[bytes],
+) -> Response:
+    """Sends a request that is not the backend's to the client's own server; the response is open.
+
+    ``path`` is within the API. Of the caller's headers those go along that say what the body is.
+    """
     own = {**client.default_headers, **client.auth_headers}
-    headers = {name.lower(): value for name, value in own.items() if isinstance(value, str)}
-    headers.update({name: request.headers[name] for name in _PASSED_ON if name in request.headers})
-    query = f"?{request.query}" if request.query else ""
+    sent = {name.lower(): value for name, value in own.items() if isinstance(value, str)}
+    sent.update({name: headers[name] for name in _PASSED_ON if name in headers})
+    if not isinstance(content, bytes) and "content-length" in headers:
+        sent["content-length"] = headers["content-length"]
     http = _http_client(client)
-    url = str(client.base_url).rstrip("/") + request.path + query
-    made = http.build_request(request.method, url, headers=headers, content=request.body or None)
+    url = str(client.base_url).rstrip("/") + path + (f"?{query}" if query else "")
+    made = http.build_request(method, url, headers=sent, content=content or None)
     return await http.send(made, stream=True)
 
 

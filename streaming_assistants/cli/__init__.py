@@ -17,10 +17,10 @@ PROG = "python -m streaming_assistants"
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives back its exit code: 0 is well, 1 is not, 2 is a call that makes no sense."""
     given = list(sys.argv[1:] if argv is None else argv)
-    if given[:1] == ["serve"]:
-        return _serve(given[1:])
-    arguments = _parser().parse_args(given)
     try:
+        if given[:1] == ["serve"]:
+            return _serve(given[1:])
+        arguments = _parser().parse_args(given)
         return int(arguments.run(arguments))
     except BrokenPipeError:  # `... | head` has seen enough
         sys.stderr.close()
@@ -80,6 +80,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _serve(argv: Sequence[str]) -> int:
-    from streaming_assistants.backend.server import main as serve
+    from . import serving
 
-    return serve(argv)
+    return serving.main(argv)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +13,13 @@ import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.server import app, main
 from streaming_assistants.backend.upstreams.echo import Echo
+from streaming_assistants.cli.serving import main
 from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, done, text_of
+from .served import served
 
-uvicorn = pytest.importorskip("uvicorn", reason="serving needs streaming_assistants[serve]")
 pytestmark = pytest.mark.anyio
 
 
@@ -30,27 +27,6 @@ pytestmark = pytest.mark.anyio
 def url() -> Iterator[str]:
     with served(LocalBackend(Echo(delay=0.01)), openai.AsyncOpenAI(api_key="unused")) as address:
         yield address
-
-
-@contextlib.contextmanager
-def served(backend: LocalBackend, upstream: openai.AsyncOpenAI) -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app(backend, upstream), log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
-
-        async def run() -> None:
-            async with upstream:
-                await server.serve(sockets=[listener])
-
-        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        server.should_exit = True
-        thread.join(10)
-    backend.close()
 
 
 @pytest.fixture
@@ -127,9 +103,9 @@ def test_the_command_serves(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     arguments = ["--upstream", "echo", "--store", f"sqlite:///{tmp_path}/a.db", "--port", str(port)]
-    script = "import sys; from streaming_assistants.backend.server import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-m", "streaming_assistants", "serve", *arguments]
     process = subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         with openai.OpenAI(api_key="any", base_url=f"http://127.0.0.1:{port}", max_retries=0) as client:

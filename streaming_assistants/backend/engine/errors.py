@@ -28,6 +28,28 @@ def missing(kind: str, id: str) -> ApiError:
     return ApiError(404, f"No {kind} found with id '{id}'.")
 
 
+def not_json(error: ValueError) -> ApiError:
+    return bad(
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+        "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
+        f"JSON: {error})"
+    )
+
+
+def wrong_type(given: str) -> ApiError:
+    """The words for a body that is neither JSON nor, where files are taken, a form."""
+    return ApiError(
+        415,
+        f"Unsupported content type: '{given}'. This API method only accepts 'application/json' requests, but "
+        f"you specified the header 'Content-Type: {given}'. Please try again with a supported content type.",
+        code="unsupported_content_type",
+    )
+
+
+def too_large(limit: int) -> ApiError:
+    return ApiError(413, f"The request's body is larger than the {limit:,} bytes that this server takes.")
+
+
 def unknown_url(method: str, path: str) -> ApiError:
     return ApiError(404, f"Invalid URL ({method} {path})")
 
