@@ -1,4 +1,4 @@
-"""Which of the SDK's own methods need help to say what today's API expects: parameters, and the v2 header."""
+"""Which of the SDK's own methods need help to say what today's API expects: parameters, and the version."""
 
 from __future__ import annotations
 
@@ -44,13 +44,14 @@ def strays() -> frozenset[str]:
 class Adaptation(NamedTuple):
     """A method of the SDK that needs help to say what today's API expects.
 
-    ``taken`` are the parameters that it takes, ``astray`` those of them that it puts into the wrong place.
+    ``taken`` are the parameters that it takes, ``astray`` those of them that it puts into the wrong place;
+    ``header`` is the ``OpenAI-Beta`` that the client speaks, where the SDK says another by itself.
     """
 
     resource: str
     method: str
     taken: frozenset[str]
-    header: bool
+    header: str | None
     astray: frozenset[str]
 
     @property
@@ -63,7 +64,8 @@ class Adaptation(NamedTuple):
     def judgement(self) -> Judgement:
         later = sorted(adapt.lacking(self.path, self.taken))
         said = [f"{self.method}() of the SDK lacks {', '.join(later)}"] if later else []
-        said += ["the SDK says assistants=v1"] if self.header else []
+        if self.header is not None:
+            said += ["the SDK says assistants=v1" if not says_v2() else f"the client says {self.header}"]
         why = "missing" if said else "defective"
         said += [f"the SDK sends {name} in the body" for name in sorted(self.astray)]
         return Judgement(f"{self.path}()", OURS, f"{why}: {'; '.join(said)}")
@@ -71,7 +73,8 @@ class Adaptation(NamedTuple):
 
 def adaptations(client: Any, *, repair: bool = True) -> Iterator[Adaptation]:
     """The methods of the installed SDK that lack a parameter, misplace one, or say v1."""
-    header = not says_v2()
+    wanted = requests.version(client)
+    header = None if says_v2() and wanted == requests.BETA else wanted
     for path in _sdk.RESOURCES:
         resource = resolve(client, path)
         owner: Any = type(resource)
@@ -79,7 +82,7 @@ def adaptations(client: Any, *, repair: bool = True) -> Iterator[Adaptation]:
             taken = _sdk.parameters(getattr(owner, name))
             create = repair and (path, name) == ("beta.threads.runs", "create") and _sdk.is_async(client)
             astray = strays() if create else frozenset[str]()
-            if header or astray or adapt.lacking(f"{path}.{name}", taken):
+            if header is not None or astray or adapt.lacking(f"{path}.{name}", taken):
                 yield Adaptation(path, name, taken, header, astray)
 
 

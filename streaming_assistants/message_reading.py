@@ -24,7 +24,7 @@ from .runs.waiting import Terms, WaitedTooLong, Waits
 from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
 from .wire.events import Malformed
 
-_KEY = "streaming_assistants"
+_KEY, BETA = "streaming_assistants", "openai-beta"
 
 
 class Following(NamedTuple):
@@ -43,6 +43,12 @@ class Following(NamedTuple):
         response.extensions[_KEY] = self
 
 
+def streamed(response: Any) -> bool:
+    """Whether a response is a stream of events."""
+    kind = response.headers.get("content-type", "").lower()
+    return bool(response.status_code < 400 and kind.startswith("text/event-stream"))
+
+
 class Reading:
     """What both colours do with a response besides waiting for it. Not a base class: see streams.py.
 
@@ -55,6 +61,7 @@ class Reading:
         self.reader = ChunkReader()
         self.message = Accumulator()
         self.stopped = False  # by the caller, and not because it came to its end
+        self.heard = False  # of a chunk
 
     @cached_property
     def _following(self) -> Following:
@@ -69,18 +76,42 @@ class Reading:
     @property
     def streams(self) -> bool:
         """Whether the server streams this endpoint; one that does not answers with a page or an error."""
-        kind = self.response.headers.get("content-type", "").lower()
-        return bool(self.response.status_code < 400 and kind.startswith("text/event-stream"))
+        return streamed(self.response)
+
+    @property
+    def _guessed(self) -> bool:
+        """Whether it was asked for under a version that the client does not speak."""
+        spoken = [text for name, text in self._following.options["headers"].items() if name.lower() == BETA]
+        return [self.request.headers.get(BETA)] != spoken
 
     def fed(self, data: bytes) -> Iterator[MessageChunk]:
-        for chunk in self.reader.feed(data):
+        return self._taken(self.reader.feed(data))
+
+    def closed(self) -> Iterator[MessageChunk]:
+        return self._taken(self.reader.close())
+
+    def _taken(self, found: Iterator[MessageChunk]) -> Iterator[MessageChunk]:
+        for chunk in found:
+            self.heard = True
             self.message.add(chunk)
             yield chunk
 
-    def closed(self) -> Iterator[MessageChunk]:
-        for chunk in self.reader.close():
-            self.message.add(chunk)
-            yield chunk
+    @contextlib.contextmanager
+    def guess(self) -> Iterator[None]:
+        """Lets a stream of a version that was only tried fail before its first chunk, unless in words."""
+        try:
+            yield
+        except (ServerFailed, Malformed, *_sdk.transport_errors()) as error:
+            if self.heard or not self._guessed or getattr(error, "body", None) is not None:
+                raise
+
+    @property
+    def follows(self) -> bool:
+        """Whether the messages have to be asked for: there was no stream, or nothing in it.
+
+        A server that does not know the thread may answer with a stream that just ends.
+        """
+        return not (self.heard or self.stopped)
 
     def options(self, look: Look) -> dict[str, Any]:
         given = self._following.options
@@ -136,7 +167,7 @@ class Reading:
                 raise broken(error, self.request) from error
 
     def final(self) -> Any:
-        if not self.streams and self.follow.message is not None:
+        if not self.heard and self.follow.message is not None:
             self.message.hold(self.follow.message)
         found = self.message.message()
         if found is None:
@@ -148,15 +179,16 @@ def chunks(reading: Reading) -> Generator[Any, None, None]:
     response = reading.response
     try:
         with reading.errors():
-            if not reading.streams:
+            if reading.streams:
+                with reading.guess():
+                    for data in response.iter_bytes():
+                        yield from reading.fed(data)
+                        if reading.reader.done:
+                            break
+                    yield from reading.closed()
+            if reading.follows:
                 response.close()
                 yield from _followed(reading)
-                return
-            for data in response.iter_bytes():
-                yield from reading.fed(data)
-                if reading.reader.done:
-                    return
-            yield from reading.closed()
     finally:
         response.close()
 
@@ -189,18 +221,19 @@ async def chunks_async(reading: Reading) -> AsyncGenerator[Any, None]:
     response = reading.response
     try:
         with reading.errors():
-            if not reading.streams:
+            if reading.streams:
+                with reading.guess():
+                    async for data in response.aiter_bytes():
+                        for chunk in reading.fed(data):
+                            yield chunk
+                        if reading.reader.done:
+                            break
+                    for chunk in reading.closed():
+                        yield chunk
+            if reading.follows:
                 await response.aclose()
                 async for chunk in _followed_async(reading):
                     yield chunk
-                return
-            async for data in response.aiter_bytes():
-                for chunk in reading.fed(data):
-                    yield chunk
-                if reading.reader.done:
-                    return
-            for chunk in reading.closed():
-                yield chunk
     finally:
         await response.aclose()
 

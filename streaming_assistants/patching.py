@@ -24,6 +24,7 @@ from .capabilities import (
 from .closed import explaining
 from .errors import StreamingAssistantsError
 from .patches import Patch, Placed
+from .resources.adapt import saying_once
 
 if TYPE_CHECKING:
     from ._typing import PatchedAsyncAzureOpenAI, PatchedAsyncOpenAI, PatchedAzureOpenAI, PatchedOpenAI
@@ -201,7 +202,7 @@ def _patch_client(client: Any, options: Options) -> None:
         patched.patches.append(Patch(resolve(client, resource), method, layers))
     for name in ("copy", "with_options"):
         patched.patches.append(Patch(client, name, [lambda below: _patching(below, options)]))
-    patched.patches.append(Patch(client, "request", [explaining(client)]))
+    patched.patches.append(Patch(client, "request", [saying_once(client), explaining(client)]))
     if options.backend is not None:
         patched.detach = options.backend.attach(client)
     _renew_raw_views(client)

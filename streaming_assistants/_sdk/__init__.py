@@ -22,6 +22,8 @@ from .clients import (
     module_client,
     module_loaders,
     parameters,
+    said,
+    say_once,
 )
 from .models import (
     JSON,
@@ -98,6 +100,8 @@ __all__ = [
     "response_of",
     "retry_seconds",
     "run_aside",
+    "said",
+    "say_once",
     "sent",
     "timeout_errors",
     "transport_errors",

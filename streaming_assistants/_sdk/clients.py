@@ -33,6 +33,25 @@ def is_azure(client: JSON) -> bool:
     return isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI))
 
 
+def said(client: JSON, header: str) -> str | None:
+    """What the caller says under ``header`` (in lower case) for all of a client's requests, or None."""
+    found = [text for name, text in client.default_headers.items() if name.lower() == header]
+    return found[-1] if found and isinstance(found[-1], str) else None
+
+
+def say_once(client: JSON, options: JSON, header: str) -> None:
+    """Leaves one spelling of ``header`` (in lower case) in a request's options: the last one's value.
+
+    The SDK merges headers by their spelling, and would send a caller's ``openai-beta`` beside its own.
+    """
+    headers = options.headers
+    names = [name for name in headers if name.lower() == header] if isinstance(headers, Mapping) else []
+    if names:
+        spelt = next((name for name in client.default_headers if name.lower() == header), names[-1])
+        rest = {name: text for name, text in headers.items() if name not in names}
+        options.headers = {**rest, spelt: headers[names[-1]]}
+
+
 def given(value: JSON) -> bool:
     """False for the SDK's markers of an argument that was left out."""
     return type(value).__name__ not in ("NotGiven", "Omit") or not type(value).__module__.startswith("openai")

@@ -1,4 +1,4 @@
-"""The SDK's own call, made to say what today's API expects: parameters that came later, and the v2 header."""
+"""The SDK's own call, made to say what today's API expects: parameters that came later, and the version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from streaming_assistants import _sdk
 
 from .params import LATER_BODY, LATER_QUERY
-from .requests import BETA, extra, plain, with_headers
+from .requests import extra, plain, with_headers
 
 Method = Callable[..., Any]
 
@@ -18,8 +18,8 @@ def lacking(path: str, taken: frozenset[str]) -> frozenset[str]:
     return (LATER_BODY.get(path, frozenset()) | LATER_QUERY.get(path, frozenset())) - taken
 
 
-def adapted(path: str, taken: frozenset[str], below: Method, *, header: bool) -> Method:
-    """``below`` with what it lacks moved to ``extra_body`` and ``extra_query``, and the v2 header."""
+def adapted(path: str, taken: frozenset[str], below: Method, *, header: str | None) -> Method:
+    """``below`` with what it lacks moved to ``extra_body`` and ``extra_query``, and ``OpenAI-Beta``."""
     body = LATER_BODY.get(path, frozenset()) - taken
     query = LATER_QUERY.get(path, frozenset()) - taken
 
@@ -28,13 +28,26 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: bool) ->
         kwargs = {
             name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
         }
-        if header:
-            kwargs["extra_headers"] = with_headers({"OpenAI-Beta": BETA}, kwargs.get("extra_headers"))
+        if header is not None:
+            kwargs["extra_headers"] = with_headers({"OpenAI-Beta": header}, kwargs.get("extra_headers"))
         _move(kwargs, body, "extra_body")
         _move(kwargs, query, "extra_query")
         return below(*args, **kwargs)
 
     return call
+
+
+def saying_once(client: Any) -> Callable[[Method], Method]:
+    """For ``client.request``: one ``OpenAI-Beta``, however the caller and the SDK spell it."""
+
+    def make(below: Method) -> Method:
+        def request(cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
+            _sdk.say_once(client, options, "openai-beta")
+            return below(cast_to, options, *args, **kwargs)
+
+        return request
+
+    return make
 
 
 def _move(kwargs: dict[str, Any], names: frozenset[str], into: str) -> None:

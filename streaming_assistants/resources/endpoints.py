@@ -11,7 +11,7 @@ from streaming_assistants import _sdk
 from streaming_assistants.wire import models
 
 from .pages import advancing
-from .requests import Operation, Request
+from .requests import Operation, Request, spoken
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Endpoint:
     def send(self, client: Any, request: Request, **options: Any) -> Any:
         """What the server answers; from an async client an awaitable of it, and a page is also iterable."""
         model = models.model(self.model)
-        options = {**request.options, **options}
+        options = spoken(client, {**request.options, **options})
         if self.page:
             pages: Any = importlib.import_module("openai.pagination")
             kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)

@@ -10,21 +10,21 @@ import openai
 from typing_extensions import Required
 
 from streaming_assistants import _sdk
-from streaming_assistants.message_reading import Following
+from streaming_assistants.message_reading import BETA, Following, streamed
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants.reading import broken
 from streaming_assistants.runs.waiting import Terms
 
 from .params import RequestParams, names
-from .requests import Operation, checked_id, request_options, with_headers
+from .requests import Operation, checked_id, request_options, spoken, with_headers
 
 Method = Callable[..., Any]
 
 STREAMS = "assistants=v1"
-"""The one server that streams this endpoint does so under v1 only."""
+"""The one server that streams this endpoint does so under v1 only, whose threads it keeps apart."""
 
 UNSUPPORTED = frozenset({400, 404, 405, 422, 500, 501})
-"""How servers say that they do not stream this endpoint, or that they do not speak v1."""
+"""How servers say that they do not stream this endpoint, or do not speak a version."""
 
 
 class MessageStreamParams(RequestParams, total=False):
@@ -92,14 +92,18 @@ def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
     said = {name: bound.get(name) for name in names(RequestParams)}
     query = {name: bound[name] for name in ("order", "run_id") if bound.get(name) is not None}
     options = request_options(said, {"stream": "true", "limit": 1, **query}, {})
-    options["headers"] = with_headers({"OpenAI-Beta": STREAMS}, given)
-    raw = _sdk.made_raw(given)
-    others = {name: text for name, text in given.items() if name.lower() != "openai-beta" and name not in raw}
-    fetches = request_options({**said, "extra_headers": others}, {}, {})
     if isinstance(said["extra_body"], Mapping):
         options["extra_json"] = said["extra_body"]
+    raw = _sdk.made_raw(given)
+    others = {name: text for name, text in given.items() if name not in raw}
+    fetches = spoken(client, request_options({**said, "extra_headers": others}, {}, {}))
     following = Following(thread_id, run_id, terms, fetches)
-    return LIST.path.format(thread_id=quote(thread_id, safe="")), _opening(client, options), following
+    path = LIST.path.format(thread_id=quote(thread_id, safe=""))
+    is_said = _sdk.said(client, BETA) or any(name.lower() == BETA for name in given)
+    tries = [spoken(client, options)]
+    if not is_said:
+        tries.append({**options, "headers": with_headers({"OpenAI-Beta": STREAMS}, given)})
+    return path, _opening(client, tries), following
 
 
 def _check(bound: Mapping[str, Any]) -> None:
@@ -122,20 +126,30 @@ def _check(bound: Mapping[str, Any]) -> None:
         )
 
 
-def _opening(client: Any, options: dict[str, Any]) -> Opening:
+def _opening(client: Any, tries: list[dict[str, Any]]) -> Opening:
     """Yields the options to ask with; is sent what came, the stream or the error.
 
-    Returns the stream (or the raw response that will make it), or Unsupported.
+    Returns the stream (or the raw response that will make it) of the first try that is streamed. Where
+    none is, the first answer that is no error, or Unsupported.
     """
-    # Without retries: a server that answers 500 to this form means it.
-    answer = yield {**options, "max_retries": 0}
-    if _passes(answer) and client.max_retries > 0:
-        answer = yield {**options, "max_retries": client.max_retries - 1}
-    if not isinstance(answer, Exception):
-        return answer
-    if _refuses(answer) and not _sdk.made_raw(options["headers"]):
-        return Unsupported(cast(Any, answer).response)
-    raise answer
+    answers: list[Any] = []
+    for options in tries:
+        # Without retries: a server that answers 500 to this form means it.
+        answer = yield {**options, "max_retries": 0}
+        if not answers and _passes(answer) and client.max_retries > 0:
+            answer = yield {**options, "max_retries": client.max_retries - 1}
+        if not isinstance(answer, Exception):
+            if streamed(_sdk.response_of(answer)):
+                return answer
+        elif not answers and not _refuses(answer):
+            raise answer
+        answers.append(answer)
+    best = next((answer for answer in answers if not isinstance(answer, Exception)), answers[0])
+    if not isinstance(best, Exception):
+        return best
+    if _sdk.made_raw(tries[0]["headers"]):
+        raise best
+    return Unsupported(cast(Any, best).response)
 
 
 def _refuses(answer: Any) -> bool:
@@ -153,7 +167,10 @@ def _opened(client: Any, path: str, opening: Opening, following: Following) -> A
     try:
         options = next(opening)
         while True:
-            options = opening.send(_asked(client, path, options))
+            answer = _asked(client, path, options)
+            options = opening.send(answer)
+            if not isinstance(answer, Exception):
+                _sdk.response_of(answer).close()
     except StopIteration as end:
         return _made(client, end.value, following)
 
@@ -162,7 +179,10 @@ async def _opened_async(client: Any, path: str, opening: Opening, following: Fol
     try:
         options = next(opening)
         while True:
-            options = opening.send(await _asked_async(client, path, options))
+            answer = await _asked_async(client, path, options)
+            options = opening.send(answer)
+            if not isinstance(answer, Exception):
+                await _sdk.response_of(answer).aclose()
     except StopIteration as end:
         return _made(client, end.value, following)
 

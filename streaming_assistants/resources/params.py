@@ -169,19 +169,22 @@ def names(params: type) -> frozenset[str]:
 _OBJECT = frozenset({"metadata", "tool_resources"})
 _INFERENCE = frozenset({"reasoning_effort", "response_format", "temperature", "top_p"})
 
+_V1 = frozenset({"file_ids"})
+
 LATER_BODY: dict[str, frozenset[str]] = {
-    "beta.assistants.create": _OBJECT | _INFERENCE,
-    "beta.assistants.update": _OBJECT | _INFERENCE,
+    "beta.assistants.create": _OBJECT | _INFERENCE | _V1,
+    "beta.assistants.update": _OBJECT | _INFERENCE | _V1,
     "beta.threads.create": _OBJECT,
     "beta.threads.update": _OBJECT,
     "beta.threads.create_and_run": names(CreateAndRunParams),
-    "beta.threads.messages.create": frozenset({"attachments", "metadata"}),
+    "beta.threads.messages.create": frozenset({"attachments", "metadata"}) | _V1,
+    "beta.threads.messages.update": frozenset({"content"}),
     "beta.threads.runs.create": names(RunParams) - {"include"},
     "vector_stores.create": frozenset({"chunking_strategy", "description"}),
     "vector_stores.files.create": frozenset({"attributes", "chunking_strategy"}),
     "vector_stores.file_batches.create": frozenset({"attributes", "chunking_strategy", "files"}),
 }
-"""Body parameters that came to a method after 1.1."""
+"""Body parameters that came to a method after 1.1, that left it with v1, and that one server has."""
 
 LATER_QUERY: dict[str, frozenset[str]] = {
     "beta.threads.messages.list": frozenset({"run_id"}),

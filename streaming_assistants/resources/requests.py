@@ -1,4 +1,4 @@
-"""From a call to a request: paths, bodies, headers. No colour, no client."""
+"""From a call to a request: paths, bodies, headers. No colour, and no request is made."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ from .params import CreateAndRunParams, RequestParams, RunParams, SubmitParams, 
 Json = Any
 
 BETA = "assistants=v2"
+
+
+def version(client: Any) -> str:
+    """The version that a client speaks to its server: what its ``default_headers`` say, or v2."""
+    return _sdk.said(client, "openai-beta") or BETA
+
+
+def spoken(client: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """``options`` of a request in the client's version, unless the call says another."""
+    return {**options, "headers": with_headers({"OpenAI-Beta": version(client)}, options.get("headers"))}
 
 
 class Request(NamedTuple):
@@ -91,9 +101,7 @@ def request_options(
     given: Mapping[str, Any], query: Mapping[str, Any], headers: Mapping[str, str]
 ) -> dict[str, Any]:
     """The SDK's request options from ``extra_headers``, ``extra_query`` and ``timeout``."""
-    options: dict[str, Any] = {
-        "headers": with_headers({"OpenAI-Beta": BETA, **headers}, given.get("extra_headers"))
-    }
+    options: dict[str, Any] = {"headers": with_headers(headers, given.get("extra_headers"))}
     params = {**_bracketed(query), **(given.get("extra_query") or {})}
     if params:
         options["params"] = params

@@ -17,7 +17,7 @@ from streaming_assistants.streams import (
     EventStream,
 )
 
-from .requests import Operation, Request
+from .requests import Operation, Request, spoken
 
 Method = Callable[..., Any]
 
@@ -30,7 +30,7 @@ def send(client: Any, request: Request) -> Any:
         request.path,
         cast_to=object,
         body=request.body,
-        options=request.options,
+        options=spoken(client, request.options),
         stream=True,
         stream_cls=stream,
     )

@@ -128,6 +128,10 @@ class MessageState:
         self.parts[index] = made
         return made
 
+    def create(self, created: Any) -> None:
+        """Takes the message as it was announced, where deltas of it came before that."""
+        self._created, self._snapshot = created, None
+
     def end(self, message: Any) -> None:
         """Takes the server's own final message."""
         self.final = self._snapshot = message

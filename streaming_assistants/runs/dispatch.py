@@ -232,7 +232,12 @@ class Dispatcher:
     # ------------------------------------------------------------ messages
 
     def _message_created(self, message: Any) -> Iterator[Notice]:
-        self.message = self.messages[message.id] = MessageState(message)
+        state = self.messages.get(message.id)
+        if state is None:
+            state = self.messages[message.id] = MessageState(message)
+        else:
+            state.create(message)
+        self.message = state
         yield Notice("on_message_created", (message,))
 
     def _message_delta(self, data: Any) -> Iterator[Notice]:

@@ -8,13 +8,17 @@ message's text as chunks, until the message's run ends.
   message with its own run. A later message of the same run follows when it comes, each chunk under its
   message's id. A message that no run wrote comes as one chunk.
 - A thread whose newest message is the user's, without a run under way, has nothing to follow: an answer
-  to an earlier question would be taken for one to this.
+  to an earlier question would be taken for one to this. The newest message comes, and says by its
+  ``role`` whose it is. A thread without messages is asked for itself: one that is unknown is an error.
+- Lists are put in order by their items' times, and not by what was asked for. Some servers list the runs
+  of every thread, and keep times in seconds: of one second, an answer is taken to follow its question.
 - What was yielded cannot be taken back: a text that changes or shrinks yields only what is longer than
   before. ``message`` is the server's text all the same.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -28,6 +32,7 @@ from .waiting import HEADER, Waits
 Json = dict[str, Any]
 
 _PAGE = 20  # messages that one look brings: those that a run can write between two looks, and more
+_PAGES = 10  # that a search for a run goes through
 
 
 class Look(NamedTuple):
@@ -68,17 +73,23 @@ class Follow:
         """The plan. Raises WaitedTooLong."""
         while True:
             run, hints = yield from self._run()
-            self.status = run.get("status") if run else None
+            self.status = text_of(run, "status")
             self._named = self._named or self.status in PENDING
             page: Answer = yield Look(f"{self._path}/messages", self._query())
-            listed = _items(page)
+            listed = _newest_first(_items(page))
             if self._turns_to(listed):
                 continue
             for message in self._of_run(listed):
                 yield from self._grown(message)
             if self._over():
-                return
+                break
             yield Pause(self._waits.next(hints if HEADER in hints else page.headers))
+        if self.message is None and listed and not self._asked:
+            yield from self._grown(listed[0])
+        elif self.message is None and not self._asked:
+            yield Look(self._path, {})  # raises where there is no such thread
+        if self.message is not None and not self._yielded:
+            yield growth(self.message, 0, "")
 
     def _run(self) -> Generator[Look, Answer, tuple[Json | None, Mapping[str, str]]]:
         """The run to follow, or None where there is none, and the headers of the answer."""
@@ -86,11 +97,20 @@ class Follow:
             path = f"{self._path}/runs/{quote(self.run_id, safe='')}"
             answer = yield Look(path, {}, optional=not self._asked)
             return answer.value, answer.headers
-        answer = yield Look(f"{self._path}/runs", {"order": "desc", "limit": 1}, optional=True)
-        run = next(iter(_items(answer)), None)
-        if run is not None:
-            self.run_id = run.get("id")
-        return run, answer.headers
+        after: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            query = {"order": "desc", "limit": _PAGE, **after}
+            answer = yield Look(f"{self._path}/runs", query, optional=True)
+            listed = _items(answer)
+            of_thread = [run for run in listed if run.get("thread_id") in (None, self.thread_id)]
+            for run in _newest_first(of_thread)[:1]:
+                self.run_id = run["id"]
+                return run, answer.headers
+            # All of other threads: this one's may be on a later page, where there is one.
+            if not listed or not (answer.value or {}).get("has_more"):
+                break
+            after = {"after": listed[-1]["id"]}
+        return None, answer.headers
 
     def _query(self) -> dict[str, Any]:
         query: dict[str, Any] = {"order": "desc", "limit": _PAGE}
@@ -99,13 +119,17 @@ class Follow:
     def _of_run(self, listed: list[Json]) -> list[Json]:
         """The run's messages from the first followed one on, oldest first."""
         found: list[Json] = []
-        is_answer = True  # nobody has spoken after it
+        spoken: Json | None = None  # the user's newest
         for message in listed:
             if message.get("role") != "assistant":
-                is_answer = False
+                spoken = spoken or message
                 continue
             run_id = message.get("run_id")
-            if (is_answer or self._named) if run_id == self.run_id else (is_answer and run_id is None):
+            if run_id == self.run_id:
+                is_answer = self._named or spoken is None or _same_second(spoken, message)
+            else:
+                is_answer = spoken is None and run_id is None
+            if is_answer:
                 found.append(message)
                 if self._first is None or message["id"] == self._first:
                     break
@@ -140,6 +164,31 @@ class Follow:
 def _items(page: Answer) -> list[Json]:
     data = page.value.get("data") if page.value else None
     return [item for item in data or [] if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+
+def text_of(thing: Json | None, name: str) -> str | None:
+    """What an object says under ``name``, if it is a text."""
+    found = thing.get(name) if thing else None
+    return found if isinstance(found, str) else None
+
+
+def _newest_first(listed: list[Json]) -> list[Json]:
+    times = {item["id"]: _second(item) for item in listed}
+    if None in times.values():
+        return listed
+    return sorted(listed, key=lambda item: times[item["id"]] or 0, reverse=True)  # stable, in reverse too
+
+
+def _same_second(one: Json, other: Json) -> bool:
+    return _second(one) is not None and _second(one) == _second(other)
+
+
+def _second(item: Json) -> int | None:
+    """When it was created; some servers say it in milliseconds, some now so and now so."""
+    time = item.get("created_at")
+    if not isinstance(time, (int, float)) or not math.isfinite(time):
+        return None
+    return int(time / 1000 if time > 1e11 else time)
 
 
 def _texts(message: Json) -> Iterator[tuple[int, str]]:

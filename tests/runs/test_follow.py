@@ -26,7 +26,7 @@ class Clock:
 class Driven:
     """A plan driven over scripted looks; keeps what it asked for, paused and yielded."""
 
-    def __init__(self, *ticks: tuple[Any, Any], headers: Any = None, **options: Any) -> None:
+    def __init__(self, *ticks: tuple[Any, ...], headers: Any = None, **options: Any) -> None:
         self.clock = Clock()
         terms = Terms(options.pop("poll_interval_ms", None), options.pop("max_wait_seconds", None))
         waits = Waits(terms, self.clock)
@@ -78,7 +78,7 @@ def test_growth_comes_as_chunks_until_the_run_ends() -> None:
     assert driven.pauses == [1.0] * 4
     assert driven.follow.message == message("Hello")
     assert [look.path for look in driven.asked] == [RUNS, MESSAGES, *[ONE_RUN, MESSAGES] * 4]
-    assert driven.asked[0].query == {"order": "desc", "limit": 1}
+    assert driven.asked[0].query == {"order": "desc", "limit": 20}
     assert driven.asked[1].query == {"order": "desc", "limit": 20}
 
 
@@ -119,19 +119,69 @@ def test_a_message_without_run_belongs_to_the_run_under_way() -> None:
 
 
 def test_an_empty_thread_has_nothing_to_follow() -> None:
-    driven = Driven((page(), page())).go()
+    driven = Driven((page(), page()), ({"id": "thread_1"},)).go()
     assert (driven.values, driven.follow.message) == ([], None)
+    assert driven.asked[-1] == Look("/threads/thread_1", {}), "raises where there is no such thread"
 
 
 def test_an_answer_to_an_earlier_question_is_not_taken_for_one_to_this() -> None:
-    old = message("old", run_id="run_0", id="msg_0")
-    assert Driven((page(run("failed")), page(user(), old))).go().values == []
-    assert Driven((page(run("completed", id="run_0")), page(user(), old))).go().values == []
+    old = message("old", run_id="run_0", id="msg_0", created_at=1700000000)
+    for ended in (run("failed"), run("completed", id="run_0")):
+        driven = Driven((page(ended), page(user(), old))).go()
+        assert driven.text == [("msg_user", 0, "Hi")], "the newest message, and no older one"
     driven = Driven(
         (page(run("queued")), page(user(), old)),
         (run("completed"), page(message("new"), user(), old)),
     ).go()
     assert driven.text == [("msg_1", 0, "new")]
+
+
+def test_of_one_second_an_answer_follows_its_question_however_they_are_listed() -> None:
+    """A server that keeps times in seconds, and lists what is of one second as it was stored."""
+    listed = page(user(), message("Hello"))
+    assert Driven((page(run("completed")), listed)).go().values == ["Hello"]
+
+
+def test_a_server_that_lists_the_oldest_first() -> None:
+    asked, old = user(created_at=1700000003), message("old", run_id="run_0", id="msg_0")
+    new = message("new", created_at=1700000004)
+    runs = page(run("completed", id="run_0"), run("completed", created_at=1700000003))
+    assert Driven((runs, page(old, asked, new))).go().values == ["new"]
+
+
+def test_times_in_milliseconds_and_in_seconds() -> None:
+    asked = user(created_at=1700000003000)
+    answer = message("Hello", created_at=1700000004)
+    assert Driven((page(run("completed")), page(asked, answer))).go().values == ["Hello"]
+
+
+@pytest.mark.parametrize("times", [("soon", 1), (None, 1), (float("nan"), 1), ([1], {})])
+def test_times_that_are_none_leave_the_order_to_the_server(times: tuple[Any, Any]) -> None:
+    listed = page(message("Hello", created_at=times[0]), user(created_at=times[1]))
+    assert Driven((page(run("completed", created_at=times[0])), listed)).go().values == ["Hello"]
+
+
+def test_the_newest_run_is_one_of_this_thread() -> None:
+    """A server that lists the runs of every thread."""
+    other = run("in_progress", id="run_9", thread_id="thread_9", created_at=1700000009)
+    driven = Driven((page(other, run("completed")), page(message("Hello"), user()))).go()
+    assert (driven.values, driven.follow.run_id) == (["Hello"], "run_1")
+
+
+def test_a_run_of_this_thread_is_looked_for_on_later_pages() -> None:
+    other = run("in_progress", id="run_9", thread_id="thread_9")
+    driven = Driven(
+        (page(other, more=True), page(run("completed"), more=True)), (page(message("Hello"), user()),)
+    ).go()
+    assert driven.values == ["Hello"]
+    assert driven.asked[1].query == {"order": "desc", "limit": 20, "after": "run_9"}
+
+
+def test_a_server_whose_pages_of_other_threads_never_end() -> None:
+    other = page(run("in_progress", id="run_9", thread_id="thread_9"), more=True)
+    looks = (*[other] * 10, page(message("Hello")), run("completed"), page(message("Hello")))
+    driven = Driven(looks).go()
+    assert driven.values == ["Hello"], "the newest message names its run"
 
 
 def test_a_newest_message_of_another_run_is_followed_with_its_own_run() -> None:
@@ -244,17 +294,17 @@ def test_blocks_grow_each_by_itself_and_other_kinds_are_passed_over() -> None:
         {"content": [{"type": "image_file", "image_file": {"file_id": "file_1"}}]},
     ],
 )
-def test_a_message_without_text_yields_nothing(odd: dict[str, Any]) -> None:
-    assert Driven((page(run("completed")), page(message(**odd)))).go().values == []
+def test_a_message_without_text_is_one_empty_part(odd: dict[str, Any]) -> None:
+    assert Driven((page(run("completed")), page(message(**odd)))).go().text == [("msg_1", 0, "")]
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": [None, {"role": "assistant"}]}])
 def test_a_page_of_another_shape_holds_nothing(answer: Any) -> None:
-    assert Driven((answer, answer)).go().values == []
+    assert Driven((answer, answer), (answer,)).go().values == []
 
 
 def test_the_servers_hint_is_the_interval() -> None:
-    ticks = (page(run("queued")), page()), (run("completed"), page())
+    ticks = (page(run("queued")), page()), (run("completed"), page()), ({},)
     assert Driven(*ticks, headers={"openai-poll-after-ms": "250"}).go().pauses == [0.25]
     assert Driven(*ticks, headers={"openai-poll-after-ms": "250"}, poll_interval_ms=30).go().pauses == [0.03]
 
