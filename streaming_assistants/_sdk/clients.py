@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeAlias
 
 import openai
+from openai._types import Omit
 
 from .models import JSON
 
 # As it was at import: a program may put classes of its own there, whose instances patch themselves.
 OpenAI, AsyncOpenAI, AzureOpenAI = openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI
 
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
 
@@ -108,6 +112,22 @@ def keys_in(headers: Mapping[str, JSON]) -> list[str]:
     """The keys that a request carries in its headers."""
     values = [value for name, value in headers.items() if name.lower() in _KEY_HEADERS]
     return [value.rpartition(" ")[2] for value in values if isinstance(value, str)]
+
+
+def inference_url(client: JSON, path: str) -> tuple[str, dict[str, object]]:
+    """Where a client's request for inference goes, and what it adds to the query.
+
+    A version of Azure's API from the Assistants years has no ``/responses``, and its routes go by and by;
+    ``/openai/v1`` is there on every resource and takes no version by date.
+    """
+    root = client.base_url.raw_path.split(b"/deployments/")[0].rstrip(b"/") if is_azure(client) else b""
+    if not root.endswith((b"/openai", b"/openai/v1")):
+        return path, {}
+    if not root.endswith(b"/v1"):
+        root += b"/v1"
+    dated = _DATE.match(str(client._custom_query.get("api-version", "")))
+    query: dict[str, object] = {"api-version": Omit()} if dated else {}
+    return str(client.base_url.copy_with(raw_path=root + path.encode())), query
 
 
 class ModuleAttribute:

@@ -33,10 +33,11 @@ class LocalBackend:
     :mod:`streaming_assistants.backend.upstreams.base` describes it. ``store`` is a SQLAlchemy URL:
     ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file. ``models`` maps the
     names of models in the code to names that the upstream knows. With ``generating`` a run that streams
-    text has the status ``generating``, as Astra Assistants reported it. ``clock`` answers with the time in
-    seconds since the epoch.
+    text has the status ``generating``, as Astra Assistants reported it. ``upstream_options`` are members
+    for the body of every request for inference (``{"store": False}``), over what the backend puts there.
+    ``clock`` answers with the time in seconds since the epoch.
 
-    Raises ImportError when SQLAlchemy or anyio are not installed, ValueError for an unknown upstream.
+    Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LocalBackend:
         *,
         models: Mapping[str, str] | None = None,
         generating: bool = False,
+        upstream_options: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         try:
@@ -54,14 +56,16 @@ class LocalBackend:
             from .engine.runs import Keeper
             from .store import owners
             from .store.database import Database
+            from .upstreams.options import checked
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "anyio"):
+            if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
                 raise
             raise ImportError(
-                f"The backend needs {error.name}, which is not installed: "
+                "The backend needs SQLAlchemy, which is not installed: "
                 "pip install 'streaming_assistants[backend]'"
-            ) from error
+            ) from None
         found = _upstream(upstream)
+        options = checked(upstream_options)
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
         )
@@ -69,7 +73,7 @@ class LocalBackend:
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
         self._offline: bool = getattr(found, "offline", False)
-        settings = Settings(self._keeper, found, self.models, generating)
+        settings = Settings(self._keeper, found, self.models, generating, options)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}
         self._lock = threading.Lock()

@@ -102,13 +102,24 @@ class _Outside:
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         # Not `object`: releases before 1.2 take no other type than these for a plain answer.
-        arguments: dict[str, Any] = {"cast_to": _sdk.JSON_OBJECT}
+        url, query = _sdk.inference_url(self._client, call.path)
+        arguments: dict[str, Any] = {"path": url, "cast_to": _sdk.JSON_OBJECT, "options": {"params": query}}
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:
             arguments["files"] = call.files
-            arguments["options"] = {"headers": {"Content-Type": "multipart/form-data"}}
+            arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
         return arguments
+
+    def _stream_arguments(self, piece: Open) -> dict[str, Any]:
+        url, query = _sdk.inference_url(self._client, piece.path)
+        return {
+            "path": url,
+            "cast_to": object,
+            "body": piece.body,
+            "options": {"params": query},
+            "stream": True,
+        }
 
 
 def _error_of(body: bytes) -> Json:
@@ -170,19 +181,17 @@ class Outside(_Outside):
     def _call(self, call: Call) -> Json:
         method = getattr(self._client, call.method.lower())
         if call.raw:
-            stream = method(call.path, **self._arguments(call), stream=True, stream_cls=openai.Stream[object])
+            stream = method(**self._arguments(call), stream=True, stream_cls=openai.Stream[object])
             try:
                 return stream.response.read()
             finally:
                 stream.response.close()
-        return method(call.path, **self._arguments(call))
+        return method(**self._arguments(call))
 
     def _open(self, piece: Open) -> None:
         self.close()
         method = getattr(self._client, piece.method.lower())
-        stream = method(
-            piece.path, cast_to=object, body=piece.body, stream=True, stream_cls=openai.Stream[object]
-        )
+        stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
         self._response = stream.response
         self._chunks = stream.response.iter_bytes()
         self._events = _Events()
@@ -235,21 +244,17 @@ class AsyncOutside(_Outside):
     async def _call(self, call: Call) -> Json:
         method = getattr(self._client, call.method.lower())
         if call.raw:
-            stream = await method(
-                call.path, **self._arguments(call), stream=True, stream_cls=openai.AsyncStream[object]
-            )
+            stream = await method(**self._arguments(call), stream=True, stream_cls=openai.AsyncStream[object])
             try:
                 return await stream.response.aread()
             finally:
                 await stream.response.aclose()
-        return await method(call.path, **self._arguments(call))
+        return await method(**self._arguments(call))
 
     async def _open(self, piece: Open) -> None:
         await self.aclose()
         method = getattr(self._client, piece.method.lower())
-        stream = await method(
-            piece.path, cast_to=object, body=piece.body, stream=True, stream_cls=openai.AsyncStream[object]
-        )
+        stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
         self._response = stream.response
         self._chunks = stream.response.aiter_bytes()
         self._events = _Events()

@@ -24,7 +24,7 @@ from streaming_assistants.backend.upstreams.base import (
     Turn,
     UpstreamError,
 )
-from tests.loopback import CUT, Loopback, Reply, Request
+from tests.loopback import CUT, Loopback, Reply
 
 from .conftest import Api, text_of
 
@@ -249,34 +249,3 @@ async def test_long_streams_are_held_back_for_a_slow_reader(make_api: MakeApi, s
     await api.post(f"/threads/{thread_id}/runs/{run['id']}/cancel")
     assert (await events.rest())[-1] == ("done", "[DONE]")
     assert (await api.get(f"/threads/{thread_id}/runs/{run['id']}"))["status"] == "cancelled"
-
-
-async def test_azure_routes_its_own_way(colour: str, server: Loopback) -> None:
-    import openai
-
-    from streaming_assistants.backend import LocalBackend
-
-    def chat(turn: Turn) -> Conversation:
-        yield Open("POST", "/chat/completions", {"model": "my-deployment", "stream": True})
-        while (event := (yield Next())) is not None and event != DONE:
-            yield ContentDelta({"index": 0, "type": "text", "text": {"value": event["word"]}})
-        yield Finished()
-
-    def answer(request: Request) -> Reply:
-        assert request.query == {"api-version": ["2024-05-01-preview"]}
-        assert request.headers["api-key"] == "azure-key"
-        return Reply.sse([word("hi"), END])
-
-    server.on("POST", "/openai/deployments/my-deployment/chat/completions", answer)
-    made = openai.AzureOpenAI if colour == "sync" else openai.AsyncAzureOpenAI
-    client = made(
-        api_key="azure-key", api_version="2024-05-01-preview", azure_endpoint=server.url, max_retries=0
-    )
-    backend = LocalBackend(chat)
-    backend.attach(client)
-    api = Api(client, backend)
-    run = await api.settled(await api.run("x"))
-    assert run["last_error"] is None
-    assert text_of((await api.messages(run["thread_id"]))[-1]) == "hi"
-    await api.aclose()
-    assert [request.method for request in server.requests] == ["POST"]

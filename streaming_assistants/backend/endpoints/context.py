@@ -28,6 +28,7 @@ class Settings:
     upstream: Upstream
     models: Mapping[str, str]
     generating: bool
+    upstream_options: Mapping[str, Json]
 
 
 @dataclass(frozen=True)

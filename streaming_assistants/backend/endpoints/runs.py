@@ -88,6 +88,7 @@ def _go_on(ctx: Context, run: Json, events: list[runs.Event], include: bool) -> 
         opening=events,
         models=settings.models,
         generating=settings.generating,
+        upstream_options=settings.upstream_options,
     )
     work = Work(execution.steps(), run["id"])
     stream = ctx.body.get("stream") is True

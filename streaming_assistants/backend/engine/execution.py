@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ from streaming_assistants.backend.upstreams.base import (
     Upstream,
     UpstreamError,
 )
+from streaming_assistants.backend.upstreams.options import added
 
 from . import objects, runs
 from .open_items import OpenItems
@@ -70,6 +72,7 @@ class Execution:
         opening: list[Event],
         models: Mapping[str, str],
         generating: bool = False,
+        upstream_options: Mapping[str, Json] | None = None,
     ) -> None:
         self.run_id: str = run["id"]
         self._thread_id: str = run["thread_id"]
@@ -78,6 +81,7 @@ class Execution:
         self._opening = opening
         self._models = models
         self._generating = generating
+        self._options = upstream_options or {}
         self._expires_at = float(run["expires_at"])
         self._items = OpenItems(run, keeper, on_message=self._note_generating)
         self._save_at = 0.0
@@ -164,6 +168,8 @@ class Execution:
                 return Finished()
             answer = trouble = None
             if isinstance(piece, _ASKS):
+                if isinstance(piece, Open):
+                    piece = replace(piece, body=added(piece.body, self._options))
                 try:
                     answer = yield piece
                 except UpstreamError as error:
