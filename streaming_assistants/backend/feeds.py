@@ -84,7 +84,7 @@ class Feed:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The reader leaves."""
+        """The reader leaves; one that waits in another thread or task wakes, and is told nothing more."""
         with self._changed:
             self.left = True
             self._frames.clear()
@@ -94,8 +94,12 @@ class Feed:
         while True:
             with self._changed:
                 self._idle = not (self._frames or self._finished)
-                came = self._changed.wait_for(lambda: self._frames or self._finished, self.patience)
+                came = self._changed.wait_for(
+                    lambda: self._frames or self._finished or self.left, self.patience
+                )
                 self._idle = False
+                if self.left:
+                    return
                 if not came:
                     raise TimeoutError(_TOO_LONG.format(self.patience))
                 chunk = b"".join(self._frames)
@@ -151,10 +155,11 @@ class AsyncFeed:
         self._drained.set()
 
     def close(self) -> None:
-        """The reader leaves."""
+        """The reader leaves; one that waits in another thread or task wakes, and is told nothing more."""
         self.left = True
         self._frames.clear()
         self._drained.set()
+        self._filled.set()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
@@ -164,8 +169,10 @@ class AsyncFeed:
                 with anyio.move_on_after(self.patience):
                     await self._filled.wait()
                 self._idle = False
-                if not (self._frames or self._finished):
+                if not (self._frames or self._finished or self.left):
                     raise TimeoutError(_TOO_LONG.format(self.patience))
+            if self.left:
+                return
             chunk = b"".join(self._frames)
             self._frames.clear()
             finished = self._finished

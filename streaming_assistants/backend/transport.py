@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
@@ -264,7 +264,14 @@ def _response(
 
     if feed is not None:
         feed.patience = (request.extensions.get("timeout") or {}).get("read")
-    stream = type(kind.__name__, (kind, base), {})(feed, reply.body, late)
+    stream = _body_class(kind is _AsyncBody, base)(feed, reply.body, late)
     response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
     response.elapsed = timedelta(0)
     return response
+
+
+@cache
+def _body_class(is_async: bool, base: type[Any]) -> type[Any]:
+    """One class for each flavour and colour, however many responses there are."""
+    kind = _AsyncBody if is_async else _Body
+    return type(kind.__name__, (kind, base), {})

@@ -20,6 +20,7 @@ from streaming_assistants.backend.store.database import Database
 from streaming_assistants.backend.upstreams.echo import Echo
 from tests.clients import Colour
 from tests.loopback import Loopback
+from tests.test_closing import while_read
 
 from . import fakes
 from .conftest import JSON, WEATHER
@@ -247,3 +248,30 @@ async def test_a_raw_response_of_a_stream(colour: Colour, patched: Any) -> None:
     plain = await colour.of(client.get(f"/threads/{ask['thread_id']}/messages", cast_to=JSON))
     assert plain["data"][0]["content"][0]["text"]["value"] == "raw words"
     sa.unpatch(client)
+
+
+@pytest.mark.parametrize("kind", ["run", "messages"])
+async def test_closing_wakes_whoever_waits_for_the_backend(colour: Colour, patched: Any, kind: str) -> None:
+    with LocalBackend(Echo(delay=0.1)) as backend:
+        client = patched(backend)
+        run = await asked(colour, client, "echo:stall\none two three")
+        runs = client.beta.threads.runs
+        if kind == "run":
+            stream = await colour.of(runs.create(**run, stream=True))
+            while (await colour.next(stream)).event != "thread.message.delta":
+                pass
+        else:
+            await colour.of(runs.create(**run))
+            stream = await colour.of(client.beta.threads.messages.list(run["thread_id"], stream=True))
+            await colour.next(stream)
+        assert await while_read(colour, stream) == []
+        await backend.aclose()
+
+
+async def test_answers_of_a_kind_are_of_one_class(colour: Colour, patched: Any) -> None:
+    with LocalBackend("echo") as backend:
+        client = patched(backend)
+        thread = await colour.of(client.beta.threads.create())
+        raw = client.beta.threads.with_raw_response
+        answers = [(await colour.of(raw.retrieve(thread.id))).http_response for _ in range(2)]
+        assert type(answers[0].stream) is type(answers[1].stream)
