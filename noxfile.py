@@ -4,7 +4,7 @@ nox                     lint, types, the tests on the short list of SDKs, exampl
 nox -s sdk              the tests on the short list of SDK releases
 nox -s clients          what was written for the hosted API, on the backend, with LangChain
 nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
-nox -s matrix -- 3.53.0 the same for one release, on the list or not
+nox -s matrix -- newest the same for what the index has today; or for one release, on the list or not
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    session.install("-e", ".[test]", f"openai=={conformance.NEWEST}", "mypy>=1.11", "pyright>=1.1.380")
+    newest = conformance.Cell(conformance.NEWEST).packages()
+    session.install("--upgrade", "-e", ".[test]", *newest, "mypy>=1.11", "pyright>=1.1.380")
     session.run("mypy")
     session.run("mypy", "--strict", "--warn-unused-ignores", "tests/typing")
     session.run("pyright")
@@ -46,7 +47,7 @@ def types(session: nox.Session) -> None:
 def sdk(session: nox.Session, openai: str) -> None:
     """The test suite on one release of the SDK; the backend's own tests on the oldest and the newest."""
     packages = conformance.Cell(openai).packages()
-    session.install("-e", ".[test]", "pytest-xdist>=3.5", *packages)
+    session.install("--upgrade", "-e", ".[test]", "pytest-xdist>=3.5", *packages)
     ends = openai in (SHORT[0], SHORT[-1])
     chosen = ["tests"] if ends else ["tests", "--ignore=tests/backend", "tests/backend/test_patched.py"]
     session.run("pytest", "-q", "-n", "2", *(session.posargs or chosen))

@@ -177,7 +177,7 @@ def _patch_client(client: Any, options: Options) -> None:
     if resolve(client, "beta.threads.runs") is None:
         raise StreamingAssistantsError(
             f"The installed openai {openai.__version__} has no client.beta.threads to patch: "
-            "install a release that has it, openai<=3.52.0 for one."
+            "install an earlier release, which has it."
         )
     patched = vars(client)[_KEY] = _Patched(options)
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}

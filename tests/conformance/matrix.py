@@ -1,10 +1,12 @@
 """The releases that the library is asked on, how an environment for one is made, and what is said of them.
 
-``RELEASES`` is the one list of SDK releases: nox and the documentation take it from here. Only the standard
-library is imported, so that it runs where no SDK is installed:
+``RELEASES`` is the one list of SDK releases: nox and the documentation take it from here. Which one is the
+newest is for the index to say, on the day that it is asked. Only the standard library is imported, so that
+it runs where no SDK is installed:
 
     python -m tests.conformance.matrix run                asks every cell and writes docs/compatibility.md
-    python -m tests.conformance.matrix run 3.53.0         asks one release, on the list or not
+    python -m tests.conformance.matrix run newest         asks what the index has today
+    python -m tests.conformance.matrix run 2.30.0         asks one release, on the list or not
     python -m tests.conformance.matrix report             writes the page again, from the last results
 """
 
@@ -25,11 +27,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / ".conformance"
 
+NEWEST = "newest"
+"""Stands for a release, and is installed without a version; a cell's results say which one it was."""
+
 RELEASES = (
     "1.1.2", "1.6.1", "1.13.4", "1.14.3", "1.16.2", "1.21.2", "1.30.5", "1.55.3", "1.66.5", "1.97.2",
-    "1.109.1", "2.0.1", "2.23.0", "2.54.0", "3.0.0", "3.14.1", "3.52.0",
+    "1.109.1", "2.0.1", "2.23.0", "2.54.0", "3.0.0", "3.14.1", "3.52.0", NEWEST,
 )  # fmt: skip
-NEWEST = RELEASES[-1]
 PYTHON = "3.11"
 
 
@@ -46,17 +50,19 @@ class Cell:
     def name(self) -> str:
         return f"{self.openai}-{re.sub('[^a-z0-9.]+', '-', self.note.lower())}" if self.note else self.openai
 
-    @property
-    def title(self) -> str:
-        return f"{self.openai}, {self.note}" if self.note else self.openai
+    def title(self, release: str | None = None) -> str:
+        """For readers, with the release that was installed where that is known."""
+        words = [release or self.openai, "the newest" if self.openai == NEWEST else "", self.note]
+        return ", ".join(word for word in words if word)
 
     def packages(self) -> list[str]:
         """What to install, beside the library itself."""
         pinned = {re.split("[<>=]", package)[0] for package in self.extra}
-        packages = [f"openai=={self.openai}", "typing_extensions>=4.7", *self.extra]
+        release = "openai" if self.openai == NEWEST else f"openai=={self.openai}"
+        packages = [release, "typing_extensions>=4.7", *self.extra]
         if "wrapt" not in pinned:
             packages.append("wrapt>=1.14")
-        if _version(self.openai) < (1, 55, 3) and "httpx" not in pinned:
+        if self.openai != NEWEST and _version(self.openai) < (1, 55, 3) and "httpx" not in pinned:
             packages.append("httpx<0.28")  # older SDKs give httpx a `proxies` argument that 0.28 refuses
         return packages
 
@@ -104,11 +110,14 @@ def result_file(cell: Cell, which: str) -> Path:
 
 
 def run(cell: Cell) -> bool:
-    """Makes the cell's environment if there is none and runs the suite in it; whether patched is whole."""
+    """Makes the cell's environment if there is none and runs the suite in it; whether patched is whole.
+
+    An environment of the newest release is brought up to date where there is one.
+    """
     python = python_of(cell)
-    if not python.exists():
+    if cell.openai == NEWEST or not python.exists():
         _make(python.parents[1], python, cell)
-    sys.stdout.write(f"{cell.title}\n")
+    sys.stdout.write(f"{cell.title()}\n")
     sys.stdout.flush()
     codes = [
         subprocess.run([python, *command], cwd=ROOT, check=False).returncode for command in commands(cell)
@@ -122,15 +131,18 @@ def python_of(cell: Cell) -> Path:
 
 
 def _make(folder: Path, python: Path, cell: Cell) -> None:
+    install = ["install", "--quiet", "--upgrade"]
     if uv := shutil.which("uv"):
-        subprocess.run([uv, "venv", "--quiet", "--python", cell.python, folder], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *cell.packages()], check=True)
+        if not python.exists():
+            subprocess.run([uv, "venv", "--quiet", "--python", cell.python, folder], check=True)
+        subprocess.run([uv, "pip", *install, "--python", python, *cell.packages()], check=True)
         return
     running = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if cell.note.startswith("Python") and cell.python != running:
-        raise SystemExit(f"{cell.title} needs uv to find that Python; this one is {running}")
-    venv.create(folder, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *cell.packages()], check=True)
+        raise SystemExit(f"{cell.title()} needs uv to find that Python; this one is {running}")
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    subprocess.run([python, "-m", "pip", *install, *cell.packages()], check=True)
 
 
 def main() -> int:
@@ -139,9 +151,10 @@ def main() -> int:
     options.add_argument("cells", nargs="*", help="releases or names of cells; all when left out")
     given = options.parse_args()
     if given.what == "report":
-        from tests.conformance.report import write  # its list of behaviours needs an SDK to import
+        # its list of behaviours needs an SDK to import
+        from tests.conformance.report import write
 
-        return 0 if write(ROOT / "docs" / "compatibility.md") else 1
+        return 0 if write(ROOT / "docs" / "compatibility.md", ROOT / "README.md") else 1
     cells = chosen(given.cells)
     whole = [run(cell) for cell in cells]
     report = [python_of(cells[-1]), "-m", "tests.conformance.matrix", "report"]

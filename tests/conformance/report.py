@@ -1,7 +1,11 @@
-"""Writes ``docs/compatibility.md`` from the results of the matrix, and says which defects have retired."""
+"""Writes what the matrix found: ``docs/compatibility.md``, and in the README which releases were asked.
+
+It says which defects have retired, too.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -24,15 +28,34 @@ every release anew; it is not edited by hand.
 """
 
 
-def write(page: Path) -> bool:
-    """Writes the page; True when patched clients pass everything and no listed defect has retired."""
+def write(page: Path, readme: Path) -> bool:
+    """Writes both; True when patched clients pass everything and no listed defect has retired."""
     cases, found = load(), results()
     page.parent.mkdir(exist_ok=True)
     page.write_text("\n".join(_lines(cases, found)) + "\n", encoding="utf-8")
+    readme.write_text(claimed(readme.read_text(encoding="utf-8"), found), encoding="utf-8")
     retired = retired_defects(cases, found)
     for defect in retired:
         sys.stdout.write(f"{defect} no longer shows on any release: remove its repair\n")
     return not retired and not any(cell["patched"]["failed"] for cell in found.values() if "patched" in cell)
+
+
+_CLAIM = re.compile(r"(?<=<!-- releases -->).*?(?=<!-- /releases -->)", re.DOTALL)
+
+
+def claimed(text: str, found: Results) -> str:
+    """``text`` with its claim of the releases that are tested; as it is until all of them were asked."""
+    asked = [release for release in RELEASES if {"bare", "patched"} <= found.get(release, {}).keys()]
+    if len(asked) < len(RELEASES):
+        return text
+    releases = list(dict.fromkeys(_release(each, found) for each in asked))
+    claim = f"openai {releases[0]} to {releases[-1]}: {len(releases)} releases"
+    return _CLAIM.sub(lambda _: claim, text)
+
+
+def _release(cell: str, found: Results) -> str:
+    """The release of openai that a cell had."""
+    return str(next(iter(found[cell].values()))["versions"]["openai"])
 
 
 def retired_defects(cases: dict[str, Case], found: Results) -> list[str]:
@@ -66,7 +89,8 @@ def _table(cells: tuple[Cell, ...] | list[Cell], found: Results) -> Iterator[str
     yield "|---|---|---|---|"
     for cell in cells:
         if got := found.get(cell.name):
-            yield f"| {cell.title} | {_environment(got)} | {_score(got, 'bare')} | {_score(got, 'patched')} |"
+            title = cell.title(_release(cell.name, found))
+            yield f"| {title} | {_environment(got)} | {_score(got, 'bare')} | {_score(got, 'patched')} |"
 
 
 def _environment(got: Mapping[str, Any]) -> str:
@@ -97,18 +121,20 @@ def _behaviours(cases: dict[str, Case], found: Results) -> Iterator[str]:
 def _failing(case: Case, found: Results, which: str) -> str:
     asked = [release for release in RELEASES if which in found.get(release, {})]
     failing = [release for release in asked if case.name in found[release][which]["failed"]]
-    return "all" if failing and failing == asked else _ranges(failing, asked)
+    if failing and failing == asked:
+        return "all"
+    runs = [[_release(run[0], found), _release(run[-1], found)] for run in _neighbours(failing, asked)]
+    return ", ".join(first if first == last else f"{first} to {last}" for first, last in runs)
 
 
-def _ranges(failing: list[str], asked: list[str]) -> str:
-    """Neighbouring releases as one range."""
+def _neighbours(failing: list[str], asked: list[str]) -> list[list[str]]:
     runs: list[list[str]] = []
     for release in failing:
         if runs and asked.index(runs[-1][-1]) + 1 == asked.index(release):
             runs[-1].append(release)
         else:
             runs.append([release])
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return runs
 
 
 def _left(cases: dict[str, Case], found: Results) -> Iterator[str]:
