@@ -17,7 +17,7 @@ from streaming_assistants.backend.upstreams.base import Json
 from .bodies import decoded
 from .endpoints import assistants, files, runs, threads, views
 from .endpoints.context import Answer, Context, NeedsWrite, Settings
-from .engine import errors
+from .engine import errors, refusals
 from .engine.errors import ApiError
 from .engine.work import Work
 from .store.database import Database
@@ -149,8 +149,8 @@ class App:
             if found is not None:
                 return found
             raise errors.unknown_url(request.method, request.path)
-        answer = self._run(route, match.groupdict(), request)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")
+        answer = self._run(route, match.groupdict(), request, v1)
         interrupts = answer.interrupts
         if answer.stream:
             headers["content-type"] = "text/event-stream"
@@ -164,14 +164,16 @@ class App:
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
         return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
 
-    def _run(self, route: Route, ids: dict[str, str], request: Request) -> Answer:
+    def _run(self, route: Route, ids: dict[str, str], request: Request, v1: bool) -> Answer:
+        if self._settings.strict:
+            refusals.ids(ids)
         pairs = parse_qsl(request.query, keep_blank_values=True)
         include = any(name in ("include", "include[]") and "results" in value for name, value in pairs)
         body = _decoded(request.body) if request.method == "POST" else {}
         writes = request.method != "GET"
         while True:
             with self.database.write() if writes else self.database.read() as tx:
-                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include)
+                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1)
                 try:
                     return route.endpoint(context)
                 except NeedsWrite:

@@ -35,7 +35,9 @@ class LocalBackend:
     names of models in the code to names that the upstream knows. With ``generating`` a run that streams
     text has the status ``generating``, as Astra Assistants reported it. ``upstream_options`` are members
     for the body of every request for inference (``{"store": False}``), over what the backend puts there.
-    ``clock`` answers with the time in seconds since the epoch.
+    Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
+    form, empty messages, ``json_schema`` beside hosted tools, and their like. ``clock`` answers with the
+    time in seconds since the epoch.
 
     Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
     """
@@ -48,6 +50,7 @@ class LocalBackend:
         models: Mapping[str, str] | None = None,
         generating: bool = False,
         upstream_options: Mapping[str, Any] | None = None,
+        strict: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         try:
@@ -73,7 +76,7 @@ class LocalBackend:
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
         self._offline: bool = getattr(found, "offline", False)
-        settings = Settings(self._keeper, found, self.models, generating, options)
+        settings = Settings(self._keeper, found, self.models, generating, options, strict)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}
         self._lock = threading.Lock()

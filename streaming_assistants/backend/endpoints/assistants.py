@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import RowMapping
 
-from streaming_assistants.backend.engine import checks, objects, shapes
+from streaming_assistants.backend.engine import checks, objects, refusals, shapes
 from streaming_assistants.backend.store import schema
 
 from .context import Answer, Context
@@ -13,6 +13,8 @@ from .context import Answer, Context
 def create(ctx: Context) -> Answer:
     checks.fields(shapes.ASSISTANT, ctx.body, ("model",))
     assistant = objects.assistant(ctx.body, ctx.keeper.now())
+    if ctx.strict:
+        refusals.assistant(ctx.body, assistant, ctx.settings.models, v1=ctx.v1)
     ctx.tx.add(schema.assistants, assistant, hidden={"given": objects.given(ctx.body)})
     return Answer(assistant)
 
@@ -27,6 +29,8 @@ def update(ctx: Context) -> Answer:
     row = assistant_row(ctx)
     old, hidden = row["data"], row["hidden"] or {}
     made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
+    if ctx.strict:
+        refusals.assistant(ctx.body, made, ctx.settings.models, v1=ctx.v1)
     named = {key for key in ctx.body if key in old}
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
         named |= {"tools", "tool_resources"}

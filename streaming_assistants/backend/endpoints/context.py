@@ -29,6 +29,7 @@ class Settings:
     models: Mapping[str, str]
     generating: bool
     upstream_options: Mapping[str, Json]
+    strict: bool
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Context:
-    """One request within one transaction. ``query`` holds the last value of each parameter, and
-    ``include`` whether contents of file search results were asked for."""
+    """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
+    whether contents of file search results were asked for, and ``v1`` whether the client speaks
+    assistants=v1."""
 
     settings: Settings
     tx: Transaction
@@ -56,10 +58,15 @@ class Context:
     query: Mapping[str, str]
     body: Json
     include: bool
+    v1: bool = False
 
     @property
     def keeper(self) -> Keeper:
         return self.settings.keeper
+
+    @property
+    def strict(self) -> bool:
+        return self.settings.strict
 
     def row(self, table: Table, word: str, id: str, **where: object) -> RowMapping:
         """The row, or the API's 404. ``word`` is the API's for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import RowMapping
 
-from streaming_assistants.backend.engine import checks, runs, shapes
+from streaming_assistants.backend.engine import checks, refusals, runs, shapes
 from streaming_assistants.backend.engine.execution import Execution
 from streaming_assistants.backend.engine.work import Work
 from streaming_assistants.backend.store import schema
@@ -18,11 +18,13 @@ _POLL_AFTER_MS = 100
 
 def create(ctx: Context) -> Answer:
     checks.fields(shapes.RUN, ctx.body, ("assistant_id",))
+    _refuse(ctx)
     return _begin(ctx, ctx.ids["thread_id"], [])
 
 
 def create_thread_and_run(ctx: Context) -> Answer:
     checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
+    _refuse(ctx)
     given = dict(ctx.body.get("thread") or {})
     if ctx.body.get("tool_resources"):
         given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
@@ -73,8 +75,18 @@ def step(ctx: Context) -> Answer:
     return Answer(_at_rest(row["data"]), include=ctx.include)
 
 
+def _refuse(ctx: Context) -> None:
+    """What the hosted API refused of a run before it looked for its assistant."""
+    if ctx.strict:
+        refusals.ids({"assistant_id": ctx.body["assistant_id"]})
+        refusals.truncation(ctx.body.get("truncation_strategy"))
+        refusals.messages(ctx.body.get("additional_messages"), "additional_messages")
+
+
 def _begin(ctx: Context, thread_id: str, events: list[runs.Event]) -> Answer:
     run = runs.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
+    if ctx.strict:
+        refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
     events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
     return _go_on(ctx, run, events, ctx.include)
 

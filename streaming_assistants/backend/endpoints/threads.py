@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import RowMapping
 
-from streaming_assistants.backend.engine import checks, errors, objects, runs, shapes
+from streaming_assistants.backend.engine import checks, errors, objects, refusals, runs, shapes
 from streaming_assistants.backend.store import schema
 from streaming_assistants.backend.upstreams.base import Json
 
@@ -19,6 +19,8 @@ def create(ctx: Context) -> Answer:
 
 def add_thread(ctx: Context, body: Json) -> Json:
     """Stores a thread with its messages."""
+    if ctx.strict:
+        refusals.messages(body.get("messages"), "messages")
     now = ctx.keeper.now()
     thread = objects.thread(body, now)
     ctx.tx.add(schema.threads, thread)
@@ -51,6 +53,8 @@ def remove(ctx: Context) -> Answer:
 
 def add_message(ctx: Context) -> Answer:
     checks.fields(shapes.MESSAGE, ctx.body, ("role", "content"))
+    if ctx.strict:
+        refusals.message(ctx.body)
     thread_id = thread_row(ctx)["id"]
     active = runs.active_run(ctx.tx, ctx.keeper, thread_id)
     if active is not None:

@@ -28,10 +28,11 @@ _FILE_SEARCH = shaped({"max_num_results": integer(1, 50), "ranking_options": any
 TOOL = tagged(
     {
         "code_interpreter": shaped({"type": text()}),
+        "function": shaped({"type": text(), "function": _FUNCTION}, "function"),
         "file_search": shaped({"type": text(), "file_search": _FILE_SEARCH}),
         "retrieval": shaped({"type": text()}),  # the name of file_search before assistants=v2
-        "function": shaped({"type": text(), "function": _FUNCTION}, "function"),
-    }
+    },
+    old=("retrieval",),
 )
 _TOOL_RESOURCES = shaped(
     {
@@ -95,7 +96,7 @@ ASSISTANT: dict[str, Check] = {
 }
 MESSAGE: dict[str, Check] = {
     "role": choice("user", "assistant"),
-    "content": one_of(text(256_000), array(_CONTENT_PART, 10_000, shortest=1)),
+    "content": one_of(text(256_000), array(_CONTENT_PART, 10_000)),
     "attachments": array(_ATTACHMENT, 10_000),
     "file_ids": _FILE_IDS,
     "metadata": metadata,

@@ -44,7 +44,11 @@ def data_url(file_id: str) -> Generator[Piece, Json, str]:
         ) from error
     media_type = image_type(content)
     if media_type is None:
-        raise Fault(f"The image_file {file_id} is no PNG, JPEG, GIF or WebP image.", "invalid_prompt")
+        raise Fault(
+            f"The image_file {file_id} is no PNG, JPEG, GIF or WebP image. Please make sure your image has "
+            "of one the following formats: ['png', 'jpeg', 'gif', 'webp'].",
+            "invalid_prompt",
+        )
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
