@@ -28,6 +28,20 @@ def decoded(body: bytes | bytearray) -> Json:
     return value
 
 
+def from_upstream(data: bytes) -> Json:
+    """The value of a server's JSON. What it cannot say in JSON (``NaN``) is None. Raises ValueError."""
+    return json.loads(data, parse_constant=_none, parse_float=_finite_or_none)
+
+
+def _none(_: str) -> None:
+    return None
+
+
+def _finite_or_none(text: str) -> float | None:
+    value = float(text)
+    return None if math.isinf(value) else value
+
+
 def _refused(name: str) -> Json:
     raise ValueError(f"{name} is no JSON")
 

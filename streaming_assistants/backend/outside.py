@@ -18,6 +18,8 @@ from streaming_assistants import _sdk
 from streaming_assistants.backend.upstreams.base import Json
 from streaming_assistants.wire.sse import Frame, FrameDecoder
 
+from .bodies import from_upstream
+from .masking import Mask
 from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 
 Client: TypeAlias = Any
@@ -38,9 +40,10 @@ _LAST_SECONDS = 1.0
 
 
 class _Events:
-    """The JSON events of an open stream, from the bytes of its body."""
+    """The JSON events of an open stream, from the bytes of its body, without the keys of ``mask``."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
         self._decoder = FrameDecoder()
         self._frames: deque[Frame] = deque()
         self.ended = False
@@ -58,17 +61,17 @@ class _Events:
     def pop(self) -> Json:
         """The next event; None when more bytes are needed, or none will come."""
         while self._frames:
-            data = self._frames.popleft().data.strip()
+            data = self._mask.data(self._frames.popleft().data.strip())
             if data == DONE.encode():
                 self.ended = True
                 self._frames.clear()
                 return DONE
             if data:
                 try:
-                    return json.loads(data)
-                except ValueError as error:
-                    shown = data[:80].decode("utf-8", "replace")
-                    raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from error
+                    return from_upstream(data)
+                except ValueError:
+                    shown = self._mask.text(data.decode("utf-8", "replace"))[:80]
+                    raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from None
         return None
 
 
@@ -97,13 +100,33 @@ class _Outside:
             code = told.get("code")
         elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
-        message = _without_key(message, getattr(error, "request", None))
-        return UpstreamError(str(message), status, code if isinstance(code, str) else None)
+        # Some servers quote the key that they refuse; what a run says of its failure is stored.
+        message = self._mask(getattr(error, "request", None)).text(str(message))
+        return UpstreamError(message, status, code if isinstance(code, str) else None)
+
+    def _mask(self, request: HttpRequest) -> Mask:
+        """Hides the keys of the client, and of a request that has been made with one of its own."""
+        return Mask([*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})])
+
+    def _answer(self, call: Call, response: Response) -> Json:
+        """What a plain request is sent: bytes, or JSON."""
+        mask = self._mask(response.request)
+        body = mask.data(response.content)
+        if call.raw:
+            return body
+        try:
+            return from_upstream(body)
+        except ValueError:
+            shown = mask.text(body.decode("utf-8", "replace"))[:80]
+            raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
 
     def _arguments(self, call: Call) -> dict[str, Any]:
-        # Not `object`: releases before 1.2 take no other type than these for a plain answer.
         url, query = _sdk.inference_url(self._client, call.path)
-        arguments: dict[str, Any] = {"path": url, "cast_to": _sdk.JSON_OBJECT, "options": {"params": query}}
+        arguments: dict[str, Any] = {
+            "path": url,
+            "cast_to": _sdk.response_class(),
+            "options": {"params": query},
+        }
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:
@@ -131,16 +154,6 @@ def _error_of(body: bytes) -> Json:
     return error if isinstance(error, dict) else {"message": str(error)}
 
 
-def _without_key(message: str, request: HttpRequest) -> str:
-    """Some servers quote the key that they refuse; what a run says of its failure is stored."""
-    for name in ("authorization", "api-key"):
-        key = "" if request is None else request.headers.get(name, "")
-        key = key.rpartition(" ")[2]
-        if len(key) > 3:
-            message = message.replace(key, "[key]")
-    return message
-
-
 class Outside(_Outside):
     """For a sync client."""
 
@@ -156,8 +169,8 @@ class Outside(_Outside):
             return self._call(piece)
         except UpstreamError:
             raise
-        except Exception as error:
-            raise self._trouble(error) from error
+        except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
+            raise self._trouble(error) from None
 
     def break_off(self) -> None:
         """Wakes a thread that waits for the open stream; called from another thread."""
@@ -180,13 +193,7 @@ class Outside(_Outside):
 
     def _call(self, call: Call) -> Json:
         method = getattr(self._client, call.method.lower())
-        if call.raw:
-            stream = method(**self._arguments(call), stream=True, stream_cls=openai.Stream[object])
-            try:
-                return stream.response.read()
-            finally:
-                stream.response.close()
-        return method(**self._arguments(call))
+        return self._answer(call, method(**self._arguments(call)))
 
     def _open(self, piece: Open) -> None:
         self.close()
@@ -194,7 +201,7 @@ class Outside(_Outside):
         stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
         self._response = stream.response
         self._chunks = stream.response.iter_bytes()
-        self._events = _Events()
+        self._events = _Events(self._mask(stream.response.request))
 
     def _next(self) -> Json:
         events = self._open_events()
@@ -222,8 +229,8 @@ class AsyncOutside(_Outside):
             return await self._call(piece)
         except UpstreamError:
             raise
-        except Exception as error:
-            raise self._trouble(error) from error
+        except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
+            raise self._trouble(error) from None
 
     async def read_out(self) -> None:
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""
@@ -243,13 +250,7 @@ class AsyncOutside(_Outside):
 
     async def _call(self, call: Call) -> Json:
         method = getattr(self._client, call.method.lower())
-        if call.raw:
-            stream = await method(**self._arguments(call), stream=True, stream_cls=openai.AsyncStream[object])
-            try:
-                return await stream.response.aread()
-            finally:
-                await stream.response.aclose()
-        return await method(**self._arguments(call))
+        return self._answer(call, await method(**self._arguments(call)))
 
     async def _open(self, piece: Open) -> None:
         await self.aclose()
@@ -257,7 +258,7 @@ class AsyncOutside(_Outside):
         stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
         self._response = stream.response
         self._chunks = stream.response.aiter_bytes()
-        self._events = _Events()
+        self._events = _Events(self._mask(stream.response.request))
 
     async def _next(self) -> Json:
         events = self._open_events()

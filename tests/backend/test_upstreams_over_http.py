@@ -156,6 +156,76 @@ async def test_keys_are_neither_stored_nor_logged(
     assert key not in "".join(record.getMessage() for record in ours)
 
 
+SECRET = "sk-very/secret-0123456789"
+QUOTED = {
+    "in the text of a 200": Reply.sse([word(f"your key is {SECRET}."), END]),
+    "as JSON writes it": Reply.sse(
+        [b'data: {"word": "your key is sk-very\\/secret\\u002d0123456789."}\n\n', END]
+    ),
+    "in a frame that is no JSON": Reply.sse([f"data: broken {SECRET}\n\n".encode()]),
+    "across the end of what is shown of one": Reply.sse([f"data: {'x' * 70}{SECRET}\n\n".encode()]),
+    "in a refusal": refusal(400, f"No, {SECRET}."),
+    "in a refusal that is no JSON": Reply(500, {"x-should-retry": "false"}, [f"No, {SECRET}.".encode()]),
+}
+
+
+@pytest.mark.parametrize("how", QUOTED)
+async def test_a_key_that_the_upstream_quotes_is_hidden(
+    make_api: MakeApi, server: Loopback, caplog: pytest.LogCaptureFixture, tmp_path: Any, how: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "streaming_assistants")
+    server.on("POST", "/words", QUOTED[how])
+    options = {"base_url": server.url, "api_key": SECRET}
+    api = make_api(words, f"sqlite:///{tmp_path}/store.db", client=options)
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    events = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    messages = await api.messages(thread_id)
+    api.backend.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir()).decode("utf-8", "replace")
+    for said in (json.dumps(events), json.dumps(messages), stored, caplog.text, repr(api.backend)):
+        assert "secret" not in said.replace("\\/", "/")
+        assert "0123456789" not in said
+    assert "[key]" in json.dumps(events) or "no JSON" in how or "shown" in how
+
+
+async def test_a_key_in_an_answer_to_a_plain_request_is_hidden(make_api: MakeApi, server: Loopback) -> None:
+    server.on("GET", "/settings", Reply.json({"key": SECRET}))
+    server.on("GET", "/file", Reply(200, {}, [SECRET.encode()]))
+    server.on("GET", "/none", Reply(200, {}, [b"x" * 70 + SECRET.encode()]))
+    got: list[Any] = []
+
+    def upstream(turn: Turn) -> Conversation:
+        got.append((yield Call("GET", "/settings")))
+        got.append((yield Call("GET", "/file", raw=True)))
+        yield Call("GET", "/none")
+
+    api = make_api(upstream, client={"base_url": server.url, "api_key": SECRET})
+    run = await api.settled(await api.run("x"))
+    assert got == [{"key": "[key]"}, b"[key]"]
+    assert run["last_error"]["message"] == f"The upstream sent an answer that is no JSON: {'x' * 70}[key]"
+
+
+async def test_a_key_that_is_a_word_is_no_secret(make_api: MakeApi, server: Loopback) -> None:
+    server.on("POST", "/words", Reply.sse([word("ask ollama"), END]))
+    api = make_api(words, client={"base_url": server.url, "api_key": "ollama"})
+    run = await api.settled(await api.run("x"))
+    assert text_of((await api.messages(run["thread_id"]))[-1]) == "ask ollama"
+
+
+async def test_numbers_that_are_none_do_not_reach_a_client(make_api: MakeApi, server: Loopback) -> None:
+    server.on("POST", "/words", Reply.sse([b'data: {"word": "fine", "score": NaN, "most": 1e999}\n\n', END]))
+    seen: list[Any] = []
+
+    def upstream(turn: Turn) -> Conversation:
+        yield Open("POST", "/words", {})
+        seen.append((yield Next()))
+        yield Finished()
+
+    api = make_api(upstream, client={"base_url": server.url})
+    assert (await api.settled(await api.run("x")))["status"] == "completed"
+    assert seen == [{"word": "fine", "score": None, "most": None}]
+
+
 async def test_cancel_hangs_up_on_an_upstream_that_says_nothing(make_api: MakeApi, server: Loopback) -> None:
     go_on = threading.Event()
 
