@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from . import _sdk, defects, defects_polling
+from . import _sdk, defects, defects_polling, tables
 from .defects import Defect
 from .resources import azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
 from .resources.endpoints import Endpoint
@@ -58,14 +58,15 @@ class Judgement(NamedTuple):
 
 
 class Capabilities(tuple[Judgement, ...]):
-    """The table that ``capabilities(client)`` gives; ``str()`` of it is made to be read."""
+    """The table that ``capabilities(client)`` gives; ``str()`` of it, and its HTML, are made to be read."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        widths = [max(len(row[column]) for row in (*self, Judgement._fields)) for column in (0, 1)]
-        lines = [("capability", "provider", "reason"), *self]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in lines)
+        return tables.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(self)
 
     def provider(self, capability: str) -> str:
         """The provider of one capability. Raises KeyError for a name that is not in the table."""

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from typing import Any
+from xml.etree import ElementTree
 
 import openai
 import pytest
@@ -310,11 +311,37 @@ async def test_capabilities_say_who_provides_what_and_why(colour: Colour, stream
         table.provider("beta.unheard_of")
 
 
-async def test_the_table_is_made_to_be_read(colour: Colour, streams: Loopback) -> None:
-    lines = str(capabilities(colour.client(streams.url))).splitlines()
-    assert lines[0].split() == ["capability", "provider", "reason"]
-    column = lines[0].index("provider")
-    assert all(line[column - 1] == " " and line[column] != " " for line in lines)
+@pytest.mark.parametrize("repair", [True, False])
+async def test_the_table_fits_a_terminal(colour: Colour, streams: Loopback, repair: bool) -> None:
+    client = colour.bare(streams.url)
+    table = capabilities(patch(client, repair=repair))
+    text = str(table)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    titles = [line for line in lines if line and not line.startswith(" ")]
+    assert set(titles) <= {
+        "Added by streaming_assistants",
+        "Repaired by streaming_assistants",
+        "Left to the SDK, defective",
+        "Left to the SDK, sound",
+    }
+    words = " ".join(text.split())
+    for row in table:
+        assert lines.count(f"  {row.capability}") == 1  # each once, on a line of its own
+        for why in row.reason.partition(": ")[2].split("; "):
+            assert why in words
+    left = next((place for place, line in enumerate(lines) if line.startswith("Left to")), len(lines))
+    assert all((lines.index(f"  {row.capability}") > left) is (row.provider == "sdk") for row in table)
+
+
+async def test_the_table_reads_well_in_a_notebook(colour: Colour, streams: Loopback) -> None:
+    table = capabilities(colour.client(streams.url))
+    shown = ElementTree.fromstring(table._repr_html_())
+    cells = [["".join(cell.itertext()) for cell in row] for row in shown.iter("tr")]
+    assert cells[0] == ["capability", "provider", "reason"]
+    assert [row[:2] for row in cells[1:]] == [list(row[:2]) for row in table]
+    hostile = type(table)([type(table[0])("<b>&", "sdk", "sound")])
+    assert "<b>" not in hostile._repr_html_()
 
 
 async def test_a_sound_capability_stays_the_sdks(
