@@ -2,13 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+import types
+from functools import cache
+from typing import Any, NamedTuple
 
 import openai
 
 
+class _Kept(NamedTuple):
+    """An exception as what it is made of: its classes (see ``_recipe``), arguments and attributes."""
+
+    recipe: Any
+    args: tuple[Any, ...]
+    state: dict[str, Any]
+
+
+def _reduce(error: BaseException) -> tuple[Any, ...]:
+    """For pickle and copy, which would call a constructor with the message alone."""
+    return _restored, _kept(error)
+
+
+def _kept(error: BaseException) -> _Kept:
+    return _Kept(_recipe(type(error)), error.args, _packed(vars(error)))
+
+
+def _copied(error: BaseException) -> BaseException:
+    return _restored(_recipe(type(error)), error.args, vars(error))
+
+
+def _restored(recipe: Any, args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    kind = _kind(recipe)
+    error: BaseException = kind.__new__(kind, *args)
+    vars(error).update({name: _unpacked(each) for name, each in state.items()})
+    error.args = args
+    return error
+
+
+def _packed(value: Any) -> Any:
+    """``value`` with the exceptions in it taken apart: the SDK's own cannot be pickled."""
+    if isinstance(value, BaseException):
+        return _kept(value)
+    return {name: _packed(each) for name, each in value.items()} if type(value) is dict else value
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, _Kept):
+        return _restored(*value)
+    return {name: _unpacked(each) for name, each in value.items()} if type(value) is dict else value
+
+
+def _recipe(kind: type) -> Any:
+    kinds = vars(kind).get("_kinds")
+    return kind if kinds is None else tuple(map(_recipe, kinds))
+
+
+def _kind(recipe: Any) -> Any:
+    return both(*map(_kind, recipe)) if isinstance(recipe, tuple) else recipe
+
+
+@cache
+def both(*kinds: Any) -> Any:
+    """One class of several, named like the first, whose objects can be pickled and copied."""
+    ways = {"__reduce__": _reduce, "__copy__": _copied, "_kinds": kinds}
+    return type(kinds[0].__name__, kinds, {"__module__": kinds[0].__module__, **ways})
+
+
 class StreamingAssistantsError(openai.OpenAIError):
-    """The base of every error that this library raises by itself."""
+    """The base of every error that this library raises by itself. Each can be pickled and copied."""
+
+    __reduce__ = _reduce
+    __copy__ = _copied
 
 
 class MalformedEventError(StreamingAssistantsError, openai.APIError):
@@ -75,3 +138,10 @@ class StalledPagesError(StreamingAssistantsError, RuntimeError):
     def __init__(self, message: str, page: Any) -> None:
         super().__init__(message)
         self.page = page
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A page holds its client, which no other process can have.
+        made, kept = _reduce(self)
+        names = ("data", "has_more", "first_id", "last_id")
+        page = types.SimpleNamespace(**{name: getattr(self.page, name, None) for name in names})
+        return made, kept._replace(state={**kept.state, "page": page})

@@ -17,7 +17,7 @@ import openai
 
 from . import _sdk
 from .errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
-from .reading import broken
+from .reading import broken, reported
 from .runs.follow import Answer, Follow, Look
 from .runs.settle import Pause
 from .runs.waiting import Terms, WaitedTooLong, Waits
@@ -149,9 +149,7 @@ class Reading:
                 data=error.frame.data,
             ) from error
         except ServerFailed as error:
-            failed = openai.APIError(str(error), self.request, body=error.body)
-            failed.body = error.body  # releases before 1.3 do not keep it
-            raise failed from error
+            raise reported(str(error), self.request, error.body) from error
         except WaitedTooLong as error:
             follow = self.follow
             run = f"run {follow.run_id}" if follow.run_id else "the run"

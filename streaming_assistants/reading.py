@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import openai
 
 from . import _sdk
-from .errors import IncompleteStreamError, MalformedEventError
+from .errors import IncompleteStreamError, MalformedEventError, both
 from .runs.settle import Fetch, Owed, Plan, Progress, settle
 from .wire.events import EventReader, Malformed, kind_of
+from .wire.failures import failure, is_failure
 
 
 class Reading:
@@ -36,14 +36,8 @@ class Reading:
         """Takes every event but message deltas; raises the error that an ``error`` event is."""
         self._events += 1
         if event.event == "error":
-            raise self._api_error(event.data)
+            raise reported(event.data.message, self.request, _sdk.dump(event.data))
         self._progress.see(event)
-
-    def _api_error(self, data: Any) -> openai.APIError:
-        body = _sdk.dump(data)
-        error = openai.APIError(data.message, self.request, body=body)
-        error.body = body  # releases before 1.3 do not keep it
-        return error
 
     def malformed(self, error: Malformed) -> MalformedEventError:
         return MalformedEventError(
@@ -57,6 +51,10 @@ class Reading:
         """How to settle the stream, or None where it came to its end or was closed."""
         if self.closed or self.reader.done or self._progress.ended:
             return None
+        answer = None if self._events else self.reader.plain()
+        if is_failure(answer):
+            said = failure(answer)
+            raise reported(said["message"], self.request, said)
         return settle(self._progress)
 
     def owed(self, owed: Owed) -> Any:
@@ -91,16 +89,18 @@ class Reading:
         )
 
 
+def reported(message: str, request: Any, body: Any) -> openai.APIError:
+    """The error that a server reports in what it sends."""
+    error: openai.APIError = both(openai.APIError)(message, request, body=body)
+    error.body = body  # releases before 1.3 do not keep it
+    return error
+
+
 def broken(error: Exception, request: Any) -> openai.APIConnectionError:
     """A transport's error as the SDK's, and still the transport's: ``except`` finds it by either class."""
     is_timeout = isinstance(error, _sdk.timeout_errors())
     sdks: Any = openai.APITimeoutError if is_timeout else openai.APIConnectionError
     transports: Any = type(error)
     words = {} if is_timeout else {"message": f"Connection error: {str(error) or transports.__name__}"}
-    made: openai.APIConnectionError = _both(sdks, transports)(request=request, **words)
+    made: openai.APIConnectionError = both(sdks, transports)(request=request, **words)
     return made
-
-
-@cache
-def _both(sdks: Any, transports: Any) -> Any:
-    return type(sdks.__name__, (sdks, transports), {"__module__": sdks.__module__})

@@ -57,7 +57,12 @@ def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> Model
     """An instance as it stands, nothing validated; ``given`` are the fields that were set."""
     # pydantic's own function, because the SDK's override rebuilds every nested model.
     construct = pydantic.BaseModel.construct if PYDANTIC_1 else pydantic.BaseModel.model_construct
-    made = cast("Any", construct).__func__(model, _fields_set=given, **values)
+    own = [name for name in ("cls", "_fields_set") if name in values]  # of the function, not of a field
+    kept = {name: values[name] for name in own}
+    rest = {name: value for name, value in values.items() if name not in kept} if kept else values
+    made = cast("Any", construct).__func__(model, _fields_set=given, **rest)
+    if kept:
+        (made.__dict__ if PYDANTIC_1 else made.__pydantic_extra__).update(kept)
     return cast(ModelT, made)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants.errors import FileUploadError
+from streaming_assistants.errors import FileUploadError, both
 from streaming_assistants.runs.polling import Steps, is_pending_batch
 from streaming_assistants.steps import Call, Together
 
@@ -161,8 +161,8 @@ def upload_error(said: str, uploaded: list[str], failed: dict[int, BaseException
     message = f"{said}: {cause}. Uploaded and not in a batch: {', '.join(uploaded) or 'none'}."
     kind: Any = FileUploadError
     if isinstance(cause, openai.OpenAIError):
-        name = FileUploadError.__name__
-        kind = type(name, (FileUploadError, type(cause)), {"__module__": FileUploadError.__module__})
+        first: Any = type(cause)
+        kind = both(FileUploadError, first)
     error: FileUploadError = kind.__new__(kind, message)
     # The cause's response, request and body; its constructor differs from class to class.
     vars(error).update(vars(cause) if kind is not FileUploadError else {})

@@ -16,6 +16,7 @@ from streaming_assistants import _sdk
 
 from . import models
 from .build import build
+from .failures import failure
 from .sse import Frame, FrameDecoder
 
 Json = Any
@@ -93,6 +94,13 @@ class EventReader:
             if error.frame[:2] != last or is_json(error.frame.data):
                 raise
 
+    def plain(self) -> Json:
+        """The JSON that came in place of a stream, or None."""
+        try:
+            return _sdk.json_parser()(self._frames.unframed)
+        except ValueError:
+            return None
+
     def _events(self, frame: Frame) -> Iterator[Any]:
         if self.done:
             return
@@ -114,7 +122,7 @@ def read(frame: Frame) -> Any:
     if data.startswith(b"[DONE]"):
         return Done()
     if not data.strip():
-        return None
+        return _error(None) if frame.event == "error" else None
     kind = kind_of(frame.event)
     if kind is None:
         return _enveloped(frame)
@@ -124,8 +132,6 @@ def read(frame: Frame) -> Any:
         except ValueError:
             pass  # the lenient way below says what is wrong, or that nothing is
     value = _decoded(frame)
-    if kind.name == "error":
-        return _error(value)
     if isinstance(value, dict) and value.get("event") == kind.name and isinstance(value.get("data"), dict):
         value = value["data"]
     if not isinstance(value, dict):
@@ -165,8 +171,8 @@ def _enveloped(frame: Frame) -> Any:
         if not isinstance(inner, dict):
             raise Malformed(f"expected a JSON object as the data of {name!r}, got {inner!r:.80}", frame)
         return _lenient(kind, inner, frame)
-    if not frame.event and value.get("error"):
-        return _error(value)
+    if name == "error" or (not frame.event and (value.get("error") or value.get("object") == "error")):
+        return _error({key: inner for key, inner in value.items() if key != "event"})
     return UnknownEvent(frame.event, value)
 
 
@@ -185,14 +191,9 @@ def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
 
 def _error(value: Json) -> Any:
     """An ErrorEvent from ``{"message", ...}``, ``{"error": {...}}``, a string or anything else."""
-    if isinstance(value, dict) and value.get("error"):
-        value = value["error"]
-    if not isinstance(value, dict):
-        value = {"message": value if isinstance(value, str) else str(value)}
-    if not isinstance(value.get("message"), str):
-        value = {**value, "message": "An error occurred during streaming"}
-    blank = {"code": None, "param": None, "type": None}
-    data = build(models.model("ErrorObject"), {**blank, **value})
+    # Nothing is validated: an error of another shape is still the error that it is.
+    said: dict[str, Json] = {"code": None, "param": None, "type": None, **failure(value)}
+    data = _sdk.make(models.model("ErrorObject"), said, set(said))
     return _sdk.make(models.event_model("error"), {"event": "error", "data": data}, {"event", "data"})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
+_DIGITS = 18  # of a time that is meant: int() refuses thousands of them
 _MANY = 100  # event names that are remembered; a server that invents more is read all the same
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -45,6 +46,7 @@ class FrameDecoder:
         self._started = False
         self._after_cr = False
         self._last_id = ""
+        self.unframed = b""  # the last block that looks like JSON and is no frame
         self._names: dict[bytes, str] = {}  # first lines of frames that were read in full before
 
     def feed(self, chunk: bytes) -> list[Frame]:
@@ -121,9 +123,11 @@ class FrameDecoder:
             elif name == b"id":
                 if b"\0" not in value:
                     self._last_id = str(value, "utf-8", "replace")
-            elif name == b"retry" and value.isdigit():
+            elif name == b"retry" and value.isdigit() and len(value) <= _DIGITS:
                 retry = int(value)
         if not parts:
+            if block.lstrip()[:1] in (b"{", b"["):
+                self.unframed = block
             return None
         if lines[0].startswith(b"event: ") and len(self._names) < _MANY:
             self._names[lines[0]] = str(lines[0][7:], "utf-8", "replace")
