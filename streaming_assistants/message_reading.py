@@ -119,7 +119,7 @@ class Reading:
 
     def answer(self, response: Any) -> Answer:
         try:
-            value = _sdk.json_parser()(response.content)
+            value = _sdk.loads(response.content)
         except ValueError:
             value = None
         if not isinstance(value, dict):

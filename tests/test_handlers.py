@@ -360,11 +360,11 @@ async def test_parts_that_nobody_knows_grow_and_those_handed_out_do_not(
     ]
     await played(colour, server, events, log)
     content = [entry[2].content for entry in log if entry[0] == "on_message_delta"]
-    assert [c[0].text.annotations[0].url_citation for c in content] == [
+    assert [_sdk.dump(c[0].text.annotations[0].url_citation) for c in content] == [
         {"url": "u"},
         {"url": "u", "title": "t"},
     ]
-    assert [c[1].hologram for c in content] == [{"x": 1}, {"x": 1, "y": 2}]
+    assert [_sdk.dump(c[1].hologram) for c in content] == [{"x": 1}, {"x": 1, "y": 2}]
 
 
 async def test_code_and_logs_grow_and_scores_are_replaced(colour: Colour, server: Loopback) -> None:

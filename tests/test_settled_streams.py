@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from streaming_assistants import _sdk
+
 from .clients import Colour
 from .loopback import Loopback, Reply
 from .samples import RUN, Event, call, calls, delta, function, message, run, sse, step, text
@@ -333,3 +335,49 @@ async def test_a_text_delta_for_a_message_that_is_over_changes_nothing(
     assert names(log, *wanted) == wanted
     (found,) = await colour.of(stream.get_final_messages())
     assert found.content[0].text.value == "Hello"
+
+
+# ---------------------------------------------------------------- characters that were cut in two
+
+
+async def test_two_halves_that_meet_are_one_character(colour: Colour, server: Loopback) -> None:
+    events = [
+        step("created"),
+        calls(call(0, '"\ud83d', "f")),
+        calls(call(0, '\ude00"')),
+        message("created"),
+        text("one \ud83d"),
+        text("\ude00 two \ud83d"),
+        text("\ude00"),
+        delta({"index": 1, "type": "refusal", "refusal": "\ud83d"}),
+        delta({"index": 1, "type": "refusal", "refusal": "\ude00"}),
+        run("completed"),
+    ]
+    log, stream = await told(colour, server, events)
+    grown = [entry[2].value for entry in log if entry[0] == "on_text_delta"]
+    assert grown == ["one \ud83d", "one \U0001f600 two \ud83d", "one \U0001f600 two \U0001f600"]
+    shown = [entry[1].value for entry in log if entry[0] == "on_text_delta"]
+    assert shown == ["one \ud83d", "\ude00 two \ud83d", "\ude00"]
+    assert of_calls(log)[1] == ("done", "call_0", '"\U0001f600"')
+    (found,) = await colour.of(stream.get_final_messages())
+    assert [found.content[0].text.value, found.content[1].refusal] == [grown[-1], "\U0001f600"]
+
+
+async def test_parts_nested_deep_grow_and_are_handed_out(colour: Colour, server: Loopback) -> None:
+    deep: Any = {"input": "x"}
+    for _ in range(499):
+        deep = {"a": deep}
+    part = {"index": 0, "type": "hologram", "hologram": deep}
+    events = [step("created"), calls({"index": 0, "id": "call_1", "type": "hologram", "hologram": deep})] * 2
+    log, stream = await told(
+        colour, server, [*events, message("created"), delta(part), delta(part), run("completed")]
+    )
+    (found,) = await colour.of(stream.get_final_messages())
+    inner = _sdk.dump(found.content[0])["hologram"]
+    for _ in range(499):
+        inner = inner["a"]
+    assert inner == {"input": "xx"}
+    assert names(log, "on_tool_call_created", "on_tool_call_done") == [
+        "on_tool_call_created",
+        "on_tool_call_done",
+    ]

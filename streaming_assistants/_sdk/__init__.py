@@ -33,10 +33,12 @@ from .models import (
     changed,
     cloner,
     dump,
+    extras,
     fields_of,
     find,
     json_parser,
     json_validator,
+    loads,
     make,
 )
 from .probing import Answering, probe_azure, probe_client, probe_client_of, quiet, run_aside
@@ -70,6 +72,7 @@ __all__ = [
     "closer",
     "declares",
     "dump",
+    "extras",
     "fields_of",
     "find",
     "given",
@@ -85,6 +88,7 @@ __all__ = [
     "json_validator",
     "keys_in",
     "keys_of",
+    "loads",
     "made_module_client",
     "made_raw",
     "make",

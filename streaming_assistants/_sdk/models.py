@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeAlias, TypeVar, cast
@@ -66,6 +67,12 @@ def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> Model
     return cast(ModelT, made)
 
 
+def extras(model: pydantic.BaseModel) -> Mapping[str, JSON]:
+    """The values of a model that has no field for them."""
+    found = vars(model) if PYDANTIC_1 else model.__pydantic_extra__
+    return found or {}
+
+
 def dump(model: JSON) -> dict[str, JSON]:
     """What was set of a model, as plain JSON values under the names of the API."""
     if PYDANTIC_1:
@@ -91,14 +98,26 @@ def json_validator(model: type[ModelT]) -> Callable[[bytes], ModelT] | None:
 
 
 def json_parser() -> Callable[[bytes], JSON]:
-    """Parses UTF-8 JSON; raises ValueError for what is neither."""
+    """The fastest parser of UTF-8 JSON; raises ValueError for what is neither, and for more (see loads)."""
     try:
         from pydantic_core import from_json
     except ImportError:
-        import json
-
         return json.loads
     return from_json
+
+
+def loads(data: bytes) -> JSON:
+    """Whatever ``json.loads`` reads; raises ValueError for what it does not.
+
+    pydantic's parser is faster, but refuses half of a surrogate pair, and what is nested 200 deep.
+    """
+    try:
+        return json_parser()(data)
+    except ValueError:
+        try:
+            return json.loads(data)
+        except RecursionError as error:
+            raise ValueError("it is nested too deep") from error
 
 
 def cloner(sample: ModelT) -> Callable[[dict[str, JSON]], ModelT]:

@@ -30,7 +30,10 @@ def decoded(body: bytes | bytearray) -> Json:
 
 def from_upstream(data: bytes) -> Json:
     """The value of a server's JSON. What it cannot say in JSON (``NaN``) is None. Raises ValueError."""
-    return json.loads(data, parse_constant=_none, parse_float=_finite_or_none)
+    try:
+        return json.loads(data, parse_constant=_none, parse_float=_finite_or_none)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def _none(_: str) -> None:

@@ -19,6 +19,7 @@ from streaming_assistants.backend.upstreams.base import Json
 from streaming_assistants.wire.sse import Frame, FrameDecoder
 
 from .bodies import from_upstream
+from .characters import Characters
 from .masking import Mask
 from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 
@@ -45,6 +46,7 @@ class _Events:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self._decoder = FrameDecoder()
+        self._characters = Characters()
         self._frames: deque[Frame] = deque()
         self.ended = False
 
@@ -68,7 +70,7 @@ class _Events:
                 return DONE
             if data:
                 try:
-                    return from_upstream(data)
+                    return self._characters.decode(data)
                 except ValueError:
                     shown = self._mask.text(data.decode("utf-8", "replace"))[:80]
                     raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from None

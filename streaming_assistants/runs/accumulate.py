@@ -14,7 +14,7 @@ from streaming_assistants import _sdk
 from streaming_assistants.wire import models
 from streaming_assistants.wire.build import build, part
 
-from .merge import copied, merge
+from .merge import BEYOND, LOW, copied, meeting, merge
 
 Json = Any
 
@@ -40,6 +40,8 @@ class TextPart:
         if value:
             text = self.value
             self.value = ""
+            if LOW <= value < BEYOND:
+                text, value = meeting(text, value)
             text += value  # in place, see merge.py
             self.value = text
         if getattr(delta, "annotations", None):

@@ -17,22 +17,37 @@ GROWING_LISTS = frozenset({"annotations", "outputs"})
 
 def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = False) -> None:
     """Merges ``delta`` into ``base``, in place. ``restated`` replaces what would grow."""
-    for key, value in delta.items():
-        old = base.get(key)
-        if value is None:
-            base.setdefault(key, None)
-        elif key in GROWING and isinstance(value, str) and isinstance(old, str) and not restated:
-            # One reference while it grows, so that CPython extends the string in place: a message of
-            # n deltas costs n, not n squared.
-            base[key] = None
-            old += value
-            base[key] = old
-        elif isinstance(value, dict) and isinstance(old, dict):
-            merge(old, value, restated=restated)
-        elif isinstance(value, list) and (_indexed(value) or key in GROWING_LISTS):
-            base[key] = _merge_items(old if isinstance(old, list) else [], value, restated)
-        else:
-            base[key] = value
+    work = [(base, delta)]  # grows while it is gone through: JSON may be nested deeper than calls may
+    for base, delta in work:
+        for key, value in delta.items():
+            old = base.get(key)
+            if value is None:
+                base.setdefault(key, None)
+            elif key in GROWING and isinstance(value, str) and isinstance(old, str) and not restated:
+                # One reference while it grows, so that CPython extends the string in place: a message of
+                # n deltas costs n, not n squared.
+                base[key] = None
+                if LOW <= value < BEYOND:
+                    old, value = meeting(old, value)
+                old += value
+                base[key] = old
+            elif isinstance(value, dict) and isinstance(old, dict):
+                work.append((old, value))
+            elif isinstance(value, list) and (_indexed(value) or key in GROWING_LISTS):
+                base[key] = _merge_items(old if isinstance(old, list) else [], value, restated, work)
+            else:
+                base[key] = value
+
+
+LOW, BEYOND = "\udc00", "\ue000"
+"""Text between these begins with the second half of a character that a server cut in two."""
+
+
+def meeting(old: str, value: str) -> tuple[str, str]:
+    """``old`` and the ``value`` that it grows by, with the character whole that was cut between them."""
+    if not "\ud800" <= old[-1:] < LOW:
+        return old, value
+    return old[:-1], (old[-1] + value[0]).encode("utf-16", "surrogatepass").decode("utf-16") + value[1:]
 
 
 def _indexed(items: list[Json]) -> bool:
@@ -41,11 +56,13 @@ def _indexed(items: list[Json]) -> bool:
     )
 
 
-def _merge_items(old: list[Json], new: list[Json], restated: bool) -> list[Json]:
+def _merge_items(
+    old: list[Json], new: list[Json], restated: bool, work: list[tuple[dict[str, Json], dict[str, Json]]]
+) -> list[Json]:
     items = {item["index"]: item for item in _placed(old, 0)}
     for item in _placed(new, 0 if restated else max(items, default=-1) + 1):
         if item["index"] in items:
-            merge(items[item["index"]], item, restated=restated)
+            work.append((items[item["index"]], item))
         else:
             items[item["index"]] = item
     return [items[index] for index in sorted(items)]
@@ -62,8 +79,13 @@ def _placed(items: list[Json], start: int) -> list[Json]:
 
 def copied(value: Json) -> Json:
     """A deep copy of plain JSON: what is handed out is never merged into again."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [copied(inner) for inner in value]
-    return value
+    if not isinstance(value, (dict, list)):
+        return value
+    top = value.copy()
+    work = [top]
+    for item in work:
+        for key, inner in item.items() if isinstance(item, dict) else enumerate(item):
+            if isinstance(inner, (dict, list)):
+                item[key] = inner = inner.copy()
+                work.append(inner)
+    return top

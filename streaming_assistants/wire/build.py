@@ -44,6 +44,8 @@ def build(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
     for name in value.keys() & _SCALARS.keys():
         if not isinstance(value[name], (_SCALARS[name], types.NoneType)):
             raise ValueError(f"expected {_SCALARS[name].__name__} as {name!r}, got {value[name]!r:.80}")
+    if model is models.OpenPart:
+        return opened(value)
     values: dict[str, Json] = {}
     given: set[str] = set()
     rest = dict(value)
@@ -70,6 +72,18 @@ def fit(annotation: Json, value: Json) -> Json:
     return value
 
 
+def opened(value: Json, levels: int = 50) -> Json:
+    """JSON that no model is known for: objects with attributes, as deep as anybody looks."""
+    if not levels:
+        return value
+    if isinstance(value, list):
+        return [opened(item, levels - 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    values = {name: opened(inner, levels - 1) for name, inner in value.items()}
+    return _sdk.make(models.OpenPart, values, set(values))
+
+
 def _is_structure(annotation: Json, value: Json) -> bool:
     """Whether ``value`` is an object or a list of objects where ``annotation`` wants one; None is either."""
     if value is None:
@@ -83,7 +97,7 @@ def _is_structure(annotation: Json, value: Json) -> bool:
 def part(kind: str, value: dict[str, Json]) -> Json:
     """A content block, annotation or tool call from JSON, by its ``type``; ``kind`` is a key of VARIANTS."""
     name = models.VARIANTS[kind].get(value.get("type") or "")
-    return build(models.model(name) if name else models.open_model(), value)
+    return build(models.model(name) if name else models.OpenPart, value)
 
 
 @cache
@@ -132,7 +146,7 @@ def _choose(found: list[type[pydantic.BaseModel]], value: dict[str, Json]) -> ty
             siblings = {models.model(table[known]) for known in tags.keys() & table.keys()}
             if siblings & set(found):
                 return models.model(table[tag])
-    return models.open_model()
+    return models.OpenPart
 
 
 @cache

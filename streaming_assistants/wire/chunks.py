@@ -129,7 +129,7 @@ def read(frame: Frame) -> MessageChunk:
         except ValueError:
             pass  # below it is said what is wrong, or that nothing is
     try:
-        value = _sdk.json_parser()(frame.data)
+        value = _sdk.loads(frame.data)
     except ValueError as error:
         raise _malformed(f"JSON ({error})", frame) from error
     if value == [] or frame.event == "error" or (isinstance(value, dict) and value.get("error")):

@@ -287,7 +287,7 @@ def _text_delta() -> Callable[[bytes], Any] | None:
 
 def _decoded(frame: Frame) -> Json:
     try:
-        return _sdk.json_parser()(frame.data)
+        return _sdk.loads(frame.data)
     except ValueError as error:
         raise Malformed(
             f"expected JSON as the data of {repr(frame.event) if frame.event else 'an unnamed event'}, "
@@ -299,7 +299,7 @@ def _decoded(frame: Frame) -> Json:
 def is_json(data: bytes) -> bool:
     """Whether the bytes are UTF-8 JSON."""
     try:
-        _sdk.json_parser()(data)
+        _sdk.loads(data)
     except ValueError:
         return False
     return True

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
 from streaming_assistants import _sdk
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+else:
+    BaseModel = _sdk.base_model()
 
 EVENTS: tuple[str, ...] = (
     "thread.created",
@@ -116,10 +121,18 @@ def model(name: str) -> type[pydantic.BaseModel]:
     return found
 
 
-@cache
-def open_model() -> type[pydantic.BaseModel]:
-    """A model of no fields that takes every one: for parts whose type nobody knows."""
-    return _sdk.base_model()
+class OpenPart(BaseModel):
+    """A part of a kind that the SDK has no class for: what the server sent, as attributes.
+
+    What is inside it is the same, all the way down. ``part["name"]`` reads it too, as in the dicts that the
+    SDK leaves such things in, and whatever the name is.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        return _sdk.extras(self)[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in _sdk.extras(self)
 
 
 def class_name(event: str) -> str:

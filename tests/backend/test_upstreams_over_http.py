@@ -24,6 +24,7 @@ from streaming_assistants.backend.upstreams.base import (
     Turn,
     UpstreamError,
 )
+from tests.backend import fakes
 from tests.loopback import CUT, Loopback, Reply
 
 from .conftest import Api, text_of
@@ -70,6 +71,47 @@ async def test_the_first_event_comes_before_the_upstream_has_ended(
     assert event[1]["delta"]["content"][0]["text"]["value"] == "first"
     go_on.set()
     assert [name for name, _ in await events.rest()][-2:] == ["thread.run.completed", "done"]
+
+
+async def test_a_character_that_the_upstream_cuts_in_two_is_whole(
+    make_api: MakeApi, server: Loopback
+) -> None:
+    pieces = ["one \ud83d", "\ude00 two \ud83d", "\ude00", " \ud83d lost \ud83d"]
+    server.on("POST", "/words", Reply.sse([*map(word, pieces), END]))
+    api = make_api(words, client={"base_url": server.url})
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    events = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    assert events[-2][0] == "thread.run.completed"
+    whole = "one \U0001f600 two \U0001f600 \ufffd lost "
+    deltas = [
+        data["delta"]["content"][0]["text"]["value"] for name, data in events if name.endswith("e.delta")
+    ]
+    assert "".join(deltas) == whole
+    listed = await api.get(f"/threads/{thread_id}/messages")
+    assert listed["data"][0]["content"][0]["text"]["value"] == whole
+
+
+@pytest.mark.parametrize("upstream", ["chat", "responses"])
+async def test_a_conversation_goes_on_after_a_character_that_was_cut(
+    make_api: MakeApi, server: Loopback, upstream: str
+) -> None:
+    pieces = ("so \ud83d", "\ude00!")
+    if upstream == "chat":
+        lines = [json.dumps(event) for event in fakes.chat_text(*pieces)]
+        server.on(
+            "POST", ".*/chat/completions", Reply.sse([*(f"data: {d}\n\n".encode() for d in lines), END])
+        )
+    else:
+        lines = [json.dumps(event) for event in fakes.responses_text(*pieces)]
+        server.on("POST", ".*/responses", Reply.sse([f"data: {line}\n\n".encode() for line in lines]))
+    api = make_api(upstream, client={"base_url": server.url})
+    assistant_id, thread_id = await api.assistant(), await api.thread("x")
+    for _ in range(2):  # the second round sends what the first one stored
+        events = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+        assert events[-2][0] == "thread.run.completed"
+    listed = await api.get(f"/threads/{thread_id}/messages")
+    assert listed["data"][0]["content"][0]["text"]["value"] == "so \U0001f600!"
+    assert "so \U0001f600!" in json.dumps(server.requests[-1].json, ensure_ascii=False)
 
 
 async def test_the_upstream_is_asked_with_the_clients_own_key_and_headers(

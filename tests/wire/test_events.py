@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,9 +224,68 @@ def test_details_that_do_not_say_their_type_are_told_by_their_fields() -> None:
     assert event.data.delta.step_details.tool_calls[0].function.arguments == "{}"
 
 
+AZURES_CALLS: list[dict[str, Any]] = [
+    {"type": "openapi", "function": {"name": "f", "arguments": "{}", "output": None}},
+    {"type": "bing_grounding", "bing_grounding": {"requesturl": "u", "copy": 1, "cls": 2, "two words": 3}},
+    {"type": "azure_ai_search", "azure_ai_search": {"input": "q", "output": [{"rank": 1}]}},
+    {"type": "mcp", "arguments": "{}", "name": "n", "server_label": "s", "output": None},
+    {"type": "connected_agent", "connected_agent": {"name": "n", "agent_id": "a"}},
+    {"type": "browser_automation", "browser_automation": {"steps": [[{"url": "u"}]]}},
+]
+
+
+@pytest.mark.parametrize("kind", AZURES_CALLS, ids=lambda kind: str(kind["type"]))
+@pytest.mark.parametrize("change", ["delta", "completed"])
+def test_a_call_that_the_sdk_has_no_class_for_is_an_object_with_attributes(
+    kind: dict[str, Any], change: str
+) -> None:
+    sent = {"id": "call_1", **kind}
+    event = samples.calls(sent) if change == "delta" else step("completed", sent)
+    data = one(event).data
+    details = data.delta.step_details if change == "delta" else data.step_details
+    assert _sdk.dump(data) == event[1]
+    (call,) = details.tool_calls
+    assert _sdk.dump(call) == sent
+    holds(call, sent)
+
+
+def holds(found: Any, sent: Any) -> None:
+    """Whether everything that was sent is an attribute, and an item, of an object."""
+    for name, value in sent.items():
+        if isinstance(value, dict):
+            holds(getattr(found, name), value)
+        elif isinstance(value, list):
+            assert all(isinstance(item, (list, pydantic.BaseModel)) for item in getattr(found, name))
+        else:
+            assert found[name] == value
+            assert name in found
+            assert name == "copy" or getattr(found, name) == value
+
+
+@pytest.mark.parametrize("change", ["delta", "completed"])
+def test_an_annotation_that_the_sdk_has_no_class_for_is_an_object_with_attributes(change: str) -> None:
+    cited = {"type": "url_citation", "text": "t", "url_citation": {"url": "u", "title": "t"}}
+    if change == "delta":
+        (block,) = one(text("a", annotations=[{"index": 0, **cited}])).data.delta.content
+    else:
+        content = [{"type": "text", "text": {"value": "a", "annotations": [cited]}}]
+        (block,) = one(message("completed", content=content)).data.content
+    (annotation,) = block.text.annotations
+    assert (annotation.url_citation.url, annotation.url_citation.title) == ("u", "t")
+
+
+def test_an_approval_that_a_run_waits_for_is_an_object_with_attributes() -> None:
+    call = {"id": "call_1", "type": "mcp", "arguments": "{}", "name": "n", "server_label": "s"}
+    sent = {"type": "submit_tool_approval", "submit_tool_approval": {"tool_calls": [call]}}
+    data = one(run("requires_action", required_action=sent)).data
+    (found,) = data.required_action.submit_tool_approval.tool_calls
+    assert (found.id, found.name, found.server_label) == ("call_1", "n", "s")
+    assert _sdk.dump(data)["required_action"] == sent
+
+
 def test_a_part_that_nobody_knows_keeps_its_fields() -> None:
     (found,) = one(delta({"index": 0, "type": "hologram", "hologram": {"depth": 3}})).data.delta.content
-    assert (found.type, found.hologram) == ("hologram", {"depth": 3})
+    assert (found.type, found.hologram.depth, found["hologram"]["depth"]) == ("hologram", 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -309,3 +369,43 @@ def test_recordings_read_the_same_cut_at_every_byte(path: Any) -> None:
     reader = EventReader()
     found = [event for byte in body for event in reader.feed(bytes([byte]))]
     assert [*found, *reader.close()] == events(body)
+
+
+# ---------------------------------------------------------------- what json.loads reads
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for level in range(depth):
+        value = {"a": value} if level % 2 else [value]
+    return value
+
+
+def test_half_of_a_character_is_shown_as_it_came() -> None:
+    found = [one(text(half)).data.delta.content[0].text.value for half in ("a\ud83d", "\ude00b")]
+    assert found == ["a\ud83d", "\ude00b"]
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "a\ude00"], ids=["first", "second"])
+def test_half_of_a_character_is_read_in_every_event(half: str) -> None:
+    assert one(message("completed", half)).data.content[0].text.value == half
+    assert one(run("failed", last_error={"code": "server_error", "message": half})).data.last_error.message
+    assert one(step("created", samples.function(half, half))).data.step_details.tool_calls[0].id == "call_1"
+    assert one(("thread.later", {"said": half})) == UnknownEvent("thread.later", {"said": half})
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_half_of_a_character_is_read_in_every_dialect(dialect: str) -> None:
+    assert len(events(DIALECTS[dialect](text_run("\ud83d", "\ude00")))) == 7 + 1
+
+
+def test_json_that_is_nested_deep_is_read() -> None:
+    deep = nested(500)
+    assert one(message("completed", "a", metadata=deep)).data.metadata == deep
+    data = one(delta({"index": 0, "type": "hologram", "hologram": deep})).data
+    assert _sdk.dump(data)["delta"]["content"][0]["hologram"] == deep
+
+
+def test_json_that_no_parser_reads_is_malformed() -> None:
+    with pytest.raises(Malformed):
+        events(b"event: thread.run.created\ndata: " + b"[" * 200_000 + b"]" * 200_000 + b"\n\n")
