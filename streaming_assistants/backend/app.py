@@ -17,10 +17,10 @@ from streaming_assistants.backend.upstreams.base import Json
 from .bodies import decoded
 from .endpoints import assistants, files, runs, threads, views
 from .endpoints.context import Answer, Context, NeedsWrite, Settings
-from .engine import errors, refusals
+from .engine import errors, objects, refusals
 from .engine.errors import ApiError
 from .engine.work import Work
-from .store.database import Database
+from .store.database import Database, StoreClosed
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -120,12 +120,20 @@ class App:
                 raise errors.forked()
             return self._answer(request, headers)
         except ApiError as error:
-            return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())
+            return _refusal(self._hinted(error), headers)
+        except StoreClosed:
+            refused = errors.closed()
         except Exception:
             logger.exception("%s %s failed.", request.method, request.path)
-            body = ApiError(500, "The backend had an error while processing your request.").body
-            headers["x-should-retry"] = "false"  # it would fail again, or act twice
-            return Reply(500, _json_headers(headers), json.dumps(body).encode())
+            refused = ApiError(500, "The backend had an error while processing your request.")
+        headers["x-should-retry"] = "false"  # it would fail again, or act twice
+        return _refusal(refused, headers)
+
+    def _hinted(self, error: ApiError) -> ApiError:
+        kind, id = error.missing or ("", "")
+        made = objects.is_made({"assistant": "asst"}.get(kind, kind), id)
+        foreign = made and kind in ("assistant", "thread") and self.database.in_memory
+        return errors.missing_in_memory(kind, id) if foreign else error
 
     def file(self, path: str) -> Reply | None:
         """The content of a file that a tool made in a run; None where the upstream has the file."""
@@ -187,6 +195,10 @@ def _decoded(body: bytes) -> Json:
         return decoded(body)
     except ValueError as error:
         raise errors.not_json(error) from None
+
+
+def _refusal(error: ApiError, headers: dict[str, str]) -> Reply:
+    return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())
 
 
 def _json_headers(headers: dict[str, str]) -> dict[str, str]:

@@ -30,11 +30,12 @@ class LocalBackend:
 
     ``upstream`` is where inference comes from: ``"responses"`` (``POST /responses`` of the client's own
     server), ``"chat"`` (``POST /chat/completions``), ``"echo"`` (built in, no network) or a function as
-    :mod:`streaming_assistants.backend.upstreams.base` describes it. ``store`` is a SQLAlchemy URL:
-    ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file. ``models`` maps the
-    names of models in the code to names that the upstream knows. With ``generating`` a run that streams
-    text has the status ``generating``, as Astra Assistants reported it. ``upstream_options`` are members
-    for the body of every request for inference (``{"store": False}``), over what the backend puts there.
+    :mod:`streaming_assistants.backend.upstreams.base` describes it. ``store`` is the path of a SQLite file
+    or a SQLAlchemy URL: ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file.
+    ``models`` maps the names of models in the code to names that the upstream knows. With ``generating`` a
+    run that streams text has the status ``generating``, as Astra Assistants reported it.
+    ``upstream_options`` are members for the body of every request for inference (``{"store": False}``),
+    over what the backend puts there.
     Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
     form, empty messages, ``json_schema`` beside hosted tools, and their like. ``clock`` answers with the
     time in seconds since the epoch.
@@ -45,7 +46,7 @@ class LocalBackend:
     def __init__(
         self,
         upstream: str | Upstream = "responses",
-        store: str = "sqlite://",
+        store: str | os.PathLike[str] = "sqlite://",
         *,
         models: Mapping[str, str] | None = None,
         generating: bool = False,
@@ -178,7 +179,7 @@ class LocalBackend:
 
     def handle(self, request: Request) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`."""
-        if request.method == "POST":
+        if request.method == "POST" and not self._database.closed:
             self._stay_seen()
         reply = self._app.handle(request)
         if reply.interrupts is not None:

@@ -8,6 +8,9 @@ from typing import Any
 class ApiError(Exception):
     """An answer of 4xx or 5xx; ``body`` is the JSON that the client receives."""
 
+    missing: tuple[str, str] | None = None
+    """What was not found: the API's word for it, and its id."""
+
     def __init__(
         self, status: int, message: str, *, param: str | None = None, code: str | None = None
     ) -> None:
@@ -25,7 +28,19 @@ def bad(message: str, param: str | None = None, code: str | None = None) -> ApiE
 
 def missing(kind: str, id: str) -> ApiError:
     """``kind`` is the word of the API: assistant, thread, message, run, run step, file."""
-    return ApiError(404, f"No {kind} found with id '{id}'.")
+    error = ApiError(404, f"No {kind} found with id '{id}'.")
+    error.missing = (kind, id)
+    return error
+
+
+def missing_in_memory(kind: str, id: str) -> ApiError:
+    """For an id as backends make them, where the store is in memory: it may well be of another one."""
+    return ApiError(
+        404,
+        f"No {kind} found with id '{id}'. This backend keeps its objects in memory and has none of those "
+        "that another LocalBackend or an earlier process made. Use one LocalBackend for all clients, or a "
+        'file: LocalBackend(store="assistants.db").',
+    )
 
 
 def not_json(error: ValueError) -> ApiError:
@@ -88,6 +103,10 @@ def wrong_outputs(expected: list[str], got: list[str]) -> ApiError:
 
 def not_cancellable(status: str) -> ApiError:
     return bad(f"Cannot cancel run with status '{status}'.")
+
+
+def closed() -> ApiError:
+    return ApiError(500, "The backend has been closed.")
 
 
 def forked() -> ApiError:

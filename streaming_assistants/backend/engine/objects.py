@@ -27,6 +27,12 @@ def new_id(prefix: str) -> str:
     return prefix + "_" + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])
 
 
+def is_made(prefix: str, id: str) -> bool:
+    """Whether an id is one of :func:`new_id`, of this backend or of another."""
+    before, _, random = id.partition("_")
+    return before == prefix and len(random) == 24 and set(random) <= set(_ALPHABET)
+
+
 def assistant(body: Json, now: int) -> Json:
     tools = tools_as_kept(body.get("tools"))
     return {

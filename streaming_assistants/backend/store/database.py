@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -13,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, func, insert, select
 from sqlalchemy import Engine as Pool
-from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from . import schema
+from .address import address
 from .transaction import Transaction
 
 _BUSY_MS = 60_000
@@ -30,16 +31,17 @@ class StoreClosed(Exception):
 
 
 class Database:
-    """A store by its SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``, ``postgresql+...``.
+    """A store by its path or its SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``, PostgreSQL's.
 
     ``blocking`` says whether a transaction may wait for a disk, a network or another process: a caller
     in an event loop then hands it to a thread.
     """
 
-    def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+    def __init__(self, store: str | os.PathLike[str]) -> None:
+        parsed = address(store)
         self.sqlite = parsed.get_backend_name() == "sqlite"
         in_memory = self.sqlite and parsed.database in (None, "", ":memory:")
+        self.in_memory = in_memory
         self.blocking = not in_memory
         # A store in memory is one connection, and a connection serves one transaction at a time.
         self._alone = threading.RLock() if in_memory else nullcontext()
@@ -49,7 +51,12 @@ class Database:
         elif self.sqlite:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
         self.closed = False
-        self._pool = create_engine(parsed, **options)
+        try:
+            self._pool = create_engine(parsed, **options)
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"The store {parsed.drivername} needs {error.name}, which is not installed."
+            ) from None
         # For a backend that nobody closes. Not at the interpreter's exit: a job's thread may be within a
         # transaction then, and closing SQLite's connection under it crashes the process.
         weakref.finalize(self, self._pool.dispose).atexit = False
@@ -123,8 +130,8 @@ def _prepare_sqlite(pool: Pool, *, durable: bool) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
         if durable:
             cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            _enter_wal(cursor)
-            cursor.execute("PRAGMA synchronous = NORMAL")
+            if _enter_wal(cursor):
+                cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.close()
 
     @event.listens_for(pool, "begin")
@@ -133,21 +140,18 @@ def _prepare_sqlite(pool: Pool, *, durable: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _enter_wal(cursor: DBAPICursor) -> None:
+def _enter_wal(cursor: DBAPICursor) -> bool:
+    """Whether the file has a write-ahead log now: a file system without shared memory keeps its journal."""
     # Changing the journal mode needs the file alone and does not heed the busy timeout.
     give_up = time.monotonic() + _BUSY_MS / 1000
-    while not _is_wal(cursor):
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            answer = cursor.fetchone()
+            return answer is not None and bool(answer[0] == "wal")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
         if time.monotonic() > give_up:
             raise TimeoutError("The SQLite file stayed locked by another process while it was opened.")
         time.sleep(0.01)
-
-
-def _is_wal(cursor: DBAPICursor) -> bool:
-    try:
-        cursor.execute("PRAGMA journal_mode = WAL")
-        answer = cursor.fetchone()
-        return answer is not None and bool(answer[0] == "wal")
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            return False
-        raise
