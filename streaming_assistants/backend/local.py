@@ -37,8 +37,9 @@ class LocalBackend:
     ``upstream_options`` are members for the body of every request for inference (``{"store": False}``),
     over what the backend puts there.
     Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
-    form, empty messages, ``json_schema`` beside hosted tools, and their like. ``clock`` answers with the
-    time in seconds since the epoch.
+    form, empty messages, ``json_schema`` beside hosted tools, and their like. ``context_window`` is how
+    many tokens the models of ``"chat"`` take; older turns of a longer thread are left out under ``auto``
+    truncation. ``clock`` answers with the time in seconds since the epoch.
 
     Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
     """
@@ -52,6 +53,7 @@ class LocalBackend:
         generating: bool = False,
         upstream_options: Mapping[str, Any] | None = None,
         strict: bool = True,
+        context_window: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         try:
@@ -68,7 +70,7 @@ class LocalBackend:
                 "The backend needs SQLAlchemy, which is not installed: "
                 "pip install 'streaming_assistants[backend]'"
             ) from None
-        found = _upstream(upstream)
+        found = _upstream(upstream, context_window)
         options = checked(upstream_options)
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
@@ -293,7 +295,11 @@ def resolve(spec: str | LocalBackend) -> LocalBackend:
     return made
 
 
-def _upstream(given: str | Upstream) -> Upstream:
+def _upstream(given: str | Upstream, context_window: int | None) -> Upstream:
+    if context_window is not None and given != "chat":
+        raise ValueError(
+            'context_window= is for upstream="chat"; Chat(context_window=...) for one of your own.'
+        )
     if not isinstance(given, str):
         if not callable(given):
             raise TypeError(f"upstream= takes a str or a function, not {type(given).__name__}.")
@@ -301,5 +307,7 @@ def _upstream(given: str | Upstream) -> Upstream:
     if given not in _UPSTREAMS:
         raise ValueError(f"There is no upstream {given!r}; there are {', '.join(_UPSTREAMS)}.")
     module = importlib.import_module(f"{__package__}.upstreams.{given}")
-    found: Upstream = getattr(module, given)
+    found: Upstream = (
+        module.Chat(context_window=context_window) if given == "chat" else getattr(module, given)
+    )
     return found

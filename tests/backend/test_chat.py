@@ -280,7 +280,6 @@ def test_both_refusals_are_met_and_then_there_is_an_end() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        UpstreamError("This model's maximum context length is 8192 tokens.", 400),
         UpstreamError("Unsupported value: 'temperature' does not support 0.2", 400),
         UpstreamError("stream_options", 500),
         UpstreamError("Incorrect API key provided.", 401),

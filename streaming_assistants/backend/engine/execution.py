@@ -32,6 +32,7 @@ from streaming_assistants.backend.upstreams.base import (
     Upstream,
     UpstreamError,
 )
+from streaming_assistants.backend.upstreams.fitting import fitted
 from streaming_assistants.backend.upstreams.options import added
 
 from . import objects, runs
@@ -139,6 +140,11 @@ class Execution:
         """Drives the conversation; answers with the transaction that ends the stretch."""
         if turn.max_completion_tokens is not None and turn.max_completion_tokens <= 0:
             return self._finish(Finished("max_completion_tokens"))
+        if turn.max_prompt_tokens is not None:
+            shorter = fitted(turn, turn.max_prompt_tokens)
+            if shorter is None:
+                return self._finish(Finished("max_prompt_tokens"))
+            turn = shorter
         conversation: Conversation | None = None
         try:
             conversation = self._upstream(turn)

@@ -17,9 +17,7 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
     thread = tx.get(schema.threads, run["thread_id"])
     assistant = tx.get(schema.assistants, run["assistant_id"])
     assert thread is not None  # runs go when their thread goes
-    limit = run["max_completion_tokens"]
-    if limit is not None:
-        limit -= (hidden.get("usage") or {}).get("completion_tokens", 0)
+    spent = hidden.get("usage") or {}
     resources = dict(assistant["data"]["tool_resources"]) if assistant else {}
     items = _items(tx, run)
     files = objects.searched_files(resources)
@@ -42,10 +40,16 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
         top_p=given["top_p"],
         response_format=run["response_format"],
         reasoning_effort=run["reasoning_effort"],
-        max_completion_tokens=limit,
+        max_completion_tokens=_left(run["max_completion_tokens"], spent.get("completion_tokens")),
+        max_prompt_tokens=_left(run["max_prompt_tokens"], spent.get("prompt_tokens")),
+        truncation=run["truncation_strategy"]["type"],
         assistant_tool_resources=resources,
         thread_tool_resources=thread["data"]["tool_resources"],
     )
+
+
+def _left(limit: int | None, spent: int | None) -> int | None:
+    return None if limit is None else limit - (spent or 0)
 
 
 def _attach(items: list[Json], files: list[str]) -> None:

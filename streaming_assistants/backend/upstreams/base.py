@@ -28,7 +28,9 @@ class Turn:
     """One inference: the run's own values over the assistant's, in the Assistants API's shapes. What nobody
     has set is None, though the run shows a default for it.
 
-    ``items`` is the conversation, oldest first, already cut to ``truncation_strategy``. A message is
+    ``items`` is the conversation, oldest first, already cut to ``truncation_strategy`` and to
+    ``max_prompt_tokens``, which is what the run has left; more may be dropped where ``truncation`` is
+    ``auto``. A message is
     ``{"kind": "message", "role", "content": [...], "attachments": [...]}`` with content as stored
     (text, image_url and image_file parts). An earlier tool step is ``{"kind": "tool_calls",
     "calls": [...]}`` with each call as stored in the step: id, type, and what the type holds, a
@@ -48,6 +50,8 @@ class Turn:
     response_format: Json = None
     reasoning_effort: str | None = None
     max_completion_tokens: int | None = None
+    max_prompt_tokens: int | None = None
+    truncation: str = "auto"
     assistant_tool_resources: Json = None
     thread_tool_resources: Json = None
 
@@ -170,7 +174,8 @@ class FileContent:
 
 @dataclass(frozen=True)
 class Finished:
-    """The turn is over. ``reason`` is None, ``max_completion_tokens`` or ``content_filter``.
+    """The turn is over. ``reason`` is None, ``max_completion_tokens``, ``max_prompt_tokens`` or
+    ``content_filter``.
 
     ``usage`` has ``prompt_tokens``, ``completion_tokens`` and ``total_tokens``, and where the upstream tells
     them ``prompt_token_details.cached_tokens`` and ``completion_tokens_details.reasoning_tokens``.

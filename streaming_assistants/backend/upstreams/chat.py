@@ -6,11 +6,12 @@ Source of the chunks: https://platform.openai.com/docs/api-reference/chat-stream
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
-from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn, UpstreamError
+from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Piece, Turn, UpstreamError
 from .chat_calls import ToolCalls
 from .chat_request import adapted, check, request
+from .fitting import Window, fitted, known, learned, overflowed, prompt_tokens, shorter
 from .output import Output, unsaid
 from .reading import Fault, failure, member, members, optional, usage
 
@@ -19,16 +20,65 @@ logger = logging.getLogger("streaming_assistants")
 _REASONS = {"length": "max_completion_tokens", "content_filter": "content_filter"}
 
 
+class Chat:
+    """A chat upstream of one's own: ``LocalBackend(upstream=Chat(context_window=8192))``.
+
+    ``context_window`` is how many tokens the models take, prompt and answer together. Without it the window
+    is known for OpenAI's models, and learned from the server's own refusal for the rest.
+    """
+
+    def __init__(self, *, context_window: int | None = None) -> None:
+        self._given = None if context_window is None else Window(context_window)
+        self._learned: dict[str, Window] = {}
+
+    def __call__(self, turn: Turn) -> Conversation:
+        try:
+            check(turn)
+            yield from unsaid(turn)
+            first = yield from self._begin(turn)
+            if isinstance(first, Finished):
+                yield first
+            else:
+                yield from _follow(first)
+        except Fault as fault:
+            yield fault.failed()
+
+    def _begin(self, turn: Turn) -> Generator[Piece, Json, Json]:
+        """Opens the stream, with what fits of the conversation; answers with its first event."""
+        window = self._learned.get(turn.model) or self._given or known(turn.model)
+        room = window.room(turn)
+        while True:
+            fitting = turn if room is None else fitted(turn, room)
+            if fitting is None and turn.truncation == "auto":
+                return Finished("max_prompt_tokens")
+            sent = fitting or turn
+            body = yield from request(sent)
+            try:
+                yield from _open(body)
+                first = yield Next()
+                _refused(first)
+                return first
+            except UpstreamError as error:
+                if turn.truncation != "auto" or not overflowed(error):
+                    raise
+                window = learned(window, error, prompt_tokens(sent))
+                self._learned[turn.model] = window
+                room = shorter(sent, window)
+                logger.debug("/chat/completions refused a prompt for its length; asked again with less")
+
+
 def chat(turn: Turn) -> Conversation:
     """One inference by POST /chat/completions. See :mod:`.base` for the protocol."""
-    try:
-        check(turn)
-        body = yield from request(turn)
-        yield from unsaid(turn)
-        yield from _open(body)
-        yield from _follow()
-    except Fault as fault:
-        yield fault.failed()
+    yield from Chat()(turn)
+
+
+def _refused(chunk: Json) -> None:
+    """Raises what some servers say of the prompt's length when they have begun to answer."""
+    error = chunk.get("error") if isinstance(chunk, dict) else None
+    if isinstance(error, dict):
+        refusal = UpstreamError(str(error.get("message") or ""), code=str(error.get("code") or ""))
+        if overflowed(refusal):
+            raise refusal
 
 
 def _open(body: Json) -> Conversation:
@@ -44,15 +94,16 @@ def _open(body: Json) -> Conversation:
             body = other
 
 
-def _follow() -> Conversation:
+def _follow(first: Json) -> Conversation:
     output = Output()
     calls = ToolCalls(output)
     spent: Json = None
     ended = False
     reason: str | None = None
+    read = [first]
     while True:
         try:
-            chunk = yield Next()
+            chunk = read.pop() if read else (yield Next())
         except UpstreamError:
             if reason is None:
                 raise
