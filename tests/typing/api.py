@@ -14,6 +14,7 @@ from streaming_assistants import (
     AssistantEventHandler,
     AsyncAssistantEventHandler,
     PollTimeoutError,
+    UnknownEvent,
     capabilities,
     patch,
     unpatch,
@@ -23,7 +24,9 @@ from streaming_assistants.types import MessageChunk
 
 
 class Mine(AssistantEventHandler):
-    def on_event(self, event: AssistantStreamEvent) -> None: ...
+    def on_event(self, event: AssistantStreamEvent) -> None:
+        if isinstance(event, UnknownEvent):
+            str(event.data)
 
     def on_end(self) -> None: ...
 
