@@ -17,9 +17,9 @@ class _Kept(NamedTuple):
     state: dict[str, Any]
 
 
-def _reduce(error: BaseException) -> tuple[Any, ...]:
+def _reduce(self: BaseException) -> tuple[Any, ...]:
     """For pickle and copy, which would call a constructor with the message alone."""
-    return _restored, _kept(error)
+    return _restored, _kept(self)
 
 
 def _kept(error: BaseException) -> _Kept:

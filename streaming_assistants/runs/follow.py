@@ -98,19 +98,20 @@ class Follow:
             answer = yield Look(path, {}, optional=not self._asked)
             return answer.value, answer.headers
         after: dict[str, Any] = {}
+        headers: Mapping[str, str] = {}
         for _ in range(_PAGES):
             query = {"order": "desc", "limit": _PAGE, **after}
             answer = yield Look(f"{self._path}/runs", query, optional=True)
-            listed = _items(answer)
+            listed, headers = _items(answer), answer.headers
             of_thread = [run for run in listed if run.get("thread_id") in (None, self.thread_id)]
             for run in _newest_first(of_thread)[:1]:
                 self.run_id = run["id"]
-                return run, answer.headers
+                return run, headers
             # All of other threads: this one's may be on a later page, where there is one.
             if not listed or not (answer.value or {}).get("has_more"):
                 break
             after = {"after": listed[-1]["id"]}
-        return None, answer.headers
+        return None, headers
 
     def _query(self) -> dict[str, Any]:
         query: dict[str, Any] = {"order": "desc", "limit": _PAGE}

@@ -132,7 +132,7 @@ def settle(progress: Progress) -> Plan:
     run_path = f"{thread}/runs/{quote(progress.run_id, safe='')}"
     waited, pause = 0.0, _FIRST_PAUSE
     while True:
-        run = yield from _offered(run_path)
+        run: Any = yield from _offered(run_path)
         if run is None:
             runs = _items((yield from _offered(f"{thread}/runs", _NEWEST)), progress)
             run = next((item for item in runs if item["id"] == progress.run_id), None)
