@@ -77,7 +77,8 @@ class StreamingAssistantsError(openai.OpenAIError):
 class MalformedEventError(StreamingAssistantsError, openai.APIError):
     """A frame of a stream that is no event: invalid JSON, invalid UTF-8, or data of another shape.
 
-    ``event`` is the frame's event name (``""`` for none), ``body`` the data as it came.
+    Also an answer that is no object of the API, while something is polled. ``event`` is the frame's event
+    name (``""`` for none), ``body`` the data as it came.
     """
 
     def __init__(self, message: str, request: Any, *, event: str, data: bytes) -> None:
@@ -109,11 +110,11 @@ class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
 class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, TimeoutError):
     """``max_wait_seconds`` passed before what was polled came to its end, which is left as it is.
 
-    ``id`` names the run, file or batch; ``status`` is the last one that the server told, None where it
-    told none.
+    ``id`` names the run, file or batch, None where the answer that would name it did not come in time;
+    ``status`` is the last one that the server told, None where it told none.
     """
 
-    def __init__(self, message: str, request: Any, *, id: str, status: str | None) -> None:
+    def __init__(self, message: str, request: Any, *, id: str | None, status: str | None) -> None:
         openai.APIConnectionError.__init__(self, message=message, request=request)
         self.id = id
         self.status = status

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import anyio
@@ -20,7 +20,8 @@ from .errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
 from .reading import broken, reported
 from .runs.follow import Answer, Follow, Look
 from .runs.settle import Pause
-from .runs.waiting import Terms, WaitedTooLong, Waits
+from .runs.waiting import WaitedTooLong, Waits
+from .steps import called, called_async
 from .wire.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
 from .wire.events import Malformed
 
@@ -35,12 +36,23 @@ class Following(NamedTuple):
 
     thread_id: str
     run_id: str | None
-    terms: Terms
+    waits: Waits
     options: dict[str, Any]
 
     def keep(self, response: Any) -> None:
         """Puts it where the stream finds it: a raw response makes its stream later, and by itself."""
         response.extensions[_KEY] = self
+
+    def too_late(self, request: Any, run_id: str | None = None, status: str | None = None) -> Exception:
+        """The error of a deadline that passed."""
+        run = f"run {run_id}" if run_id else "the run"
+        return PollTimeoutError(
+            f"max_wait_seconds passed while {run} of thread {self.thread_id} was {status or 'unknown'}. "
+            "It was left alone: list its messages again, or cancel it.",
+            request,
+            id=run_id or self.thread_id,
+            status=status,
+        )
 
 
 def streamed(response: Any) -> bool:
@@ -71,7 +83,7 @@ class Reading:
     @cached_property
     def follow(self) -> Follow:
         kept = self._following
-        return Follow(kept.thread_id, kept.run_id, Waits(kept.terms, time.monotonic))
+        return Follow(kept.thread_id, kept.run_id, kept.waits)
 
     @property
     def streams(self) -> bool:
@@ -152,14 +164,7 @@ class Reading:
             raise reported(str(error), self.request, error.body) from error
         except WaitedTooLong as error:
             follow = self.follow
-            run = f"run {follow.run_id}" if follow.run_id else "the run"
-            raise PollTimeoutError(
-                f"max_wait_seconds passed while {run} of thread {follow.thread_id} was "
-                f"{follow.status or 'unknown'}. It was left alone: list its messages again, or cancel it.",
-                self.request,
-                id=follow.run_id or follow.thread_id,
-                status=follow.status,
-            ) from error
+            raise self._following.too_late(self.request, follow.run_id, follow.status) from error
         except _sdk.transport_errors() as error:
             if not self.stopped:
                 raise broken(error, self.request) from error
@@ -210,7 +215,8 @@ def _followed(reading: Reading) -> Iterator[MessageChunk]:
 def _looked(look: Look, reading: Reading) -> Answer:
     cast_to, options = _sdk.response_class(), reading.options(look)
     try:
-        return reading.answer(reading.client.get(look.path, cast_to=cast_to, options=options))
+        asked = partial(reading.client.get, look.path, cast_to=cast_to, options=options)
+        return reading.answer(called(asked, reading.follow.waits.left()))
     except openai.APIStatusError as error:
         return reading.refused(look, error)
 
@@ -255,7 +261,8 @@ async def _followed_async(reading: Reading) -> AsyncIterator[MessageChunk]:
 async def _looked_async(look: Look, reading: Reading) -> Answer:
     cast_to, options = _sdk.response_class(), reading.options(look)
     try:
-        return reading.answer(await reading.client.get(look.path, cast_to=cast_to, options=options))
+        asked = partial(reading.client.get, look.path, cast_to=cast_to, options=options)
+        return reading.answer(await called_async(asked, reading.follow.waits.left()))
     except openai.APIStatusError as error:
         return reading.refused(look, error)
 

@@ -6,21 +6,29 @@ two drivers differ by ``async`` and ``await``, and by how they do several things
 
 from __future__ import annotations
 
+import contextvars
 import inspect
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import anyio
 
 from .runs.polling import Pause, Steps
+from .runs.waiting import WaitedTooLong
 
 
 class Call(NamedTuple):
-    """Asks for one call; what it gives is awaited where it can be."""
+    """Asks for one call; what it gives is awaited where it can be.
+
+    ``within``: the seconds that it may take in all, after which WaitedTooLong is thrown in.
+    """
 
     make: Callable[[], Any]
+    within: float | None = None
 
 
 class Together(NamedTuple):
@@ -44,13 +52,46 @@ def run(steps: Steps) -> Any:
                 elif isinstance(step, Together):
                     answer = _together(step)
                 else:
-                    answer = step.make()
+                    answer = called(step.make, step.within)
             except Exception as raised:  # noqa: BLE001  (the plan decides; what it does not take comes out)
                 error = raised
     except StopIteration as end:
         return end.value
     finally:
         steps.close()
+
+
+def called(make: Callable[[], Any], within: float | None) -> Any:
+    """What ``make()`` gives; raises WaitedTooLong where it does not within so many seconds.
+
+    A timeout of the transport begins anew with every byte. A call that is given up goes on in its thread
+    until the server or that timeout ends it: there is no way to its socket before the answer's headers.
+    """
+    if within is None:
+        return make()
+    found: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(make())
+        except BaseException as error:  # noqa: BLE001  (carried over to the caller's thread)
+            found.set_exception(error)
+
+    threading.Thread(target=partial(contextvars.copy_context().run, work), daemon=True).start()
+    over = threading.Event()
+    found.add_done_callback(lambda _: over.set())
+    if not over.wait(max(within, 0)):
+        raise WaitedTooLong
+    return found.result()
+
+
+async def called_async(make: Callable[[], Any], within: float | None) -> Any:
+    """The async form of :func:`called`, which cancels what it gives up."""
+    with anyio.move_on_after(within) as scope:
+        answer = make()
+        return await answer if inspect.isawaitable(answer) else answer
+    assert scope.cancel_called
+    raise WaitedTooLong
 
 
 def _together(step: Together) -> list[Any]:
@@ -77,9 +118,7 @@ async def run_async(steps: Steps) -> Any:
                 elif isinstance(step, Together):
                     answer = await _together_async(step)
                 else:
-                    answer = step.make()
-                    if inspect.isawaitable(answer):
-                        answer = await answer
+                    answer = await called_async(step.make, step.within)
             except Exception as raised:  # noqa: BLE001  (the plan decides; what it does not take comes out)
                 error = raised
     except StopIteration as end:

@@ -136,7 +136,7 @@ async def test_trouble_does_not_outlast_the_deadline(
     helper.served(server, "in_progress", busy)
     client = colour.client(server.url, max_retries=5)
     with pytest.raises(sa.PollTimeoutError) as caught:
-        await colour.of(helper.call(client, max_wait_seconds=0.05, **FAST))
+        await colour.of(helper.call(client, max_wait_seconds=0.3, **FAST))
     assert caught.value.status == "in_progress"
     assert isinstance(caught.value.__cause__, openai.RateLimitError)
 

@@ -45,6 +45,7 @@ from .probing import Answering, probe_azure, probe_client, probe_client_of, quie
 from .transport import (
     interrupt,
     own_transport,
+    request,
     response_class,
     response_of,
     sent,
@@ -102,6 +103,7 @@ __all__ = [
     "quiet",
     "raw_views",
     "read",
+    "request",
     "response_class",
     "response_of",
     "retry_seconds",

@@ -47,6 +47,11 @@ def own_transport() -> JSON:
     return getattr(base, "httpx2", None) or vars(base)["httpx"]
 
 
+def request(client: JSON, method: str, path: str) -> JSON:
+    """A request as a client would send it, for errors of one whose own is not at hand."""
+    return own_transport().Request(method, str(client.base_url).rstrip("/") + path)
+
+
 def response_class() -> JSON:
     """What ``cast_to`` must be for the SDK to hand out the transport's own response, read to its end."""
     return own_transport().Response

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import quote
 
@@ -13,7 +15,8 @@ from streaming_assistants import _sdk
 from streaming_assistants.message_reading import BETA, Following, streamed
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants.reading import broken
-from streaming_assistants.runs.waiting import Terms
+from streaming_assistants.runs.waiting import Terms, WaitedTooLong, Waits
+from streaming_assistants.steps import called, called_async
 
 from .params import RequestParams, names
 from .requests import Operation, checked_id, request_options, spoken, with_headers
@@ -97,7 +100,7 @@ def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
     raw = _sdk.made_raw(given)
     others = {name: text for name, text in given.items() if name not in raw}
     fetches = spoken(client, request_options({**said, "extra_headers": others}, {}, {}))
-    following = Following(thread_id, run_id, terms, fetches)
+    following = Following(thread_id, run_id, Waits(terms, time.monotonic), fetches)
     path = LIST.path.format(thread_id=quote(thread_id, safe=""))
     is_said = _sdk.said(client, BETA) or any(name.lower() == BETA for name in given)
     tries = [spoken(client, options)]
@@ -167,24 +170,35 @@ def _opened(client: Any, path: str, opening: Opening, following: Following) -> A
     try:
         options = next(opening)
         while True:
-            answer = _asked(client, path, options)
+            answer = called(partial(_asked, client, path, options), _within(following))
             options = opening.send(answer)
             if not isinstance(answer, Exception):
                 _sdk.response_of(answer).close()
     except StopIteration as end:
         return _made(client, end.value, following)
+    except WaitedTooLong as error:
+        raise following.too_late(_sdk.request(client, "GET", path)) from error
 
 
 async def _opened_async(client: Any, path: str, opening: Opening, following: Following) -> Any:
     try:
         options = next(opening)
         while True:
-            answer = await _asked_async(client, path, options)
+            asked = partial(_asked_async, client, path, options)
+            answer = await called_async(asked, _within(following))
             options = opening.send(answer)
             if not isinstance(answer, Exception):
                 await _sdk.response_of(answer).aclose()
     except StopIteration as end:
         return _made(client, end.value, following)
+    except WaitedTooLong as error:
+        raise following.too_late(_sdk.request(client, "GET", path)) from error
+
+
+def _within(following: Following) -> float | None:
+    # A server that streams needs no waiting: however short that may be, it is given a second to say so.
+    left = following.waits.left()
+    return None if left is None else max(left, 1.0)
 
 
 def _asked(client: Any, path: str, options: dict[str, Any]) -> Any:

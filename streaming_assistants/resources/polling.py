@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import inspect
 import time
+import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import openai
+import pydantic
 
 from streaming_assistants import _sdk, steps
-from streaming_assistants.errors import PollTimeoutError
-from streaming_assistants.reading import broken
+from streaming_assistants.errors import MalformedEventError, PollTimeoutError
+from streaming_assistants.reading import broken, reported
 from streaming_assistants.runs import polling
 from streaming_assistants.runs.polling import Answer, Expired, Steps
-from streaming_assistants.runs.waiting import Terms
+from streaming_assistants.runs.waiting import Terms, WaitedTooLong
 from streaming_assistants.steps import Call
+from streaming_assistants.wire.failures import failure, is_failure
 
 from .endpoints import Endpoint
 from .params import PollParams, RequestParams, names
-from .requests import CREATE_AND_RUN, RUN, SUBMIT, Operation
+from .requests import CREATE_AND_RUN, RUN, SUBMIT, Operation, Request
 
 Method = Callable[..., Any]
 
 POLLING = names(PollParams)
+_SLACK = 0.05  # seconds
+
 REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
 
 Plan = Callable[[Any, tuple[Any, ...], dict[str, Any]], Steps]
@@ -50,6 +55,15 @@ class Wanted:
 
     terms: Terms
     tell: Callable[[Any], Call] | None
+    began: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float | None:
+        """The seconds until the deadline, None where there is none."""
+        return None if self.terms.max_wait is None else self.began + self.terms.max_wait - time.monotonic()
+
+    def begun(self) -> Wanted:
+        """The same, from now on: uploading is no waiting, and not cut."""
+        return replace(self, began=time.monotonic())
 
     @classmethod
     def taken(cls, client: Any, kwargs: dict[str, Any]) -> Wanted:
@@ -94,18 +108,21 @@ class Watch:
             if left is not None:
                 given = request.options.get("timeout", client.timeout)
                 options["timeout"] = _sdk.capped(given, left)
-            return Call(partial(self.endpoint.raw, client, request, **options))
+                # A server that is silent meets the timeout first, which also ends the connection.
+                left += _SLACK
+            return Call(partial(self.endpoint.raw, client, request, **options), left)
 
         plan = polling.poll(
             wanted.terms,
             fetch=fetch,
-            read=lambda response: Answer(*_sdk.read(response)),
+            read=_read,
             clock=time.monotonic,
             tell=wanted.tell,
             pending=self.pending,
             retry=partial(_sdk.retry_seconds, client),
             # Releases before 1.3 let the transport's own errors out.
             failed=(openai.APIError, *_sdk.transport_errors()),
+            since=wanted.began,
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 
@@ -127,6 +144,57 @@ class Watch:
             raise broken(error, error.request) from error
         # Some servers answer with the vector store's id for a batch.
         return thing if getattr(thing, "id", id) == id else _sdk.changed(thing, id=id)
+
+
+def _read(response: Any) -> Answer:
+    """What a response holds. Raises for what is no object with a status."""
+    raw = _sdk.response_of(response)
+    try:
+        answer = Answer(*_sdk.read(response))
+    except ValueError as error:
+        raise _unreadable(raw, str(error)) from error
+    thing = answer.thing
+    if not isinstance(thing, pydantic.BaseModel):
+        raise _unreadable(raw, f"got {thing!r:.80}")
+    status = getattr(thing, "status", None)
+    if status is None and is_failure(_sdk.dump(thing)):
+        said = failure(_sdk.dump(thing))
+        raise reported(said["message"], raw.request, said)
+    if not isinstance(status, (str, types.NoneType)):
+        raise _unreadable(raw, f"expected a text as its 'status', got {status!r:.80}")
+    return answer
+
+
+def _unreadable(raw: Any, why: str) -> MalformedEventError:
+    return MalformedEventError(
+        f"Expected an object of the API from {raw.request.url}, got {raw.content[:80]!r} ({why})",
+        raw.request,
+        event="",
+        data=raw.content,
+    )
+
+
+def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Steps:
+    """Starts what is polled then; ``ids`` are what has to be known of it."""
+    sent = _sdk.request(client, endpoint.verb.upper(), request.path)
+    try:
+        made = yield Call(partial(endpoint.send, client, request), wanted.left())
+    except WaitedTooLong:
+        raise PollTimeoutError(
+            f"{sent.url} was not answered within {wanted.terms.max_wait:g} s. What it starts may have begun.",
+            sent,
+            id=None,
+            status=None,
+        ) from None
+    except ValueError as error:  # no JSON
+        raise MalformedEventError(
+            f"The answer from {sent.url} is no object of the API: {error}", sent, event="", data=b""
+        ) from error
+    for name in ids:
+        if not isinstance(getattr(made, name, None), str):
+            said = f"The answer from {sent.url} has no text as its {name!r}: {made!r:.200}"
+            raise MalformedEventError(said, sent, event="", data=repr(made).encode())
+    return made
 
 
 RUN_WATCH = Watch(RETRIEVE_RUN, "Run", "run_id")
@@ -160,16 +228,16 @@ def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, A
     return watch.steps(client, wanted, operation.bind(args, kwargs))
 
 
-def create_and_poll(start: Endpoint) -> Plan:
+def create_and_poll(endpoint: Endpoint) -> Plan:
     """Starts or continues a run, and polls it."""
 
     def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
         wanted = Wanted.taken(client, kwargs)
-        request = start.request(args, {**kwargs, "stream": False})
+        request = endpoint.request(args, {**kwargs, "stream": False})
         again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
 
         def go() -> Steps:
-            run = yield Call(partial(start.send, client, request))
+            run = yield from start(client, endpoint, request, wanted, "id", "thread_id")
             ids = {"run_id": run.id, "thread_id": run.thread_id}
             return (yield from RUN_WATCH.steps(client, wanted, {**ids, **again}))
 

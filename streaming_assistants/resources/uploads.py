@@ -15,7 +15,7 @@ from streaming_assistants.runs.polling import Steps, is_pending_batch
 from streaming_assistants.steps import Call, Together
 
 from .endpoints import Endpoint
-from .polling import Plan, Wanted, Watch, polled
+from .polling import Plan, Wanted, Watch, polled, start
 from .requests import checked_id
 from .vector_stores import CREATE_BATCH, CREATE_FILE, RETRIEVE_BATCH, RETRIEVE_FILE
 
@@ -49,7 +49,7 @@ def _attached(watch: Watch, create: Endpoint, of: Callable[[Any, dict[str, Any]]
         request = create.request((), bound)
 
         def go() -> Steps:
-            made = yield Call(partial(create.send, client, request))
+            made = yield from start(client, create, request, wanted)
             ids = {watch.id_name: of(made, bound), "vector_store_id": bound["vector_store_id"]}
             return (yield from watch.steps(client, wanted, ids))
 
@@ -112,8 +112,9 @@ def upload_and_poll(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
     def go() -> Steps:
         file_id, _ = yield from steps
+        wanted_now = wanted.begun()
         ids = {"file_id": file_id, "vector_store_id": kwargs["vector_store_id"]}
-        return (yield from FILE_WATCH.steps(client, wanted, ids))
+        return (yield from FILE_WATCH.steps(client, wanted_now, ids))
 
     return go()
 
@@ -145,12 +146,13 @@ def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             said = f"{len(failed)} of {len(files)} files could not be uploaded"
             raise upload_error(said, uploaded, failed) from next(iter(failed.values()))
         request = create.request((), {**bound, "file_ids": [*given, *uploaded]})
+        now = wanted.begun()
         try:
-            batch = yield Call(partial(create.send, client, request))
+            batch = yield from start(client, create, request, now, "id")
         except openai.OpenAIError as error:
             raise upload_error("The batch could not be created", uploaded, {-1: error}) from error
         ids = {"batch_id": batch.id, "vector_store_id": bound["vector_store_id"]}
-        return (yield from BATCH_WATCH.steps(client, wanted, ids))
+        return (yield from BATCH_WATCH.steps(client, now, ids))
 
     return go()
 

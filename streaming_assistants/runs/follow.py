@@ -67,7 +67,7 @@ class Follow:
         self._turned = False
         self._first: str | None = None  # the id of the first message that was followed
         self._yielded: dict[tuple[str, int], int] = {}  # how much of each text
-        self._waits = waits
+        self.waits = waits
 
     def plan(self) -> Plan:
         """The plan. Raises WaitedTooLong."""
@@ -83,7 +83,7 @@ class Follow:
                 yield from self._grown(message)
             if self._over():
                 break
-            yield Pause(self._waits.next(hints if HEADER in hints else page.headers))
+            yield Pause(self.waits.next(hints if HEADER in hints else page.headers))
         if self.message is None and listed and not self._asked:
             yield from self._grown(listed[0])
         elif self.message is None and not self._asked:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import openai
 
 from .dispatch import PENDING
-from .waiting import Terms
+from .waiting import Terms, WaitedTooLong
 
 GRACE_SECONDS = 3.0
 """How long after the start a 404 may mean that a server does not know yet what it just made."""
@@ -46,14 +46,19 @@ class Expired(Exception):
         self.cause = cause
 
 
+def _status(thing: Any) -> str | None:
+    found = getattr(thing, "status", None)
+    return found if isinstance(found, str) else None
+
+
 def is_pending(thing: Any) -> bool:
     """Whether a run or a vector store's file goes on. A status that nobody knows is an end."""
-    return getattr(thing, "status", None) in PENDING
+    return _status(thing) in PENDING
 
 
 def is_pending_batch(batch: Any) -> bool:
     """Whether a file batch goes on: its status says so, and only where it has none its counts."""
-    status = getattr(batch, "status", None)
+    status = _status(batch)
     if status is not None:
         return status in PENDING
     return bool(getattr(getattr(batch, "file_counts", None), "in_progress", 0))
@@ -72,17 +77,19 @@ def poll(
     pending: Callable[[Any], bool] = is_pending,
     retry: Callable[[Exception, int], float | None] = lambda _error, _failures: None,
     failed: tuple[type[Exception], ...] = (openai.APIError,),
+    since: float | None = None,
 ) -> Steps:
     """The plan: gives back the object that is pending no more.
 
     ``fetch(seconds left)`` makes the step that asks the server, and ``read`` makes an :class:`Answer` of
     what is sent for it; ``tell(thing)`` makes the step that shows an object to the caller;
     ``retry(error, failures before it)`` says how many seconds to wait before asking again, None for not
-    at all; ``failed`` are the errors that a request may end with. Raises :class:`Expired`, and the errors
-    of requests that are not worth another try.
+    at all; ``failed`` are the errors that a request may end with; ``since`` is when the wait began, by
+    ``clock``, where that was before the first step. Raises :class:`Expired`, and the errors of requests
+    that are not worth another try.
     """
     started = clock()
-    ends = math.inf if terms.max_wait is None else started + terms.max_wait
+    ends = math.inf if terms.max_wait is None else (started if since is None else since) + terms.max_wait
     status: str | None = None
     request: Any = None
     cause: Exception | None = None
@@ -93,6 +100,8 @@ def poll(
             raise Expired(status, request, cause)
         try:
             answer = read((yield fetch(None if terms.max_wait is None else left)))
+        except WaitedTooLong:
+            raise Expired(status, request, cause) from None
         except failed as error:
             cause, request = error, getattr(error, "request", None) or request
             young = not known and clock() - started < GRACE_SECONDS
@@ -106,7 +115,7 @@ def poll(
                 seconds = pause or 0.0
         else:
             cause, request, failures, known = None, answer.request, 0, True
-            status = getattr(answer.thing, "status", None)
+            status = _status(answer.thing)
             if tell is not None:
                 yield tell(answer.thing)
             if not pending(answer.thing):

@@ -61,6 +61,10 @@ class Waits:
         self._clock = clock
         self._ends = math.inf if terms.max_wait is None else clock() + terms.max_wait
 
+    def left(self) -> float | None:
+        """The seconds until the deadline, None where there is none."""
+        return None if self._terms.max_wait is None else self._ends - self._clock()
+
     def next(self, headers: Mapping[str, str]) -> float:
         """The seconds until the next look; the last one is at the deadline. Raises WaitedTooLong after it."""
         left = self._ends - self._clock()
