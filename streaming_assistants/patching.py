@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
@@ -206,13 +206,7 @@ def _patch_client(client: Any, options: Options) -> None:
     if options.backend is not None:
         patched.detach = options.backend.attach(client)
     _renew_raw_views(client)
-    for resource, method in raw:
-        owner = resolve(client, resource)
-        for name in _sdk.RAW:
-            view = getattr(owner, name, None)
-            if view is not None and not hasattr(view, method):
-                form = _sdk.in_view(name, getattr(owner, method), is_async=_sdk.is_async(client))
-                patched.patches.append(Placed(view, method, form))
+    patched.patches.extend(_in_raw_views(client, raw))
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
@@ -232,6 +226,22 @@ def _renew_raw_views(client: Any) -> None:
     views = [pair for resource in resources if resource is not None for pair in _sdk.raw_views(resource)]
     for view, source in views:
         view.__init__(source)
+
+
+def _in_raw_views(client: Any, raw: list[tuple[str, str]]) -> Iterator[Placed]:
+    """Shows what the SDK lacks in every raw view that leads to it: the namespaces, then the methods."""
+    for namespace in NAMESPACES:
+        for kind, view in _sdk.views_of(client, namespace.owner):
+            if not hasattr(view, namespace.name):
+                yield Placed(view, namespace.name, getattr(resolve(client, namespace.path), kind))
+    for resource in {resource for resource, _ in raw}:
+        owner = resolve(client, resource)
+        added = {method: getattr(owner, method) for path, method in raw if path == resource}
+        for path in (resource, f"beta.{resource}"):  # a namespace is found wherever the SDK has it
+            for kind, view in _sdk.views_of(client, path):
+                for method, found in added.items():
+                    if not hasattr(view, method):
+                        yield Placed(view, method, _sdk.in_view(kind, found, is_async=_sdk.is_async(client)))
 
 
 def _patch_module(module: ModuleType, options: Options) -> None:

@@ -105,9 +105,7 @@ def asked(request: pytest.FixtureRequest, server: Loopback) -> Call:
 
 
 def owner(client: Any, call: Call) -> Any:
-    for name in call.resource.split("."):
-        client = getattr(client, name)
-    return client
+    return walked(client, call.resource.split("."))
 
 
 def checked(call: Call, answer: Any) -> None:
@@ -144,6 +142,22 @@ async def test_with_streaming_response(colour: Colour, server: Loopback, asked: 
         assert not response.is_closed
         checked(asked, await colour.of(response.parse()))
     assert response.is_closed
+
+
+async def test_every_way_to_a_raw_view(colour: Colour, server: Loopback, asked: Call) -> None:
+    client = colour.client(server.url)
+    beside = [f"beta.{asked.resource}"] if asked.resource.startswith(STORES) else []
+    for resource in [asked.resource, *beside]:
+        names = resource.split(".")
+        for place in range(len(names) + 1):
+            view = walked(walked(client, names[:place]).with_raw_response, names[place:])
+            checked(asked, (await colour.of(getattr(view, asked.method)(**asked.given))).parse())
+
+
+def walked(found: Any, names: list[str]) -> Any:
+    for name in names:
+        found = getattr(found, name)
+    return found
 
 
 async def test_a_path_without_an_id_is_refused(colour: Colour, server: Loopback, asked: Call) -> None:

@@ -53,7 +53,7 @@ from .transport import (
     transport_errors,
     transports,
 )
-from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, with_page_class
+from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, views_of, with_page_class
 
 __all__ = [
     "JSON",
@@ -115,6 +115,7 @@ __all__ = [
     "transport_errors",
     "transports",
     "undeprecated",
+    "views_of",
     "warn_deprecated",
     "with_page_class",
 ]

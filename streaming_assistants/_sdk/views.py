@@ -73,6 +73,23 @@ def in_view(view: str, method: Callable[..., JSON], *, is_async: bool) -> Callab
     return cast("Callable[..., JSON]", wrap(method))
 
 
+def views_of(client: JSON, path: str) -> Iterator[tuple[str, JSON]]:
+    """(kind, view) for each raw view of a client, its own or one further down, of what is at ``path``."""
+    names = path.split(".") if path else []
+    for place in range(len(names) + 1):
+        owner = _walked(client, names[:place])
+        for kind in RAW:
+            view = _walked(getattr(owner, kind, None), names[place:])
+            if view is not None:
+                yield kind, view
+
+
+def _walked(found: JSON, names: list[str]) -> JSON:
+    for name in names:
+        found = getattr(found, name, None)
+    return found
+
+
 def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:
     """(view, what it was made of) for each raw view of ``resource`` that exists by now, nested ones too.
 

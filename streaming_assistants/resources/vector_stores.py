@@ -95,10 +95,13 @@ class View:
     def __init__(self, resource: Resource, name: str) -> None:
         self._resource, self._name = resource, name
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in self._resource._endpoints:
-            raise AttributeError(f"{type(self._resource).__name__!r} has no raw response for {name!r}")
+    def __getattr__(self, name: str) -> View | Callable[..., Any]:
         resource = self._resource
+        below = vars(resource).get(name)
+        if isinstance(below, Resource):
+            return View(below, self._name)
+        if name not in resource._endpoints:
+            raise AttributeError(f"{type(resource).__name__!r} has no raw response for {name!r}")
         return _sdk.in_view(self._name, getattr(resource, name), is_async=_sdk.is_async(resource._client))
 
 
