@@ -118,7 +118,9 @@ class Forwarding:
         from starlette.responses import Response
 
         models = {self._upstream: self._upstream, **self._models}
-        changed = passing.models_answer(404, b"", models, route.model)
+        changed = None
+        if route.path == "/models" or route.model is not None:
+            changed = passing.models_answer(404, b"", models, route.model)
         if changed is None:
             raise ApiError(
                 404, f"The upstream '{self._upstream}' has no server that could answer {route.path}."

@@ -110,10 +110,11 @@ def _megabytes(text: str) -> int:
 
 
 def _store(url: str) -> str:
-    """The store's URL, when a file of it can be made where it says. Raises ValueError."""
-    scheme, separator, path = url.partition(":///")
-    if separator and scheme.startswith("sqlite"):
-        folder = Path(path.partition("?")[0]).parent
+    """The store's URL or file, when the file can be made where it says. Raises ValueError."""
+    scheme, separator, path = url.partition("://")
+    if not separator or scheme.startswith("sqlite"):
+        file = path.partition("?")[0].removeprefix("/") if separator else url
+        folder = Path(file).parent
         if not folder.is_dir():
             raise ValueError(f"There is no folder {folder} for the store.")
     return url
