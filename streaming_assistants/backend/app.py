@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -53,7 +53,7 @@ class Reply:
     work: Work | None = None
     encode: Callable[[str, Json], bytes] | None = None
     end: bytes = b""
-    interrupts: str | None = None
+    interrupts: Sequence[str] = ()
 
 
 class Route(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import anyio
@@ -18,7 +18,7 @@ LIMIT = 256
 _TOO_LONG = "The run said nothing for {} seconds, as long as the request's timeout allows."
 
 Encode = Callable[[str, Any], bytes]
-Events = list[tuple[str, Any]]
+Events = Sequence[tuple[str, Any]]
 
 
 class _Pace:
@@ -46,6 +46,7 @@ class Feed:
 
     def __init__(self, encode: Encode, end: bytes) -> None:
         self.left = False  # the reader is gone
+        self.on_leave: Callable[[], object] | None = None
         self._encode = encode
         self._end = end
         self._frames: deque[bytes] = deque()
@@ -70,10 +71,12 @@ class Feed:
                 self._frames.extend([self._encode(name, data) for name, data in events])
                 self._changed.notify_all()
 
-    def finish(self) -> None:
+    def finish(self, events: Events = ()) -> None:
+        """The last that the reader is told; nothing more once it has been."""
         with self._changed:
             if not self._finished:
                 self._finished = True
+                self._frames.extend([self._encode(name, data) for name, data in events])
                 self._frames.append(self._end)
                 self._changed.notify_all()
 
@@ -89,6 +92,8 @@ class Feed:
             self.left = True
             self._frames.clear()
             self._changed.notify_all()
+        if self.on_leave is not None:
+            self.on_leave()
 
     def __iter__(self) -> Iterator[bytes]:
         while True:
@@ -119,6 +124,7 @@ class AsyncFeed:
 
     def __init__(self, encode: Encode, end: bytes) -> None:
         self.left = False
+        self.on_leave: Callable[[], object] | None = None
         self._encode = encode
         self._end = end
         self._frames: deque[bytes] = deque()
@@ -144,9 +150,11 @@ class AsyncFeed:
             self._frames.extend([self._encode(name, data) for name, data in events])
             self._filled.set()
 
-    def finish(self) -> None:
+    def finish(self, events: Events = ()) -> None:
+        """The last that the reader is told; nothing more once it has been."""
         if not self._finished:
             self._finished = True
+            self._frames.extend([self._encode(name, data) for name, data in events])
             self._frames.append(self._end)
             self._filled.set()
 
@@ -160,6 +168,8 @@ class AsyncFeed:
         self._frames.clear()
         self._drained.set()
         self._filled.set()
+        if self.on_leave is not None:
+            self.on_leave()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import threading
@@ -14,13 +15,17 @@ import anyio.to_thread
 
 from streaming_assistants.backend.upstreams.base import Json
 
-from .engine.work import Abandoned, Do, Emit, Interrupted, Work
+from .engine.errors import ApiError
+from .engine.work import Abandoned, Changed, Do, Emit, Interrupted, Work
 from .feeds import AsyncFeed, Events, Feed
 from .outside import AsyncOutside, Outside
 from .store.database import Database, StoreClosed
 from .upstreams.base import Sleep, UpstreamError
 
 logger = logging.getLogger("streaming_assistants")
+
+# For a reader whose run the store could not be told the end of.
+_BROKEN_OFF = [("error", ApiError(500, "The backend broke off its work on the run.").body)]
 
 
 class Job:
@@ -32,8 +37,13 @@ class Job:
         self._outside = outside
         self._feed = feed
         self._interrupted = threading.Event()
+        self._woken = threading.Event()  # by a change of the thread, an interruption, a reader who leaves
         self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
+        self._thread: threading.Thread | None = None
+        self.finished = threading.Event()
+        if feed is not None:
+            feed.on_leave = self._woken.set
 
     def start(self, ended: Callable[[Job], None]) -> None:
         def run() -> None:
@@ -41,21 +51,31 @@ class Job:
                 self._drive()
             finally:
                 ended(self)
+                self.finished.set()
 
         name = f"streaming_assistants {self.work.run_id}"
         self._thread = threading.Thread(target=run, name=name, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the interpreter ends, or the system has no more threads
+            logger.warning("Run %s is given up: %s", self.work.run_id, error)
+            self.stop()
+            run()
 
     def stop(self) -> None:
-        """Ends the work: its run fails. Waits for that, some seconds at most."""
+        """Ends the work, begun or not: its run fails. :meth:`wait` waits for that."""
         self._abandoned = True
         self.interrupt()
+
+    def wait(self, seconds: float) -> None:
+        """Until the work has ended, or so long."""
         if self._thread is not threading.current_thread():
-            self._thread.join(5)
+            self.finished.wait(seconds)
 
     def interrupt(self) -> None:
         """Breaks off what the work waits for; from any thread."""
         self._interrupted.set()
+        self._woken.set()
         if self._feed is not None:
             self._feed.hurry()
         self._outside.break_off()
@@ -63,13 +83,13 @@ class Job:
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands."""
         if self._feed is not None:
-            self._feed.push(events)
-            self._feed.finish()
+            self._feed.finish(events)
 
     def _drive(self) -> None:
         answer: Json = None
         trouble: Exception | None = None
         steps = self.work.steps
+        unwatch = self._database.changes.watch(self.work.thread_id, self._woken.set)
         try:
             while True:
                 try:
@@ -87,24 +107,31 @@ class Job:
                     trouble = error
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
-        except StoreClosed:
+        except (StoreClosed, Abandoned):
             logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
         except Exception:
             logger.exception("The work for run %s broke off.", self.work.run_id)
         finally:
+            unwatch()
             steps.close()
             self._outside.close()
             if self._feed is not None:
-                self._feed.finish()
+                self._feed.finish(_BROKEN_OFF)
 
     def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
             if self._feed is not None:
-                self._feed.put(piece.events)
+                if piece.last:
+                    self._feed.finish(piece.events)
+                else:
+                    self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
-            with self._database.write() as tx:
-                return piece.action(tx)
+            return _done(piece, self._database)
+        if isinstance(piece, Changed):
+            self._woken.wait(piece.seconds)
+            self._woken.clear()
+            return None
         if self._interrupted.is_set():
             raise self._interruption()
         if isinstance(piece, Sleep):
@@ -138,7 +165,10 @@ class AsyncJob:
         self._scope: anyio.CancelScope | None = None
         self._call_soon: Callable[..., Any] = _nowhere
         self._task: object = None
+        self._woken = anyio.Event()
         self.finished = anyio.Event()
+        if feed is not None:
+            feed.on_leave = self._wake
 
     def start(self, ended: Callable[[AsyncJob], None]) -> None:
         async def run() -> None:
@@ -149,6 +179,8 @@ class AsyncJob:
                 self.finished.set()
 
         self._task, self._call_soon = spawn(run)
+        if self._abandoned:  # before it could be told
+            self._interrupt()
         if isinstance(self._task, asyncio.Task):
             self._task.add_done_callback(lambda _: self._settle_unstarted(ended))
 
@@ -157,9 +189,12 @@ class AsyncJob:
         self._call_soon(self._interrupt)
 
     def stop(self) -> None:
-        """Ends the work: its run fails. Does not wait for that, as its event loop may be the caller's."""
+        """Ends the work, begun or not: its run fails."""
         self._abandoned = True
         self.interrupt()
+
+    def wait(self, seconds: float) -> None:
+        """Does not wait, as the event loop may be the caller's."""
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands. From any thread."""
@@ -174,20 +209,24 @@ class AsyncJob:
 
     def _interrupt(self) -> None:
         self._interrupted = True
+        self._wake()
         if self._feed is not None:
             self._feed.hurry()
         if self._scope is not None:
             self._scope.cancel()
 
+    def _wake(self) -> None:
+        self._woken.set()
+
     def _conclude(self, events: Events) -> None:
         if self._feed is not None:
-            self._feed.push(events)
-            self._feed.finish()
+            self._feed.finish(events)
 
     async def _drive(self) -> None:
         answer: Json = None
         trouble: Exception | None = None
         steps = self.work.steps
+        unwatch = self._database.changes.watch(self.work.thread_id, lambda: self._call_soon(self._wake))
         try:
             while True:
                 try:
@@ -205,7 +244,7 @@ class AsyncJob:
                     trouble = error
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
-        except StoreClosed:
+        except (StoreClosed, Abandoned):
             logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
         except Exception:
             logger.exception("The work for run %s broke off.", self.work.run_id)
@@ -213,21 +252,30 @@ class AsyncJob:
             self._abandon()
             raise
         finally:
+            unwatch()
             steps.close()
             if self._feed is not None:
-                self._feed.finish()
+                self._feed.finish(_BROKEN_OFF)
             with anyio.CancelScope(shield=True):
                 await self._outside.aclose()
 
     async def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
             if self._feed is not None:
-                await self._feed.put(piece.events)
+                if piece.last:
+                    self._feed.finish(piece.events)
+                else:
+                    await self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
             if self._database.blocking:
-                return await anyio.to_thread.run_sync(self._write, piece)
-            return self._write(piece)
+                return await anyio.to_thread.run_sync(_done, piece, self._database)
+            return _done(piece, self._database)
+        if isinstance(piece, Changed):
+            with anyio.move_on_after(piece.seconds):
+                await self._woken.wait()
+            self._woken = anyio.Event()
+            return None
         if not self._interrupted:
             with anyio.CancelScope() as self._scope:
                 if isinstance(piece, Sleep):
@@ -238,10 +286,6 @@ class AsyncJob:
         self._interrupted = False
         self._broken_off = True
         raise Abandoned if self._abandoned else Interrupted
-
-    def _write(self, piece: Do) -> Json:
-        with self._database.write() as tx:
-            return piece.action(tx)
 
     def _abandon(self) -> None:
         """The event loop ends: the run is ended in the store, without waiting for anything."""
@@ -254,10 +298,13 @@ class AsyncJob:
                 piece = steps.send(answer) if trouble is None else steps.throw(trouble)
                 answer = trouble = None
                 if isinstance(piece, Do):
-                    answer = self._write(piece)
+                    try:
+                        answer = _done(piece, self._database)
+                    except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
+                        trouble = error
                 elif isinstance(piece, Emit):
                     if self._feed is not None:
-                        self._feed.push(piece.events)
+                        (self._feed.finish if piece.last else self._feed.push)(piece.events)
                     if fresh:
                         fresh, trouble = False, Abandoned()
                 else:
@@ -266,6 +313,11 @@ class AsyncJob:
             return
         except Exception:
             logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)
+
+
+def _done(piece: Do, database: Database) -> Json:
+    with database.write() if piece.writes else database.read() as tx:
+        return piece.action(tx)
 
 
 def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any]]:
@@ -283,7 +335,7 @@ def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any
 
 def _soon(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
     def call(function: Callable[..., Any], *arguments: object) -> None:
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is there to be told
             loop.call_soon_threadsafe(function, *arguments)
 
     return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -39,7 +40,8 @@ class LocalBackend:
     Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
     form, empty messages, ``json_schema`` beside hosted tools, and their like. ``context_window`` is how
     many tokens the models of ``"chat"`` take; older turns of a longer thread are left out under ``auto``
-    truncation. ``clock`` answers with the time in seconds since the epoch.
+    truncation. ``clock`` answers with the time in seconds since the epoch; by default it is
+    the store's own.
 
     Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
     """
@@ -54,7 +56,7 @@ class LocalBackend:
         upstream_options: Mapping[str, Any] | None = None,
         strict: bool = True,
         context_window: int | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         try:
             from .app import App
@@ -77,11 +79,12 @@ class LocalBackend:
         )
         self.models: dict[str, str] = dict(models or {})
         self._database = Database(store)
-        self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock)
+        self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
         self._offline: bool = getattr(found, "offline", False)
         settings = Settings(self._keeper, found, self.models, generating, options, strict)
         self._app = App(self._database, settings)
-        self._jobs: dict[str, Job | AsyncJob] = {}
+        self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
+        self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
         self._lock = threading.Lock()
         self._closing = threading.Lock()
         self._watch: threading.Thread | None = None
@@ -136,24 +139,35 @@ class LocalBackend:
         self.close()
 
     def _stop(self) -> list[Job | AsyncJob]:
+        """Ends all work, what begins only now, too; waits for that of threads, some seconds at most."""
         self._closed.set()
-        with self._lock:
-            jobs = list(self._jobs.values())
-        for job in jobs:
-            job.stop()
-        return jobs
+        deadline = time.monotonic() + _STOP_SECONDS
+        stopped: list[Job | AsyncJob] = []
+        while True:
+            with self._lock:
+                jobs = [job for job in self._under_way if job not in stopped]
+            if not jobs:
+                return stopped
+            for job in jobs:
+                job.stop()
+            for job in jobs:
+                job.wait(max(0.0, deadline - time.monotonic()))
+            stopped += jobs
 
     def _leave(self) -> None:
         """Closes without waiting for an event loop: runs in one have their end there, and then the store."""
         self._stop()
         with self._lock:
-            busy = bool(self._jobs)
+            busy = bool(self._under_way)
         if not busy:
             self.close()
 
     def _close_store(self) -> None:
-        with self._database.write() as tx:
-            tx.forget(self._keeper.owner)
+        try:
+            with self._database.write() as tx:
+                tx.forget(self._keeper.owner)
+        except Exception as error:  # noqa: BLE001 - who is not seen any more is forgotten by the others
+            logger.warning("The store was away when its backend was closed: %s", error)
         self._database.close()
 
     def __enter__(self) -> LocalBackend:
@@ -181,29 +195,43 @@ class LocalBackend:
 
     def handle(self, request: Request) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`."""
-        if request.method == "POST" and not self._database.closed:
-            self._stay_seen()
+        if request.method == "POST":
+            from .store.database import AWAY, StoreClosed
+
+            with contextlib.suppress(StoreClosed, *AWAY):  # the request itself will find out
+                self._stay_seen()
         reply = self._app.handle(request)
-        if reply.interrupts is not None:
+        for run_id in reply.interrupts:
             with self._lock:
-                job = self._jobs.get(reply.interrupts)
+                job = self._jobs.get(run_id)
             if job is not None:
-                job.interrupt()
+                self._wake(job, run_id)
         return reply
 
     def start(self, make: Callable[[Any], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
         job = make(self._database)
         run_id = job.work.run_id
-        if run_id is not None:
-            with self._lock:
+        with self._lock:
+            self._under_way.add(job)
+            if run_id is not None:
                 self._jobs[run_id] = job
-                if self._watch is None:
-                    self._watch = threading.Thread(
-                        target=self._watch_over, name="streaming_assistants watch", daemon=True
-                    )
-                    self._watch.start()
+                self._keeper.take_up(run_id)
+            if self._watch is None:
+                self._begin_watch()
+        if self._closed.is_set():
+            job.stop()
         job.start(self._ended)
+
+    def _begin_watch(self) -> None:
+        self._watch = threading.Thread(
+            target=self._watch_over, name="streaming_assistants watch", daemon=True
+        )
+        try:
+            self._watch.start()
+        except RuntimeError as error:  # the interpreter ends, or the system has no more threads
+            self._watch = None
+            logger.warning("Nobody watches over the runs: %s", error)
 
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
@@ -227,41 +255,70 @@ class LocalBackend:
                 job.interrupt()
 
     def _ended(self, job: Job | AsyncJob) -> None:
+        run_id = job.work.run_id
         with self._lock:
-            if job.work.run_id is not None and self._jobs.get(job.work.run_id) is job:
-                del self._jobs[job.work.run_id]
-            last = self._leaves_with_them and self._closed.is_set() and not self._jobs
+            self._under_way.discard(job)
+            if run_id is not None and self._jobs.get(run_id) is job:
+                del self._jobs[run_id]
+                self._keeper.let_go(run_id)
+            last = self._leaves_with_them and self._closed.is_set() and not self._under_way
         if last:
             self.close()
 
     def _watch_over(self) -> None:
         """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
         drivers of runs that another process has changed."""
-        idle = 0
+        from .store.database import AWAY, StoreClosed
+
+        idle, away = 0, False
         while idle < _IDLE_ROUNDS and not self._closed.wait(_WATCH_EVERY):
             with self._lock:
                 jobs = dict(self._jobs)
-            idle = 0 if jobs else idle + 1
-            if jobs:
-                try:
+                idle = 0 if self._under_way else idle + 1
+            if idle:
+                continue
+            try:
+                self._stay_seen()
+                if away:
+                    away = False  # the store is back: others say first that they live, and are judged then
+                else:
                     self._look_after(jobs)
-                except Exception:
-                    logger.exception("The store could not be asked after the runs under way.")
+            except StoreClosed:
+                break
+            except AWAY as error:
+                if not away:
+                    logger.warning("The store is away: %s", error)
+                away = True
+            except Exception:
+                logger.exception("The store could not be asked after the runs under way.")
         with self._lock:
             self._watch = None
-            if self._jobs and not self._closed.is_set():
-                self._watch = threading.Thread(target=self._watch_over, daemon=True)
-                self._watch.start()
+            if self._under_way and not self._closed.is_set():
+                self._begin_watch()
 
     def _look_after(self, jobs: Mapping[str, Job | AsyncJob]) -> None:
-        self._stay_seen()
         self.settle()
         with self._database.read() as tx:
             active = {row["id"]: row for row in tx.active_runs()}
         for run_id, job in jobs.items():
             row = active.get(run_id)
             if row is None or row["data"]["status"] == "cancelling":
-                job.interrupt()
+                self._wake(job, run_id)
+
+    def _wake(self, job: Job | AsyncJob, run_id: str) -> None:
+        """Has a run's driver look at the store; its reader is told if the run has ended there."""
+        from .engine import runs
+        from .store.database import AWAY
+
+        try:
+            with self._database.read() as tx:
+                events = runs.farewell(tx, job.work.thread_id, run_id)
+        except AWAY as error:
+            logger.warning("The store is away; the driver of run %s will see: %s", run_id, error)
+            events = []
+        if events:
+            job.conclude(events)
+        job.interrupt()
 
     def _stay_seen(self) -> None:
         from .store import owners

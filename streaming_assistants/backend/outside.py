@@ -4,10 +4,8 @@ routing. One class of each colour; what they share is above them.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import socket
 from collections import deque
 from typing import Any, TypeAlias
 
@@ -176,7 +174,9 @@ class Outside(_Outside):
 
     def break_off(self) -> None:
         """Wakes a thread that waits for the open stream; called from another thread."""
-        shut_down(self._response)
+        response = self._response
+        if response is not None:
+            _sdk.interrupt(response)
 
     def read_out(self) -> None:
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""
@@ -271,17 +271,3 @@ class AsyncOutside(_Outside):
             else:
                 events.feed(chunk)
         return event
-
-
-def shut_down(response: Response) -> None:
-    """Ends a response's connection at once, so that a read in another thread returns.
-
-    ``close()`` does not do that: a thread that waits on a socket does not notice that it was closed.
-    """
-    if response is None:
-        return
-    network = response.extensions.get("network_stream")
-    raw = network.get_extra_info("socket") if network is not None else None
-    if raw is not None:
-        with contextlib.suppress(OSError):  # it may have ended by itself
-            raw.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,6 +15,8 @@ import pytest
 from streaming_assistants import _sdk
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.wire.sse import FrameDecoder
+
+from .databases import File, Postgres, a_server
 
 JSON = _sdk.JSON_OBJECT
 
@@ -178,3 +181,24 @@ def attached(backend: LocalBackend, colour: str, **options: Any) -> Api:
 @pytest.fixture
 def api(make_api: Callable[..., Api]) -> Api:
     return make_api("echo")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[Postgres]:
+    made = Postgres(postgres_server)
+    yield made
+    made.drop()
+
+
+@pytest.fixture(params=["file", "postgres"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> File | Postgres:
+    """A store that several backends can share, and that can be away."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres")  # type: ignore[no-any-return]
+    return File(tmp_path / "assistants.db")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import RowMapping
 
-from streaming_assistants.backend.engine import checks, objects, refusals, shapes
+from streaming_assistants.backend.engine import checks, objects, refusals, runs, shapes
 from streaming_assistants.backend.store import schema
 
 from .context import Answer, Context
@@ -42,8 +42,9 @@ def update(ctx: Context) -> Answer:
 
 def remove(ctx: Context) -> Answer:
     id = assistant_row(ctx)["id"]
+    ended = runs.end_for_deleted_assistant(ctx.tx, ctx.keeper, id)
     ctx.tx.remove(schema.assistants, id)
-    return Answer({"id": id, "object": "assistant.deleted", "deleted": True})
+    return Answer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
 
 
 def index(ctx: Context) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Table
@@ -34,15 +34,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Answer:
-    """``work`` goes on after the answer; with ``stream`` its events are the answer. ``interrupts`` is the
-    run whose driver has to look at the store now."""
+    """``work`` goes on after the answer; with ``stream`` its events are the answer. ``interrupts`` are
+    the runs whose drivers have to look at the store now."""
 
     data: Json
     work: Work | None = None
     stream: bool = False
     include: bool = False
     poll_after_ms: int | None = None
-    interrupts: str | None = None
+    interrupts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

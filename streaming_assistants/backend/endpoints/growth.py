@@ -6,41 +6,53 @@ with the text that was added, until the run ends; then ``[DONE]``.
 
 from __future__ import annotations
 
+from streaming_assistants.backend.engine import errors
 from streaming_assistants.backend.engine.runs import PENDING, Keeper, overdue
-from streaming_assistants.backend.engine.work import Do, Emit, Steps, Work
+from streaming_assistants.backend.engine.work import Changed, Do, Emit, Steps, Work
 from streaming_assistants.backend.store import schema
 from streaming_assistants.backend.store.transaction import Transaction
-from streaming_assistants.backend.upstreams.base import Json, Sleep
+from streaming_assistants.backend.upstreams.base import Json
 
-_LOOK_EVERY = 0.05  # seconds
+# Seconds between two looks at what nobody tells of: a run that another process drives, and one of this
+# process that another one has ended.
+_ELSEWHERE, _HERE = 0.2, 5.0
 
 
 def growth(thread_id: str, keeper: Keeper) -> Work:
-    return Work(_steps(thread_id, keeper))
+    return Work(_steps(thread_id, keeper), thread_id)
 
 
 def _steps(thread_id: str, keeper: Keeper) -> Steps:
     shown: dict[str, list[int]] = {}  # for each message how much of each of its text parts has been sent
 
-    def look(tx: Transaction) -> tuple[bool, list[Json]]:
+    def look(tx: Transaction) -> tuple[float | None, list[Json]]:
+        """After how many seconds to look again, unless something changes; and the messages."""
         run = tx.newest(schema.runs, thread_id=thread_id)
-        goes_on = run is not None and run["data"]["status"] in PENDING and overdue(tx, keeper, run) is None
+        again = None
+        if run is not None and run["data"]["status"] in PENDING and overdue(tx, keeper, run) is None:
+            again = _HERE if run["owner"] == keeper.owner else _ELSEWHERE
+        if tx.get(schema.threads, thread_id) is None:
+            raise errors.missing("thread", thread_id)
         if run is None:
             newest = tx.newest(schema.messages, thread_id=thread_id)
             messages = [] if newest is None else [newest["data"]]
         else:
             messages = [row["data"] for row in tx.all(schema.messages, thread_id=thread_id, run_id=run["id"])]
-        return goes_on, messages
+        return again, messages
 
     while True:
-        goes_on, messages = yield Do(look)
+        try:
+            again, messages = yield Do(look, writes=False)
+        except errors.ApiError as error:
+            yield Emit([("", error.body)], last=True)
+            return
         for message in messages:
             page = _page(message, shown.setdefault(message["id"], []))
             if page is not None:
                 yield Emit([("", page)])
-        if not goes_on:
+        if again is None:
             return
-        yield Sleep(_LOOK_EVERY)
+        yield Changed(again)
 
 
 def _page(message: Json, sent: list[int]) -> Json | None:
@@ -51,7 +63,7 @@ def _page(message: Json, sent: list[int]) -> Json | None:
             sent.append(0)
         value = part["text"]["value"] if part["type"] == "text" else ""
         if len(value) > sent[index]:
-            content.append({"type": "text", "delta": {"value": value[sent[index] :]}})
+            content.append({"index": index, "type": "text", "delta": {"value": value[sent[index] :]}})
             sent[index] = len(value)
     if not content:
         return None

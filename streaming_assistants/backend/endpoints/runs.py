@@ -53,7 +53,7 @@ def index(ctx: Context) -> Answer:
 
 
 def cancel(ctx: Context) -> Answer:
-    return Answer(runs.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=ctx.ids["run_id"])
+    return Answer(runs.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=[ctx.ids["run_id"]])
 
 
 def submit(ctx: Context) -> Answer:
@@ -102,7 +102,7 @@ def _go_on(ctx: Context, run: Json, events: list[runs.Event], include: bool) -> 
         generating=settings.generating,
         upstream_options=settings.upstream_options,
     )
-    work = Work(execution.steps(), run["id"])
+    work = Work(execution.steps(), run["thread_id"], run["id"])
     stream = ctx.body.get("stream") is True
     return Answer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
 

@@ -47,7 +47,7 @@ def remove(ctx: Context) -> Answer:
     if active is not None:
         ctx.tx.get(schema.runs, active["id"], lock=True)  # whoever drives it finishes its writing first
     ctx.tx.remove(schema.threads, id)
-    interrupts = None if active is None else active["id"]
+    interrupts = [] if active is None else [active["id"]]
     return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
 
 

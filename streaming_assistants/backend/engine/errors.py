@@ -65,6 +65,11 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, f"The request's body is larger than the {limit:,} bytes that this server takes.")
 
 
+def deleted(kind: str, id: str, run_id: str) -> ApiError:
+    """For whoever reads a run that was under way."""
+    return ApiError(404, f"The {kind} '{id}' was deleted while run '{run_id}' was under way.")
+
+
 def unknown_url(method: str, path: str) -> ApiError:
     return ApiError(404, f"Invalid URL ({method} {path})")
 

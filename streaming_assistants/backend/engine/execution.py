@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import RowMapping
 
 from streaming_assistants.backend.store import schema
-from streaming_assistants.backend.store.database import StoreClosed
+from streaming_assistants.backend.store.database import AWAY, StoreClosed
 from streaming_assistants.backend.store.transaction import Transaction
 from streaming_assistants.backend.upstreams.base import (
     Call,
@@ -43,6 +43,9 @@ from .work import Abandoned, Do, Emit, Interrupted, Steps
 Event = tuple[str, Json]
 
 _SAVE_EVERY = 0.1  # seconds between two writes of a message that grows
+_FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each pause is twice the last
+_LONGEST_PAUSE = 5.0
+_LAST_PAUSE = 0.4  # of a process that ends
 _ASKS = (Call, Open, Next, Sleep)
 
 logger = logging.getLogger("streaming_assistants")
@@ -50,6 +53,10 @@ logger = logging.getLogger("streaming_assistants")
 
 class _Lost(Exception):
     """The run is no longer ours: it was ended by somebody else, or its thread was deleted."""
+
+    def __init__(self, events: list[Event]) -> None:
+        super().__init__()
+        self.events = events  # what its reader is owed
 
 
 class _Stopped(Exception):
@@ -97,14 +104,11 @@ class Execution:
             # A defect of ours, or a store that failed: the thread must not stay busy for it.
             logger.exception("Run %s broke off.", self.run_id)
             message = f"The backend raised {type(error).__name__}."
-            ending = self._end_as("failed", {"last_error": {"code": "server_error", "message": message}})
-            try:
-                events = yield Do(ending)
-            except _Lost:
-                return
-            yield Emit(events)
+            last_error = {"code": "server_error", "message": message}
+            yield from self._end(self._end_as("failed", {"last_error": last_error}))
 
     def _steps(self) -> Steps:
+        abandoned = False
         try:
             try:
                 yield Emit(self._opening)
@@ -113,13 +117,38 @@ class Execution:
             except _Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
             except Abandoned:
+                abandoned = True
                 message = "The process that drove the run ended before the run did."
                 ending = self._end_as("failed", {"last_error": {"code": "server_error", "message": message}})
-            events = yield Do(ending)
-            yield Emit(events)
-        except _Lost:
-            # Whoever ended the run has told its reader.
+        except _Lost as lost:
             logger.debug("Run %s was ended elsewhere.", self.run_id)
+            yield Emit(lost.events, last=True)
+        else:
+            yield from self._end(ending, abandoned)
+
+    def _end(self, ending: Callable[[Transaction], list[Event]], abandoned: bool = False) -> Steps:
+        """Ends the stretch and tells its reader. A store that is away is asked again until it is back: a run
+        that nobody ends keeps its thread locked. Where the process ends, it is asked a few times more."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                events = yield Do(ending)
+                break
+            except _Lost as lost:
+                events = lost.events
+                break
+            except AWAY as error:
+                logger.warning("The store is away; run %s ends when it is back: %s", self.run_id, error)
+                if abandoned and pause > _LAST_PAUSE:
+                    raise Abandoned from error
+            try:
+                yield Sleep(pause)
+            except Interrupted:
+                logger.debug("Run %s is asked for; its end is tried now.", self.run_id)
+            except Abandoned:
+                abandoned = True
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        yield Emit(events, last=True)
 
     def _begin(self) -> Generator[Do | Emit, Any, Turn]:
         def action(tx: Transaction) -> tuple[Json, Turn]:
@@ -151,6 +180,8 @@ class Execution:
             said = yield from self._listen(conversation)
         except (_Lost, _Stopped, Abandoned, StoreClosed):
             raise
+        except AWAY:
+            raise
         except UpstreamError as error:
             said = failure(error)
         except Exception as error:
@@ -181,10 +212,10 @@ class Execution:
                 except UpstreamError as error:
                     trouble = error
                 except Interrupted:
-                    yield Do(self._look)
+                    yield from self._glance()
                     trouble = UpstreamError("The request to the upstream was broken off.")
                 if self._keeper.clock() >= self._save_at:
-                    yield Do(self._look)
+                    yield from self._glance()
             elif isinstance(piece, ContentDelta):
                 yield from self._items.add_content(piece.part)
             elif isinstance(piece, MessageEnd):
@@ -202,6 +233,16 @@ class Execution:
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
 
+    def _glance(self) -> Steps:
+        """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
+        try:
+            yield Do(self._look)
+        except AWAY as error:
+            logger.warning("The store is away, and run %s goes on without it: %s", self.run_id, error)
+            self._save_at = self._keeper.clock() + _LONGEST_PAUSE
+        else:
+            self._items.saved()
+
     def _look(self, tx: Transaction) -> None:
         """Sees what others did to the run, and stores what has grown since the last look."""
         began = self._keeper.clock()
@@ -215,7 +256,7 @@ class Execution:
         # Indexing takes its time, in which a client may have given the thread other resources.
         row = tx.get(schema.threads, self._thread_id, lock=True)
         if row is None:
-            raise _Lost
+            raise self._lost(tx)
         merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
         tx.change(schema.threads, self._thread_id, {"tool_resources": merged}, row=row)
         self._resources = resources
@@ -223,12 +264,15 @@ class Execution:
     def _row(self, tx: Transaction) -> RowMapping:
         row = tx.get(schema.runs, self.run_id, lock=True)
         if row is None or not row["active"] or row["owner"] != self._keeper.owner:
-            raise _Lost
+            raise self._lost(tx)
         if row["data"]["status"] == "cancelling":
             raise _Stopped("cancelled")
         if self._keeper.clock() >= self._expires_at:
             raise _Stopped("expired")
         return row
+
+    def _lost(self, tx: Transaction) -> _Lost:
+        return _Lost(runs.farewell(tx, self._thread_id, self.run_id))
 
     def _note_generating(self, tx: Transaction, begun: bool) -> None:
         row = self._row(tx)
@@ -240,7 +284,7 @@ class Execution:
         def action(tx: Transaction) -> list[Event]:
             row = tx.get(schema.runs, self.run_id, lock=True)
             if row is None or not row["active"] or row["owner"] != self._keeper.owner:
-                raise _Lost
+                raise self._lost(tx)
             events = self._items.break_off(tx)
             return [*events, *runs.end(tx, self._keeper, row, status, changes)]
 

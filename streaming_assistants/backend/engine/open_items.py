@@ -95,6 +95,9 @@ class OpenItems:
         elif self._calls is not None:
             details = {"type": "tool_calls", "tool_calls": self._calls}
             tx.change(schema.steps, self._step_id, {"step_details": details})
+
+    def saved(self) -> None:
+        """What :meth:`save` wrote is committed."""
         self._unsaved = False
 
     def break_off(self, tx: Transaction) -> list[Event]:

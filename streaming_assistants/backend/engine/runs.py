@@ -6,8 +6,10 @@ where a stream would show them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 from sqlalchemy.engine import RowMapping
 
@@ -32,9 +34,30 @@ class Keeper:
     owner: str
     place: str
     clock: Callable[[], float]
+    _driven: dict[str, float] = field(default_factory=dict)  # run ids, each with when it lapses
 
     def now(self) -> int:
         return int(self.clock())
+
+    def claim(self, run_id: str) -> None:
+        """Says, before others can see the run, that it will be driven here. A claim that nobody takes up
+        lapses: its request was cancelled, or its transaction failed."""
+        now = time.monotonic()
+        for lapsed in [id for id, until in list(self._driven.items()) if until < now]:
+            self._driven.pop(lapsed, None)
+        self._driven[run_id] = now + owners.LEASE
+
+    def take_up(self, run_id: str) -> None:
+        """The run has its driver now."""
+        self._driven[run_id] = inf
+
+    def let_go(self, run_id: str) -> None:
+        """The run's driver is done. A claim for the run's next stretch stays."""
+        if self._driven.get(run_id) == inf:
+            del self._driven[run_id]
+
+    def drives(self, run_id: str) -> bool:
+        return time.monotonic() < self._driven.get(run_id, 0)
 
 
 def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Json:
@@ -53,6 +76,7 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
     run = objects.run(body, assistant["data"], thread_id, now)
     if not run["instructions"] and not _has_user_message(tx, thread_id):
         raise errors.nothing_to_answer()
+    keeper.claim(run["id"])
     tx.add(
         schema.runs,
         run,
@@ -106,6 +130,7 @@ def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> t
             "usage": hidden.get("step_usage") or objects.nothing(),
         },
     )
+    keeper.claim(run["id"])
     run = tx.change(schema.runs, run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
     return run, [("thread.run.step.completed", step), ("thread.run.queued", run)]
 
@@ -129,7 +154,11 @@ def overdue(tx: Transaction, keeper: Keeper, row: RowMapping) -> str | None:
     status = row["data"]["status"]
     if status not in PENDING:
         return None
-    if row["owner"] != keeper.owner and not owners.lives(tx.owner(row["owner"]), keeper.place, now):
+    if row["owner"] == keeper.owner:
+        left_behind = not keeper.drives(row["id"])
+    else:
+        left_behind = not owners.lives(tx.owner(row["owner"]), keeper.place, now)
+    if left_behind:
         return "cancelled" if status == "cancelling" else "expired"
     if status == "cancelling" and now >= row["hidden"]["cancel_by"]:
         return "cancelled"
@@ -140,9 +169,15 @@ _STEP_TIME = {"cancelled": "cancelled_at", "failed": "failed_at", "expired": "ex
 
 
 def end(
-    tx: Transaction, keeper: Keeper, row: RowMapping, status: str, changes: Json | None = None
+    tx: Transaction,
+    keeper: Keeper,
+    row: RowMapping,
+    status: str,
+    changes: Json | None = None,
+    error: Json = None,
 ) -> list[Event]:
-    """Ends a run as ``cancelled``, ``failed`` or ``expired``, with what it has open; the events of that."""
+    """Ends a run as ``cancelled``, ``failed`` or ``expired``, with what it has open; the events of that.
+    ``error`` is for its reader, after them."""
     now = keeper.now()
     run_id = row["id"]
     events: list[Event] = []
@@ -169,9 +204,46 @@ def end(
     if status != "expired":
         told[_STEP_TIME[status]] = now
     told = {**told, **(changes or {})}
-    run = tx.change(schema.runs, run_id, told, row=row, active=False, owner=None)
+    hidden = row["hidden"] if error is None else {**row["hidden"], "error": error}
+    run = tx.change(schema.runs, run_id, told, row=row, active=False, owner=None, hidden=hidden)
     events.append((f"thread.run.{status}", run))
-    return events
+    return events if error is None else [*events, ("error", error)]
+
+
+def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str) -> list[str]:
+    """Ends the runs that an assistant is deleted under; their ids."""
+    ended = []
+    for row in tx.active_runs():
+        if row["data"]["assistant_id"] != assistant_id:
+            continue
+        locked = tx.get(schema.runs, row["id"], lock=True)
+        if locked is None or not locked["active"]:
+            continue
+        error = errors.deleted("assistant", assistant_id, row["id"])
+        last_error = {"code": "server_error", "message": str(error)}
+        end(tx, keeper, locked, "failed", {"last_error": last_error}, error.body)
+        ended.append(row["id"])
+    return ended
+
+
+def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
+    """What the reader of a run is owed when others have ended it or deleted its thread; nothing while it
+    goes on."""
+    row = tx.get(schema.runs, run_id)
+    if row is None:
+        return [("error", errors.deleted("thread", thread_id, run_id).body)]
+    if row["active"]:
+        return []
+    events: list[Event] = []
+    for message in tx.all(schema.messages, thread_id=thread_id, run_id=run_id):
+        reason = (message["data"]["incomplete_details"] or {}).get("reason") or ""
+        if reason.startswith("run_"):
+            events.append(("thread.message.incomplete", message["data"]))
+    steps = [step["data"] for step in tx.all(schema.steps, run_id=run_id)]
+    events += [(f"thread.run.step.{step['status']}", step) for step in steps if step["status"] in _STEP_TIME]
+    events.append((f"thread.run.{row['data']['status']}", row["data"]))
+    error = row["hidden"].get("error")
+    return events if error is None else [*events, ("error", error)]
 
 
 def _has_user_message(tx: Transaction, thread_id: str) -> bool:

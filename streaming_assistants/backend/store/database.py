@@ -15,15 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, func, insert, select
 from sqlalchemy import Engine as Pool
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from . import schema
 from .address import address
+from .changes import Changes
 from .transaction import Transaction
 
 _BUSY_MS = 60_000
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
+
+
+AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, InternalError, PoolTimeout)
+"""What a transaction raises whose database is restarted, full, locked or out of reach; later it may hold."""
 
 
 class StoreClosed(Exception):
@@ -45,12 +52,14 @@ class Database:
         self.blocking = not in_memory
         # A store in memory is one connection, and a connection serves one transaction at a time.
         self._alone = threading.RLock() if in_memory else nullcontext()
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"pool_pre_ping": True}  # a server that was restarted has cut them
         if in_memory:
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         elif self.sqlite:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
         self.closed = False
+        self.changes = Changes()
+        self._ahead = 0.0  # of the database's clock, before the monotonic one
         try:
             self._pool = create_engine(parsed, **options)
         except ModuleNotFoundError as error:
@@ -62,6 +71,8 @@ class Database:
         weakref.finalize(self, self._pool.dispose).atexit = False
         if self.sqlite:
             _prepare_sqlite(self._pool, durable=not in_memory)
+        else:
+            event.listen(self._pool, "connect", self._set_clock)
         self._create_schema()
 
     @contextmanager
@@ -71,7 +82,9 @@ class Database:
         with self._alone, self._open().connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
-                yield Transaction(connection)
+                tx = Transaction(connection)
+                yield tx
+        self.changes.tell(tx.changed)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -79,6 +92,20 @@ class Database:
         with self._alone, self._open().connect() as connection:
             with connection.begin():
                 yield Transaction(connection)
+
+    def clock(self) -> float:
+        """The database's time, in seconds since the epoch: the hosts that share a store may not agree on
+        theirs. Read from its server with each connection, and counted on in between."""
+        return time.time() if self.sqlite else self._ahead + time.monotonic()
+
+    def _set_clock(self, dbapi: DBAPIConnection, _record: object) -> None:
+        cursor = dbapi.cursor()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        row = cursor.fetchone()
+        cursor.close()
+        dbapi.rollback()  # the driver has begun a transaction
+        if row is not None:
+            self._ahead = float(row[0]) - time.monotonic()
 
     def _open(self) -> Pool:
         if self.closed:

@@ -40,9 +40,11 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.changed: set[Any] = set()  # the threads that it has written to
 
     def add(self, table: Table, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``."""
+        self.changed.add(columns.get("thread_id") or data["id"])
         result = self.connection.execute(_insert(table), {"id": data["id"], "data": data, **columns})
         key = result.inserted_primary_key
         assert key is not None
@@ -64,6 +66,7 @@ class Transaction:
         row = row or self.get(table, id, lock=True)
         if row is None:
             return None
+        self._note(row)
         data = {**row["data"], **changes}
         values = {"data": data, **columns}
         self.connection.execute(_update(table, tuple(values)), {**values, "where_id": id})
@@ -73,11 +76,15 @@ class Transaction:
         row = self.get(table, id, lock=True)
         if row is None:
             return False
+        self._note(row)
         self.connection.execute(delete(table).where(table.c.id == id))
         if table is not schema.threads:  # those are not listed
             place = {"id": id, "seq": row["seq"], "thread_id": row.get("thread_id")}
             self.connection.execute(insert(schema.removed), place)
         return True
+
+    def _note(self, row: RowMapping) -> None:
+        self.changed.add(row.get("thread_id") or row["id"])
 
     def seq(self, table: Table, id: str, **where: object) -> int | None:
         """Where an object is in its list, or was; None when it never was in there."""

@@ -1,0 +1,247 @@
+"""A store that is away, runs that others end, backends that close: no thread stays locked, no reader waits
+for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from sqlalchemy import Engine, event
+
+from streaming_assistants.backend.upstreams.base import ContentDelta, Finished, Next, Open, Sleep
+from tests.loopback import Loopback, Reply
+
+from .conftest import JSON, Api
+from .databases import File, Postgres
+
+pytestmark = pytest.mark.anyio
+MakeApi = Callable[..., Api]
+
+
+class Gated:
+    """An upstream that says a word, and ends its turn when it is told to."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+
+    def __call__(self, turn: Any) -> Any:
+        yield ContentDelta({"index": 0, "type": "text", "text": {"value": "Hello"}})
+        while not self.open.is_set():
+            yield Sleep(0.01)
+        yield Finished()
+
+
+async def streaming(api: Api, text: str = "echo:stall\nHello") -> tuple[Any, Any]:
+    """A stream of a run, read as far as its first text; and the run."""
+    assistant_id, thread_id = await api.assistant(), await api.thread(text)
+    stream = await api.open(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    run = None
+    while (event := await stream.next()) is not None:
+        if event[0] == "thread.run.created":
+            run = event[1]
+        if event[0] == "thread.message.delta":
+            return stream, run
+    raise AssertionError("the stream ended before its first text")
+
+
+async def rest(api: Api, stream: Any) -> list[str]:
+    """The names of the events that are left."""
+    with anyio.fail_after(20):
+        if api.sync:
+            return [name for name, _ in await anyio.to_thread.run_sync(lambda: anyio.run(stream.rest))]
+        return [name for name, _ in await stream.rest()]
+
+
+async def test_a_run_ends_when_its_store_is_back(shared: File | Postgres, make_api: MakeApi) -> None:
+    upstream = Gated()
+    api = make_api(upstream, shared.url)
+    stream, run = await streaming(api, "hello")
+    with shared.away():
+        upstream.open.set()
+        await anyio.sleep(0.4)
+    assert (await rest(api, stream))[-2:] == ["thread.run.completed", "done"]
+    assert (await api.settled(run))["status"] == "completed"
+    again = await api.post(f"/threads/{run['thread_id']}/runs", {"assistant_id": run["assistant_id"]})
+    assert (await api.settled(again))["status"] == "completed"
+
+
+async def test_a_run_survives_an_outage_in_which_it_has_nothing_to_store(
+    shared: File | Postgres, make_api: MakeApi
+) -> None:
+    upstream = Gated()
+    api = make_api(upstream, shared.url)
+    stream, run = await streaming(api, "hello")
+    with shared.away():
+        await anyio.sleep(0.4)
+    upstream.open.set()
+    assert (await rest(api, stream))[-2:] == ["thread.run.completed", "done"]
+    (message,) = [each for each in await api.messages(run["thread_id"]) if each["role"] == "assistant"]
+    assert message["content"][0]["text"]["value"] == "Hello"
+
+
+async def test_closing_does_not_raise_while_the_store_is_away(
+    shared: File | Postgres, make_api: MakeApi
+) -> None:
+    api = make_api("echo", shared.url)
+    stream, _ = await streaming(api)
+    with shared.away():
+        await api.backend.aclose()
+    assert (await rest(api, stream))[-2:] == ["error", "done"]
+
+
+async def test_a_run_that_nobody_drives_is_over(shared: File | Postgres, make_api: MakeApi) -> None:
+    api = make_api("echo", shared.url)
+    run = await api.settled(await api.run("hello"))
+    if isinstance(shared, File):
+        data = "json_set(data, '$.status', 'in_progress')"
+    else:
+        data = "jsonb_set(data::jsonb, '{status}', '\"in_progress\"')::json"
+    shared.execute(f"UPDATE runs SET active = true, owner = (SELECT id FROM owners), data = {data}")
+    assert (await api.get(f"/threads/{run['thread_id']}/runs/{run['id']}"))["status"] == "expired"
+
+
+async def test_the_first_request_after_a_restart_of_the_database_works(
+    postgres: Postgres, make_api: MakeApi
+) -> None:
+    api = make_api("echo", postgres.url)
+    thread_id = await api.thread("hello")
+    postgres.cut()
+    assert (await api.get(f"/threads/{thread_id}"))["id"] == thread_id
+
+
+async def test_a_host_whose_clock_is_wrong_leaves_others_runs_alone(
+    postgres: Postgres, make_api: MakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = make_api("echo", postgres.url)
+    stream, run = await streaming(api)
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + 3600)
+    late = make_api("echo", postgres.url)
+    seen = await late.get(f"/threads/{run['thread_id']}/runs/{run['id']}")
+    assert seen["status"] == "in_progress"
+    thread = await late.post("/threads")
+    assert abs(thread["created_at"] - run["created_at"]) < 600
+    await stream.close()
+
+
+@pytest.mark.parametrize("kind", ["thread", "assistant"])
+@pytest.mark.parametrize("by", ["itself", "another"])
+async def test_deleting_under_a_run_ends_it_and_tells_its_reader(
+    shared: File | Postgres, make_api: MakeApi, kind: str, by: str
+) -> None:
+    api = make_api("echo", shared.url)
+    other = api if by == "itself" else make_api("echo", shared.url)
+    stream, run = await streaming(api)
+    id = run[f"{kind}_id"]
+    await other.delete(f"/{kind}s/{id}")
+    with anyio.fail_after(20):
+        *events, (name, error), end = await (
+            anyio.to_thread.run_sync(lambda: anyio.run(stream.rest)) if api.sync else stream.rest()
+        )
+    assert (name, end[0]) == ("error", "done")
+    assert (
+        error["error"]["message"] == f"The {kind} '{id}' was deleted while run '{run['id']}' was under way."
+    )
+    if kind == "assistant":
+        assert events[-1][0] == "thread.run.failed"
+        assert (await api.get(f"/threads/{run['thread_id']}/runs/{run['id']}"))["status"] == "failed"
+
+
+async def test_deleting_in_memory_tells_the_reader_too(api: Api) -> None:
+    stream, run = await streaming(api)
+    await api.delete(f"/threads/{run['thread_id']}")
+    assert await rest(api, stream) == ["error", "done"]
+
+
+async def test_cancelling_leaves_a_connection_alone_that_serves_another_request(make_api: MakeApi) -> None:
+    over, asked = threading.Event(), threading.Event()
+
+    def upstream(turn: Any) -> Any:
+        yield Open("POST", "/chat/completions", {"stream": True})
+        while (yield Next()) is not None:
+            pass
+        yield ContentDelta({"index": 0, "type": "text", "text": {"value": "read"}})
+        yield Sleep(60)
+
+    def slow(request: Any) -> Reply:
+        asked.set()
+        return Reply.json({"id": "whole"}) if over.wait(10) else Reply(500)
+
+    with Loopback() as server:
+        server.on("POST", "/chat/completions", Reply.sse([b"data: {}\n\n", b"data: [DONE]\n\n"]))
+        server.on("GET", "/models", slow)
+        api = make_api(upstream, client={"base_url": server.url})
+        stream, run = await streaming(api, "hello")
+        answers: list[Any] = []
+
+        async def other() -> None:
+            if api.sync:
+                answers.append(
+                    await anyio.to_thread.run_sync(lambda: api.client.get("/models", cast_to=JSON))
+                )
+            else:
+                answers.append(await api.get("/models"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(other)
+            await anyio.to_thread.run_sync(asked.wait, 10)
+            await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+            assert (await api.settled(run))["status"] == "cancelled"
+            over.set()
+        assert answers == [{"id": "whole"}]
+        await stream.close()
+
+
+async def test_a_reader_of_messages_asks_the_store_when_something_has_changed(
+    shared: File | Postgres, make_api: MakeApi
+) -> None:
+    api = make_api("echo", shared.url)
+    assistant_id, thread_id = await api.assistant(), await api.thread("echo:stall")
+    run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    await api.until(run, lambda run: run["status"] == "in_progress")
+    stream = await api.open(f"/threads/{thread_id}/messages", method="get", stream="true")
+    await anyio.sleep(0.1)
+    statements: list[str] = []
+
+    def executed(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", executed)
+    try:
+        await anyio.sleep(0.5)
+    finally:
+        event.remove(Engine, "before_cursor_execute", executed)
+    # What watches over the run asks once a second, and a reader would ask for the thread's newest run.
+    assert not [each for each in statements if "ORDER BY runs.seq DESC" in each]
+    assert not [each for each in statements if each.startswith("BEGIN IMMEDIATE")]
+    await api.post(f"/threads/{thread_id}/runs/{run['id']}/cancel")
+    assert await rest(api, stream) == [""]
+
+
+async def test_chunks_of_a_message_carry_their_index(make_api: MakeApi) -> None:
+    def upstream(turn: Any) -> Any:
+        for index in (0, 1):
+            yield ContentDelta({"index": index, "type": "text", "text": {"value": f"part {index}"}})
+        yield Finished()
+
+    api = make_api(upstream)
+    run = await api.settled(await api.run("hello"))
+    stream = await api.open(f"/threads/{run['thread_id']}/messages", method="get", stream="true")
+    (_, chunk), _ = await stream.rest()
+    content = chunk["data"][0]["content"]
+    assert [(part["index"], part["delta"]["value"]) for part in content] == [(0, "part 0"), (1, "part 1")]
+
+
+async def test_who_reads_messages_of_a_deleted_thread_is_told(make_api: MakeApi) -> None:
+    api = make_api("echo")
+    run = await api.until(await api.run("echo:stall"), lambda run: run["status"] == "in_progress")
+    stream = await api.open(f"/threads/{run['thread_id']}/messages", method="get", stream="true")
+    await anyio.sleep(0.05)
+    await api.delete(f"/threads/{run['thread_id']}")
+    (_, error), _ = await stream.rest()
+    assert error["error"]["message"] == f"No thread found with id '{run['thread_id']}'."
