@@ -8,38 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
+from . import functions_only
 from .base import Json, Piece, Turn, UpstreamError
 from .files import data_url
-from .history import attached, past_calls, spoken
+from .history import past_calls, spoken
 from .reading import Fault
 
-_HOSTED = ("file_search", "code_interpreter")
 _UNKNOWN = re.compile(r"unknown|unrecogni|unsupported|unexpected|not supported|not permitted|extra", re.I)
 
 
 def check(turn: Turn) -> None:
     """Raises :class:`Fault` for what chat completions cannot do, before anything is sent."""
-    for tool in turn.tools:
-        kind = tool.get("type")
-        if kind in _HOSTED:
-            raise _unavailable(f"The tool {kind}")
-        if kind != "function":
-            raise Fault(f"The tool type {kind!r} is none of the Assistants API's.")
-    for kind in _HOSTED:
-        if attached(turn, kind):
-            raise _unavailable(f"A message's attachment for {kind}")
-    choice = turn.tool_choice
-    if isinstance(choice, dict) and choice["type"] in _HOSTED:
-        raise _unavailable(f"The tool_choice {choice['type']}")
-    if not turn.tools and choice not in (None, "auto", "none"):
-        raise Fault(f"tool_choice is {choice!r}, but the run has no tool that can be called.")
-
-
-def _unavailable(what: str) -> Fault:
-    return Fault(
-        f'{what} is not available with upstream="chat", because chat completions have no such tool. '
-        'upstream="responses" (OpenAI, Azure OpenAI) has it.'
-    )
+    functions_only.check(turn, "chat", "chat completions have no such tool")
 
 
 def request(turn: Turn) -> Generator[Piece, Json, Json]:

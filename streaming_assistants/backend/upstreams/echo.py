@@ -18,6 +18,10 @@ the message                              the run
 =======================================  =======================================================
 
 What follows on further lines, after such a command, is said before it takes effect.
+
+``response_format`` and ``tool_choice`` are obeyed: what is said is then JSON that fits (the message itself
+where it is such JSON, else one with the message in its strings), and a function is called, with arguments
+that fit, where one has to be. ``file_search`` and ``code_interpreter`` fail the run.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ import json
 import re
 from collections.abc import Iterator
 
+from . import functions_only
 from .base import ContentDelta, Conversation, Failed, Finished, Json, MessageEnd, Sleep, ToolCallDelta, Turn
+from .reading import Fault
+from .samples import Unfit, as_json
 
 _FOREVER = 3600.0  # longer than any run may take
 _COMMAND = re.compile(r"echo:(fail|rate_limit|stall|limit|filter|raise)\b[ \t]*([^\n]*)\n?")
@@ -50,16 +57,25 @@ class Echo:
         self._command = command
 
     def __call__(self, turn: Turn) -> Conversation:
+        try:
+            functions_only.check(turn, "echo", "it has no files and runs no code")
+            yield from self._answer(turn)
+        except Fault as fault:
+            yield fault.failed()
+
+    def _answer(self, turn: Turn) -> Conversation:
         outputs = _outputs(turn.items)
         text = _last_user_text(turn.items)
         if outputs:
             command, argument, said = "", "", "\n".join(outputs)
         else:
             command, argument, said = self._read(text)
-            calls = [] if command else list(_calls(text, turn))
+            calls = [] if command else _chosen(list(_calls(text, turn)), text, turn)
             if calls:
                 yield from self._call(calls, turn)
                 return
+        if said or not command:
+            said = _formed(said, turn)
         asked = len(text.split()) + len((turn.instructions or "").split())
         limit = _limit(turn, command, argument)
         words = _WORD.findall(said)
@@ -146,6 +162,41 @@ def _calls(text: str, turn: Turn) -> Iterator[tuple[str, str]]:
         except ValueError:
             continue  # not a call, then: words to repeat
         yield name[1], rest[:end]
+
+
+def _chosen(calls: list[tuple[str, str]], text: str, turn: Turn) -> list[tuple[str, str]]:
+    """The calls that ``tool_choice`` leaves or asks for, beyond those that the text asks for."""
+    choice = turn.tool_choice
+    if choice != "required" and not isinstance(choice, dict):
+        return calls
+    name = choice["function"]["name"] if isinstance(choice, dict) else None
+    calls = [call for call in calls if name in (None, call[0])]
+    if calls:
+        return calls
+    for tool in turn.tools:
+        function = tool["function"]
+        if name in (None, function["name"]):
+            parameters = function.get("parameters") or {"type": "object", "properties": {}}
+            return [(function["name"], _json(text, parameters, f"arguments of the function {name!r}"))]
+    raise Fault(f"tool_choice asks for the function {name!r}, which this run cannot offer.")
+
+
+def _formed(said: str, turn: Turn) -> str:
+    """What is said, in the form that ``response_format`` asks for."""
+    format = turn.response_format
+    kind = format["type"] if isinstance(format, dict) else "text"
+    if kind == "json_object":
+        return _json(said, {"type": "object"}, "a JSON object")
+    if kind == "json_schema":
+        return _json(said, format["json_schema"].get("schema") or {}, "JSON for the response_format")
+    return said
+
+
+def _json(text: str, schema: Json, what: str) -> str:
+    try:
+        return as_json(text, schema)
+    except Unfit as error:
+        raise Fault(f"Echo cannot make {what}: {error}. Give it one as the message.") from error
 
 
 def _last_user_text(items: list[Json]) -> str:
