@@ -9,24 +9,20 @@ from typing import Any, NamedTuple
 
 from . import _sdk
 from .capabilities import OURS, Judgement, resolve
+from .defects import Defect
 from .resources import adapt, requests
 
 Method = Callable[..., Any]
 
 
-@cache
-def says_v2() -> bool:
-    """Whether the SDK's own requests carry ``OpenAI-Beta: assistants=v2``."""
+def _says_v1() -> bool:
     sent: list[Any] = []
     client = _sdk.probe_client(b"{}", {"content-type": "application/json"}, sent.append)
-    with _sdk.quiet():
-        client.beta.threads.retrieve("thread_1")
-    return bool(sent[0].headers.get("OpenAI-Beta") == requests.BETA)
+    client.beta.threads.retrieve("thread_1")
+    return bool(sent[0].headers.get("OpenAI-Beta") != requests.BETA)
 
 
-@cache
-def strays() -> frozenset[str]:
-    """Query parameters that the async ``runs.create`` puts into the body too (1.55 does)."""
+def _strays() -> bool:
     sent: list[Any] = []
 
     def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
@@ -35,10 +31,13 @@ def strays() -> frozenset[str]:
 
     runs = _sdk.probe_client_of(answer, is_async=True).beta.threads.runs
     if "include" not in _sdk.parameters(type(runs).create):
-        return frozenset()
-    with _sdk.quiet():
-        _sdk.run_aside(runs.create("thread_1", assistant_id="asst_1", include=["x"]))
-    return frozenset[str]({"include"} & set(sent[0]))
+        return False
+    _sdk.run_aside(runs.create("thread_1", assistant_id="asst_1", include=["x"]))
+    return "include" in sent[0]
+
+
+V1 = Defect("requests_say_v1", "the SDK says assistants=v1", _says_v1)
+ASTRAY = Defect("include_in_the_body", "the async runs.create puts include into the body too (1.55)", _strays)
 
 
 class Adaptation(NamedTuple):
@@ -65,7 +64,7 @@ class Adaptation(NamedTuple):
         later = sorted(adapt.lacking(self.path, self.taken))
         said = [f"{self.method}() of the SDK lacks {', '.join(later)}"] if later else []
         if self.header is not None:
-            said += ["the SDK says assistants=v1" if not says_v2() else f"the client says {self.header}"]
+            said += ["the SDK says assistants=v1" if V1.present() else f"the client says {self.header}"]
         why = "missing" if said else "defective"
         said += [f"the SDK sends {name} in the body" for name in sorted(self.astray)]
         return Judgement(f"{self.path}()", OURS, f"{why}: {'; '.join(said)}")
@@ -74,14 +73,14 @@ class Adaptation(NamedTuple):
 def adaptations(client: Any, *, repair: bool = True) -> Iterator[Adaptation]:
     """The methods of the installed SDK that lack a parameter, misplace one, or say v1."""
     wanted = requests.version(client)
-    header = None if says_v2() and wanted == requests.BETA else wanted
+    header = wanted if V1.present() or wanted != requests.BETA else None
     for path in _sdk.RESOURCES:
         resource = resolve(client, path)
-        owner: Any = type(resource)
+        owner: Any = _sdk.as_shipped(type(resource))
         for name in _methods(owner):
             taken = _sdk.parameters(getattr(owner, name))
             create = repair and (path, name) == ("beta.threads.runs", "create") and _sdk.is_async(client)
-            astray = strays() if create else frozenset[str]()
+            astray = frozenset({"include"} & taken if create and ASTRAY.present() else ())
             if header is not None or astray or adapt.lacking(f"{path}.{name}", taken):
                 yield Adaptation(path, name, taken, header, astray)
 

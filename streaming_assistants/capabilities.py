@@ -112,8 +112,8 @@ def _walk(found: Any, path: str) -> Any:
 
 
 def class_method(resource: Any, name: str) -> Method | None:
-    """The SDK's own method, whatever stands on the object itself by now."""
-    return getattr(type(resource), name, None) if resource is not None else None
+    """The SDK's own method, whatever stands on the object or its class by now."""
+    return getattr(_sdk.as_shipped(type(resource)), name, None) if resource is not None else None
 
 
 # ---------------------------------------------------------------- the table

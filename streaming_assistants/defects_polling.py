@@ -47,11 +47,12 @@ class _Polled:
         self.failed = False
         client = _sdk.probe_client_of(self._answer, is_async=is_async)
         self._answers = list(answers)
-        with _sdk.quiet():
-            try:
-                _sdk.run_aside(ask(self._resource(client))) if is_async else ask(self._resource(client))
-            except Exception:  # noqa: BLE001  (which one the SDK raises differs from release to release)
-                self.failed = True
+        self._is_async = is_async
+        self._is_async = is_async
+        try:
+            _sdk.run_aside(ask(self._resource(client))) if is_async else ask(self._resource(client))
+        except Exception:  # noqa: BLE001  (which one the SDK raises differs from release to release)
+            self.failed = True
 
     def _answer(self, _: Any) -> tuple[int, dict[str, str], bytes]:
         self.requests += 1
@@ -61,11 +62,10 @@ class _Polled:
     def _resource(self, client: Any) -> Any:
         runs = client.beta.threads.runs
         stores = getattr(client, "vector_stores", None) or getattr(client.beta, "vector_stores", None)
-        awaited = _sdk.is_async(client)
 
         def sleep(seconds: float) -> Any:
             self.pauses.append(seconds)
-            return _nothing() if awaited else None
+            return _nothing() if self._is_async else None
 
         for resource in (runs, *((stores.files, stores.file_batches) if stores is not None else ())):
             resource._sleep = sleep
@@ -190,8 +190,7 @@ def _below_a_deployment() -> bool:
         return 200, {"content-type": "application/json"}, b"{}"
 
     client = _sdk.probe_azure(answer)
-    with _sdk.quiet():
-        client.beta.threads.retrieve("thread_1")
+    client.beta.threads.retrieve("thread_1")
     return paths != ["/openai/threads/thread_1"]
 
 

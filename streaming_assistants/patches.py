@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import wrapt
@@ -16,10 +16,15 @@ _WRAPPERS: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
 
 
 class Patch:
-    """One method of one object, replaced on the object itself; it knows the way back."""
+    """One method of one object, replaced on the object itself; it knows the way back.
 
-    def __init__(self, owner: Any, name: str, makes: list[Callable[[Method], Method]]) -> None:
-        self._owner, self._name = owner, name
+    ``warns`` says, at each call, whether the caller is told what the SDK deprecates.
+    """
+
+    def __init__(
+        self, owner: Any, name: str, makes: Iterable[Callable[[Method], Method]], warns: Callable[[], bool]
+    ) -> None:
+        self._owner, self._name, self._warns = owner, name, warns
         self._had = name in vars(owner)
         self._before = vars(owner).get(name)
         self._on = True
@@ -72,7 +77,8 @@ class Patch:
         beneath = self._beneath()
         if not self._on:
             return beneath(*args, **kwargs)
-        _sdk.warn_deprecated(self._bottom())
+        if self._warns():
+            _sdk.warn_deprecated(self._bottom())
         return _through(beneath, self._ours, args, kwargs)
 
 

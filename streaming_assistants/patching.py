@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 import openai
 
@@ -38,22 +39,35 @@ Method = Callable[..., Any]
 log = logging.getLogger("streaming_assistants")
 
 _KEY = "_streaming_assistants"
-
-
-class Options(NamedTuple):
-    """What patch() was asked for; copies of a client are patched the same way."""
-
-    repair: bool
-    backend: LocalBackend | None
+_LOCK = threading.RLock()  # a module-level client comes to be in whatever thread uses it first
 
 
 class _Patched:
     """What is kept on a patched client: how it was patched, and how to take it back."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, repair: bool) -> None:
+        self.repair = repair
+        self.backend: LocalBackend | None = None
         self.patches: list[Patch | Placed] = []
         self.detach: Callable[[], None] | None = None
+
+    def patch(self, owner: Any, name: str, *makes: Callable[[Method], Method]) -> None:
+        """Puts ``makes`` in the place of a method. With a backend nothing is deprecated."""
+        self.patches.append(Patch(owner, name, makes, lambda: self.backend is None))
+
+    def place(self, owner: Any, name: str, value: Any) -> None:
+        self.patches.append(Placed(owner, name, value))
+
+    def attach(self, client: Any, backend: LocalBackend) -> None:
+        """Has ``backend`` answer the client."""
+        self.detach = backend.attach(client)
+        self.backend = backend
+
+    def take_back(self) -> None:
+        for each in reversed(self.patches):
+            each.undo()
+        if self.detach is not None:
+            self.detach()
 
 
 # An Azure client is an OpenAI client too, so it comes first; its type is the more exact one.
@@ -79,7 +93,8 @@ def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
     ``openai`` module. What the installed SDK lacks is added; what it has and is defective is replaced,
     unless ``repair`` is False; what is sound stays the SDK's. Copies made with ``with_options()`` or
-    ``copy()`` are patched too. Patching twice changes nothing.
+    ``copy()`` are patched too. Patching twice changes nothing, but a client that has no backend can be given
+    one. An exception leaves the client as it was.
 
     ``backend`` answers the client's Assistants requests in process, for where no server is left that
     does: ``"responses"`` and ``"chat"`` take inference from the client's own server (``POST /responses``,
@@ -89,14 +104,11 @@ def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
     Raises TypeError for anything else than a client, ValueError for another backend than the one that a
     patched client has, ImportError where the backend's packages are not installed.
     """
-    if isinstance(client, ModuleType):
-        _patch_module(_checked_module(client), Options(repair, _backend(backend)))
-        return client
-    patched: _Patched | None = vars(_checked(client)).get(_KEY)
-    if patched is None:
-        _patch_client(client, Options(repair, _backend(backend)))
-    elif backend is not None and not _same(backend, patched.options.backend):
-        raise ValueError("the client is patched with another backend, or none: unpatch() it first")
+    with _LOCK:
+        if isinstance(client, ModuleType):
+            _patch_module(_checked_module(client), repair, backend)
+        else:
+            _patch_client(_checked(client), repair, backend)
     return client
 
 
@@ -119,13 +131,11 @@ def unpatch(client: Any) -> Any:
     if isinstance(client, ModuleType):
         _unpatch_module(_checked_module(client))
         return client
-    patched: _Patched | None = vars(_checked(client)).pop(_KEY, None)
+    found = _checked(client)
+    patched: _Patched | None = vars(found).pop(_KEY, None)
     if patched is not None:
-        for each in reversed(patched.patches):
-            each.undo()
-        if patched.detach is not None:
-            patched.detach()
-        _renew_raw_views(client)
+        patched.take_back()
+        _renew_raw_views(found)
     return client
 
 
@@ -133,8 +143,9 @@ def capabilities(client: Any) -> Capabilities:
     """What the client can do, who provides it, and why: ``print(capabilities(client))``."""
     if isinstance(client, ModuleType):
         client = _sdk.module_client(_checked_module(client))
-    patched: _Patched | None = vars(_checked(client)).get(_KEY)
-    repair = patched.options.repair if patched is not None else True
+    client = _checked(client)
+    patched: _Patched | None = vars(client).get(_KEY)
+    repair = patched.repair if patched is not None else True
     table = [capability for capability in TABLE if capability.concerns(client)]
     rows = [judge(capability, client, repair=repair, full=True) for capability in table]
     spaces = [judge_namespace(client, namespace) for namespace in NAMESPACES]
@@ -147,12 +158,21 @@ def capabilities(client: Any) -> Capabilities:
 
 
 def _checked(client: Any) -> Any:
+    """The client, or the one behind a proxy (wrapt's or its like). Raises TypeError for what is neither."""
     if not _sdk.is_client(client):
         raise TypeError(
             "patch() expects an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI client or the openai "
             f"module, got {client!r:.80} ({type(client).__name__})"
         )
-    return client
+    if issubclass(type(client), client.__class__):
+        return client
+    behind = getattr(client, "__wrapped__", None)
+    if behind is None:
+        raise TypeError(
+            f"patch() got a {type(client).__name__} that passes for a client and does not say, as "
+            "`__wrapped__`, for which: patch the client itself"
+        )
+    return _checked(behind)
 
 
 def _checked_module(module: ModuleType) -> ModuleType:
@@ -161,34 +181,55 @@ def _checked_module(module: ModuleType) -> ModuleType:
     return module
 
 
-def _backend(wanted: str | LocalBackend | None) -> LocalBackend | None:
-    if wanted is None:
-        return None
+def _backend(wanted: str | LocalBackend) -> LocalBackend:
     from .backend import resolve as resolve_backend  # its packages are an extra
 
     return resolve_backend(wanted)
 
 
-def _same(wanted: str | LocalBackend, has: LocalBackend | None) -> bool:
-    return wanted is has or (isinstance(wanted, str) and has is not None and wanted == has.upstream)
+def _lacks(patched: _Patched, wanted: str | LocalBackend) -> bool:
+    """Whether what is patched has no backend yet. Raises ValueError where it has another than ``wanted``."""
+    has = patched.backend
+    if has is None:
+        return True
+    if wanted is not has and wanted != has.upstream:
+        raise ValueError("the client is patched with another backend: unpatch() it first")
+    return False
 
 
-def _patch_client(client: Any, options: Options) -> None:
+def _patch_client(client: Any, repair: bool, backend: str | LocalBackend | None) -> None:
+    patched: _Patched | None = vars(client).get(_KEY)
+    if patched is not None:
+        if backend is not None and _lacks(patched, backend):
+            _give(client, patched, _backend(backend))
+        return
     if resolve(client, "beta.threads.runs") is None:
         raise StreamingAssistantsError(
             f"The installed openai {openai.__version__} has no client.beta.threads to patch: "
             "install an earlier release, which has it."
         )
-    patched = vars(client)[_KEY] = _Patched(options)
+    patched = _Patched(repair)
+    try:
+        _put_on(client, patched)
+        if backend is not None:
+            _give(client, patched, _backend(backend))
+    except BaseException:
+        patched.take_back()
+        _renew_raw_views(client)
+        raise
+    vars(client)[_KEY] = patched
+
+
+def _put_on(client: Any, patched: _Patched) -> None:
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
-    for adaptation in adaptations(client, repair=options.repair):
+    for adaptation in adaptations(client, repair=patched.repair):
         makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
     raw: list[tuple[str, str]] = []
     for capability in TABLE:
         if not capability.concerns(client):
             continue
-        found = judge(capability, client, repair=options.repair)
+        found = judge(capability, client, repair=patched.repair)
         log.debug("%s: %s (%s)", *found)
         if found.provider == OURS:
             make = _for_client(capability.make, client)
@@ -197,26 +238,35 @@ def _patch_client(client: Any, options: Options) -> None:
                 raw.append((capability.resource, capability.method))
     # After the judging, which asks what the SDK has, and before the methods that go on them.
     for owner, name, value in namespaces(client):
-        patched.patches.append(Placed(owner, name, value))
+        patched.place(owner, name, value)
     for (resource, method), layers in makes.items():
-        patched.patches.append(Patch(resolve(client, resource), method, layers))
+        patched.patch(resolve(client, resource), method, *layers)
     for name in ("copy", "with_options"):
-        patched.patches.append(Patch(client, name, [lambda below: _patching(below, options)]))
-    patched.patches.append(Patch(client, "request", [saying_once(client), explaining(client)]))
-    if options.backend is not None:
-        patched.detach = options.backend.attach(client)
+        patched.patch(client, name, lambda below: _patching(below, patched))
+    patched.patch(client, "request", saying_once(client), explaining(client))
     _renew_raw_views(client)
     patched.patches.extend(_in_raw_views(client, raw))
+
+
+def _give(client: Any, patched: _Patched, backend: LocalBackend) -> None:
+    """Gives a patched client its backend, and takes the SDK's warnings from what was left alone."""
+    patched.attach(client, backend)
+    for path in _sdk.RESOURCES:
+        owner = resolve(client, path)
+        for name in _sdk.deprecated_methods(type(owner)):
+            if name not in vars(owner):
+                patched.patch(owner, name)
+    _renew_raw_views(client)
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
     return lambda below: make(client, below)
 
 
-def _patching(below: Method, options: Options) -> Method:
+def _patching(below: Method, patched: _Patched) -> Method:
     """A function that makes clients, patched ones."""
     return lambda *args, **kwargs: patch(
-        below(*args, **kwargs), repair=options.repair, backend=options.backend
+        below(*args, **kwargs), repair=patched.repair, backend=patched.backend
     )
 
 
@@ -244,23 +294,25 @@ def _in_raw_views(client: Any, raw: list[tuple[str, str]]) -> Iterator[Placed]:
                         yield Placed(view, method, _sdk.in_view(kind, found, is_async=_sdk.is_async(client)))
 
 
-def _patch_module(module: ModuleType, options: Options) -> None:
-    if _KEY in vars(module):
-        return
-    patched = vars(module)[_KEY] = _Patched(options)
-    # The module makes its client on first use, and anew after a reset: each is patched as it comes.
-    for owner in _sdk.module_loaders():
-        patched.patches.append(Patch(owner, "_load_client", [lambda below: _patching(below, options)]))
-    for namespace in NAMESPACES:
-        if not namespace.owner and not hasattr(module, namespace.name):
-            patched.patches.append(Placed(module, namespace.name, _sdk.ModuleAttribute(namespace.name)))
+def _patch_module(module: ModuleType, repair: bool, backend: str | LocalBackend | None) -> None:
+    patched: _Patched | None = vars(module).get(_KEY)
+    has = patched or _Patched(repair)
+    if backend is not None and _lacks(has, backend):
+        has.backend = _backend(backend)
+    if patched is None:
+        # The module makes its client on first use, and anew after a reset: each is patched as it comes.
+        for owner in _sdk.module_loaders():
+            has.patch(owner, "_load_client", lambda below: _patching(below, has))
+        for namespace in NAMESPACES:
+            if not namespace.owner and not hasattr(module, namespace.name):
+                has.place(module, namespace.name, _sdk.ModuleAttribute(namespace.name))
+        vars(module)[_KEY] = has
 
 
 def _unpatch_module(module: ModuleType) -> None:
     patched: _Patched | None = vars(module).pop(_KEY, None)
     if patched is not None:
-        for each in reversed(patched.patches):
-            each.undo()
+        patched.take_back()
         made = _sdk.made_module_client()
         if made is not None:
             unpatch(made)

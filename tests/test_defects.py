@@ -27,17 +27,17 @@ def ids(defect: Defect) -> str:
 @contextmanager
 def asked_of_ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Turns a probe's questions to the library: a patched client, and our handler for the SDK's."""
-    probe_client, handler_base = _sdk.probe_client, _sdk.handler_base
+    probe_client, probe_handler = _sdk.probe_client, _sdk.probe_handler
 
     def patched(*args: Any, **kwargs: Any) -> Any:
         with monkeypatch.context() as within:
             # patch() asks the probes too, and they are about the SDK's own
             within.setattr(_sdk, "probe_client", probe_client)
-            within.setattr(_sdk, "handler_base", handler_base)
-            return streaming_assistants.patch(probe_client(*args, **kwargs))
+            within.setattr(_sdk, "probe_handler", probe_handler)
+            return streaming_assistants.patch(_sdk.memory_client(*args, **kwargs))
 
     monkeypatch.setattr(_sdk, "probe_client", patched)
-    monkeypatch.setattr(_sdk, "handler_base", lambda name: getattr(streaming_assistants, name))
+    monkeypatch.setattr(_sdk, "probe_handler", lambda: streaming_assistants.AssistantEventHandler)
     yield
 
 

@@ -6,7 +6,9 @@ import inspect
 import logging
 import subprocess
 import sys
+import warnings
 from typing import Any
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
 import openai
@@ -15,7 +17,10 @@ import wrapt
 
 import streaming_assistants
 from streaming_assistants import StreamingAssistantsError, capabilities, patch, unpatch
+from streaming_assistants.backend import LocalBackend
 from streaming_assistants.capabilities import TABLE, resolve
+from streaming_assistants.closed import explaining
+from streaming_assistants.defects import Defect
 
 from .clients import Colour
 from .loopback import Loopback, Reply
@@ -401,3 +406,134 @@ async def test_all_public_names_are_there() -> None:
     assert set(types.__all__) <= set(dir(types))
     with pytest.raises(AttributeError, match="no attribute 'Unheard'"):
         types.Unheard  # noqa: B018
+
+
+# ---------------------------------------------------------------- all or nothing
+
+
+@pytest.mark.parametrize("name", [None, "echo"])
+async def test_a_patch_that_fails_leaves_the_client_as_it_was(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    client = colour.bare(streams.url)
+    raw = client.beta.threads.runs.with_raw_response
+    with monkeypatch.context() as context:
+        context.setattr(LocalBackend, "attach", refuses)
+        context.setattr("streaming_assistants.patching.explaining", refuses if name is None else explaining)
+        with pytest.raises(RuntimeError, match="refused"):
+            patch(client, backend=name)
+    assert touched(client) == {}
+    assert not [value for value in vars(client).values() if type(value).__module__.startswith("streaming")]
+    assert raw.create.__wrapped__ == client.beta.threads.runs.create
+    assert await streams_now(colour, patch(client))  # and not as one that counts as patched
+
+
+def refuses(*_: Any) -> Any:
+    raise RuntimeError("refused")
+
+
+async def test_no_request_leaves_the_process_after_a_second_try(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = colour.bare(streams.url)
+    with monkeypatch.context() as context:
+        context.setattr(LocalBackend, "attach", refuses)
+        with pytest.raises(RuntimeError, match="refused"):
+            patch(client, backend="echo")
+    patch(client, backend="echo")
+    assert (await colour.of(client.beta.threads.create())).id
+    assert streams.requests == []
+    unpatch(client)
+
+
+async def test_a_probe_that_raises_is_a_defect(colour: Colour, streams: Loopback) -> None:
+    def probe() -> bool:
+        raise ZeroDivisionError
+
+    assert Defect("raises", "cannot be asked", probe).present() is True
+
+
+# ---------------------------------------------------------------- proxies
+
+
+async def test_a_proxy_of_a_client_is_patched_as_the_client(colour: Colour, streams: Loopback) -> None:
+    client = colour.bare(streams.url)
+    proxy = wrapt.ObjectProxy(wrapt.ObjectProxy(client))
+    assert patch(proxy) is proxy
+    assert await streams_now(colour, proxy)
+    assert await streams_now(colour, proxy.with_options(timeout=5))
+    assert str(capabilities(proxy)) == str(capabilities(client))
+    assert patch(client) is client  # is patched already
+    unpatch(proxy)
+    assert touched(client) == {}
+
+
+async def test_what_only_passes_for_a_client_is_told_so(colour: Colour, streams: Loopback) -> None:
+    with pytest.raises(TypeError, match=r"passes for a client.*patch the client itself"):
+        patch(Mock(spec=colour.bare(streams.url)))
+
+
+# ---------------------------------------------------------------- a backend for a patched client
+
+
+async def test_a_patched_client_can_be_given_a_backend(colour: Colour, streams: Loopback) -> None:
+    client = colour.client(streams.url)
+    with LocalBackend("echo") as backend, LocalBackend("echo") as another:
+        assert patch(client, backend=backend) is client
+        for each in (client, client.with_options(timeout=5)):
+            assert (await colour.of(each.beta.threads.create())).id
+        assert streams.requests == []
+        patch(client, backend=backend)
+        patch(client, backend="echo")
+        patch(client)
+        for wrong in (another, "responses"):
+            with pytest.raises(ValueError, match="patched with another backend"):
+                patch(client, backend=wrong)
+        unpatch(client)
+        await colour.of(client.beta.threads.retrieve("thread_1"))
+        assert len(streams.requests) == 1
+
+
+async def test_the_patched_module_can_be_given_a_backend(module: Any, streams: Loopback) -> None:
+    assert await streams_now(Colour("sync"), patch(module))
+    with LocalBackend("echo") as backend, LocalBackend("echo") as another:
+        patch(module, backend=backend)
+        asked = len(streams.requests)
+        assert module.beta.threads.create().id
+        assert len(streams.requests) == asked
+        patch(module, backend=backend)
+        with pytest.raises(ValueError, match="patched with another backend"):
+            patch(module, backend=another)
+        unpatch(module)
+
+
+# ---------------------------------------------------------------- warnings
+
+
+async def test_with_a_backend_nothing_is_deprecated(colour: Colour, streams: Loopback) -> None:
+    """A copy, a stream, a poll and lists, with warnings that are errors."""
+    client = colour.client(streams.url)
+    with warnings.catch_warnings(), LocalBackend("echo") as backend:
+        warnings.simplefilter("error")
+        for each in (patch(client, backend=backend), client.with_options(timeout=5)):
+            beta = each.beta
+            assistant = await colour.of(beta.assistants.create(model="echo"))
+            thread = await colour.of(beta.threads.create(messages=[{"role": "user", "content": "Hi"}]))
+            ids = {"thread_id": thread.id, "assistant_id": assistant.id}
+            async with colour.entered(beta.threads.runs.stream(**ids)) as stream:
+                await colour.of(stream.until_done())
+            run = await colour.of(beta.threads.runs.create_and_poll(**ids))
+            assert run.status == "completed"
+            await colour.list(await colour.of(beta.threads.runs.create(**ids, stream=True)))
+            raw = await colour.of(beta.threads.with_raw_response.retrieve(thread.id))
+            assert (await colour.of(raw.parse())).id == thread.id
+            await colour.of(beta.threads.update(thread.id, metadata={"a": "b"}))
+            for listed in (
+                beta.threads.messages.list(thread.id),
+                beta.threads.runs.list(thread.id),
+                beta.threads.runs.steps.list(run.id, thread_id=thread.id),
+                beta.assistants.list(),
+            ):
+                assert await colour.list(listed)
+            await colour.of(beta.threads.delete(thread.id))
+        unpatch(client)

@@ -4,7 +4,16 @@ Everything private or version-dependent is asked for here, by looking and never 
 numbers. The rest of the library reads as if there were one SDK.
 """
 
-from .calls import JSON_OBJECT, RAW_HEADER, capped, read, retry_seconds, undeprecated, warn_deprecated
+from .calls import (
+    JSON_OBJECT,
+    RAW_HEADER,
+    capped,
+    deprecated_methods,
+    read,
+    retry_seconds,
+    undeprecated,
+    warn_deprecated,
+)
 from .clients import (
     RESOURCES,
     Client,
@@ -41,7 +50,15 @@ from .models import (
     loads,
     make,
 )
-from .probing import Answering, probe_azure, probe_client, probe_client_of, quiet, run_aside
+from .probing import (
+    Answering,
+    memory_client,
+    probe_azure,
+    probe_client,
+    probe_client_of,
+    probe_handler,
+    run_aside,
+)
 from .transport import (
     interrupt,
     own_transport,
@@ -53,6 +70,7 @@ from .transport import (
     transport_errors,
     transports,
 )
+from .untouched import as_shipped
 from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, views_of, with_page_class
 
 __all__ = [
@@ -66,12 +84,14 @@ __all__ = [
     "Client",
     "ModuleAttribute",
     "absolute",
+    "as_shipped",
     "base_model",
     "capped",
     "changed",
     "cloner",
     "closer",
     "declares",
+    "deprecated_methods",
     "dump",
     "extras",
     "fields_of",
@@ -93,6 +113,7 @@ __all__ = [
     "made_module_client",
     "made_raw",
     "make",
+    "memory_client",
     "module_client",
     "module_loaders",
     "own_transport",
@@ -100,7 +121,7 @@ __all__ = [
     "probe_azure",
     "probe_client",
     "probe_client_of",
-    "quiet",
+    "probe_handler",
     "raw_views",
     "read",
     "request",

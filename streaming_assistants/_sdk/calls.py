@@ -30,6 +30,13 @@ def _made_in(function: JSON) -> str:
     return str(getattr(function, "__globals__", {}).get("__name__", ""))
 
 
+def deprecated_methods(kind: type) -> list[str]:
+    """The methods of a resource class that warn when they are called."""
+    return [
+        name for name, method in vars(kind).items() if not name.startswith("_") and _is_deprecated(method)
+    ]
+
+
 def undeprecated(method: JSON) -> JSON:
     """The SDK's method below the decorators that warn of it; some are decorated twice."""
     owner = getattr(method, "__self__", None)

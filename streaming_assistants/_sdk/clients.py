@@ -14,10 +14,6 @@ from openai._types import Omit
 
 from .models import JSON
 
-# As it was at import: a program may put classes of its own there, whose instances patch themselves.
-OpenAI, AsyncOpenAI, AzureOpenAI = openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI
-
-
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
@@ -25,16 +21,22 @@ Client: TypeAlias = "openai.OpenAI | openai.AsyncOpenAI"
 
 def is_client(value: JSON) -> bool:
     """Whether ``value`` is a client of the SDK, Azure's among them."""
-    return isinstance(value, (OpenAI, AsyncOpenAI))
+    return bool(_kinds(value) & {"OpenAI", "AsyncOpenAI"})
 
 
 def is_async(client: JSON) -> bool:
     """By the client's class: ``iscoroutinefunction`` says False on the SDK's decorated async methods."""
-    return isinstance(client, AsyncOpenAI)
+    return "AsyncOpenAI" in _kinds(client)
 
 
 def is_azure(client: JSON) -> bool:
-    return isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI))
+    return bool(_kinds(client) & {"AzureOpenAI", "AsyncAzureOpenAI"})
+
+
+def _kinds(value: JSON) -> set[str]:
+    """The SDK's client classes that it is of, by name: programs put classes of their own in their places."""
+    classes = value.__class__.__mro__
+    return {each.__name__ for each in classes if each.__module__.partition(".")[0] == "openai"}
 
 
 def said(client: JSON, header: str) -> str | None:

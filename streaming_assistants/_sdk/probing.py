@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from .clients import AsyncOpenAI, AzureOpenAI, OpenAI
+import openai
+
 from .models import JSON
 from .transport import own_transport
-
-
-def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
-    """A client of the SDK whose every request is answered in memory with ``body``."""
-
-    def answer(request: JSON) -> tuple[int, Mapping[str, str], bytes]:
-        if on_request is not None:
-            on_request(request)
-        return 200, {"content-type": "text/event-stream", **(headers or {})}, body
-
-    return probe_client_of(answer)
-
+from .untouched import untouched
 
 Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"
 """From a request to (status, headers, body)."""
 
 
+def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
+    """A client of the SDK whose every request is answered in memory with ``body``."""
+    return probe_client_of(_always(body, headers, on_request))
+
+
 def probe_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
     """A client of the SDK whose requests ``answer`` answers in memory."""
-    kind: JSON = AsyncOpenAI if is_async else OpenAI
-    http: JSON = _memory(answer, is_async=is_async)
-    return kind(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+    return _client(untouched("openai._client"), answer, is_async=is_async)
 
 
 def probe_azure(answer: Answering) -> JSON:
     """An Azure client with a deployment, answered in memory."""
-    return AzureOpenAI(
+    return untouched("openai.lib.azure").AzureOpenAI(
         api_key="probe",
         azure_endpoint="http://probe.invalid",
         azure_deployment="probe",
@@ -48,33 +39,51 @@ def probe_azure(answer: Answering) -> JSON:
     )
 
 
+def probe_handler() -> type:
+    """The SDK's handler class. Raises ImportError before 1.14."""
+    found: type = untouched("openai.lib.streaming._assistants").AssistantEventHandler
+    return found
+
+
+def memory_client(body: bytes, headers: Mapping[str, str] | None = None) -> JSON:
+    """Like :func:`probe_client`, of the process's own class: one that can be patched."""
+    return _client(openai, _always(body, headers), is_async=False)
+
+
+def _always(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> Answering:
+    def answer(request: JSON) -> tuple[int, Mapping[str, str], bytes]:
+        if on_request is not None:
+            on_request(request)
+        return 200, {"content-type": "text/event-stream", **(headers or {})}, body
+
+    return answer
+
+
+def _client(module: JSON, answer: Answering, *, is_async: bool) -> JSON:
+    kind: JSON = module.AsyncOpenAI if is_async else module.OpenAI
+    http: JSON = _memory(answer, is_async=is_async)
+    return kind(api_key="probe", base_url="http://probe.invalid", http_client=http, max_retries=0)
+
+
 def _memory(answer: Answering, *, is_async: bool) -> JSON:
     module = own_transport()
 
     def handle(request: JSON) -> JSON:
         status, headers, body = answer(request)
-        return module.Response(status, headers=dict(headers), content=body)
+        return module.Response(status, headers=dict(headers), content=body, request=request)
 
-    # Not httpx's MockTransport: recorders of HTTP traffic patch that, and a probe is not traffic.
-    class Memory(module.BaseTransport):  # type: ignore[misc,name-defined]
-        def handle_request(self, request: JSON) -> JSON:
+    # Whole clients and not a transport below one: tracers and recorders wrap what lies between.
+    class Memory(module.Client):  # type: ignore[misc,name-defined]
+        def send(self, request: JSON, **_: JSON) -> JSON:
             return handle(request)
 
-    class AsyncMemory(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
-        async def handle_async_request(self, request: JSON) -> JSON:
+    class AsyncMemory(module.AsyncClient):  # type: ignore[misc,name-defined]
+        async def send(self, request: JSON, **_: JSON) -> JSON:
             return handle(request)
 
     if is_async:
-        return module.AsyncClient(transport=AsyncMemory(), trust_env=False)
-    return module.Client(transport=Memory(), trust_env=False)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """A block in which the SDK's deprecation warnings are not shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+        return AsyncMemory(transport=module.AsyncBaseTransport(), trust_env=False)
+    return Memory(transport=module.BaseTransport(), trust_env=False)
 
 
 def run_aside(awaitable: JSON) -> None:

@@ -104,16 +104,23 @@ class LocalBackend:
         """
         from .transport import attach
 
-        take_back = attach(self, client)
+        try:
+            take_back = attach(self, client)
+        except BaseException:
+            self._left()
+            raise
         self._clients.add(client)
 
         def detach() -> None:
             take_back()
             self._clients.discard(client)
-            if self._leaves_with_them and not self._clients:
-                self._leave()
+            self._left()
 
         return detach
+
+    def _left(self) -> None:
+        if self._leaves_with_them and not self._clients:
+            self._leave()
 
     def close(self) -> None:
         """Ends the backend: runs under way end as failed, and the store is closed.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 import anyio.to_thread
-import openai
 import wrapt
+
+from streaming_assistants import _sdk
 
 from .app import POLL_AFTER, Reply, Request
 from .engine import errors
@@ -34,14 +35,12 @@ _PASSED_ON = ("accept", "content-type", "openai-beta")
 
 def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
     """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
-    if isinstance(client, openai.AsyncOpenAI):
-        proxy: _Guest = _AsyncProxy(_unhooked(client, backend), backend, client)
-    elif isinstance(client, openai.OpenAI):
-        proxy = _Proxy(_unhooked(client, backend), backend, client)
-    else:
+    if not _sdk.is_client(client):
         raise TypeError(
             f"A backend attaches to OpenAI, AsyncOpenAI and their Azure clients, not {type(client).__name__}."
         )
+    kind = _AsyncProxy if _sdk.is_async(client) else _Proxy
+    proxy: _Guest = kind(_unhooked(client, backend), backend, client)
     inner = proxy.__wrapped__
     _set_http_client(client, proxy)
 

@@ -42,8 +42,7 @@ def run(*, svg: str | None = None, plain: bool = False) -> int:
     except ImportError as error:
         complain(str(error))
         return 1
-    # The SDK marks its Assistants methods deprecated; who watches a demo has not called them.
-    with _sdk.quiet(), backend:
+    with backend:
         show(recorder or screen(plain=plain), backend)
     if svg and recorder is not None:
         Path(svg).write_text(recorder.svg("python -m streaming_assistants demo"), encoding="utf-8")
@@ -72,7 +71,7 @@ def show(out: Screen, backend: LocalBackend) -> None:
         "The built-in echo backend answers: no key, no network.",
     )
     # OpenAI(api_key="unused") would do, but not on each release beside each httpx.
-    client: Any = patch(_sdk.probe_client(b"{}"), backend=backend)
+    client: Any = patch(_sdk.memory_client(b"{}"), backend=backend)
     assistant = client.beta.assistants.create(model="echo", tools=[_TOOL])
 
     out.section("A streamed answer: runs.stream(event_handler=...)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from typing import Any, NamedTuple
 
 import openai
@@ -31,7 +32,8 @@ def ask(base_url: str, api_version: str | None = None) -> Endpoint:
         client = _client(base_url, key, api_version)
     except Exception as error:  # noqa: BLE001  (what a bad URL raises differs from release to release)
         return asked.no(f"{type(error).__name__}: {error}", _URL)
-    with _sdk.quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK deprecates its method; who asks has not called it
         return asked.of(client)
 
 

@@ -119,4 +119,4 @@ def _unknown(name: str, rows: Sequence[Row]) -> str:
 
 def probe() -> Any:
     """A client to judge by, made so that it works also where ``OpenAI()`` does not."""
-    return _sdk.probe_client(b"{}")
+    return _sdk.memory_client(b"{}")
