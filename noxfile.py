@@ -3,6 +3,7 @@
 nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
 nox -s sdk              the tests on the short list of SDK releases
 nox -s clients          what was written for the hosted API, on the backend, with LangChain
+nox -s node             npm's openai 4 to 7 and Azure's client on the served backend; needs node and npm
 nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
 nox -s matrix -- newest the same for what the index has today; or for one release, on the list or not
 """
@@ -89,3 +90,15 @@ def clients(session: nox.Session) -> None:
     """Clients that were written for the hosted API, LangChain's among them, on the built-in backend."""
     session.install("-e", ".[test]", "langchain-classic>=1.0")
     session.run("pytest", "-q", "tests/backend/test_real_clients.py", *session.posargs)
+
+
+@nox.session
+def node(session: nox.Session) -> None:
+    """Clients in JavaScript on the served backend: npm's openai of each major release, and Azure's."""
+    session.install("-e", ".[test]")
+    folder = os.path.abspath(session.create_tmp())
+    packages = [f"openai-{major}@npm:openai@{major}" for major in (4, 5, 6, 7)]
+    packages.append("@azure/openai-assistants")
+    session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, *packages, external=True)
+    environment = {"STREAMING_ASSISTANTS_NODE": folder}
+    session.run("pytest", "-q", "tests/backend/test_node_clients.py", *session.posargs, env=environment)

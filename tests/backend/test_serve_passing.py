@@ -1,0 +1,174 @@
+"""What a served backend passes on to its upstream's server, and what comes back of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+
+from streaming_assistants.backend import LocalBackend
+from tests.loopback import CUT, Loopback, Reply
+
+from . import fakes
+from .conftest import JSON, done
+from .served import Answer, ask, connected, post, served
+
+pytestmark = pytest.mark.anyio
+
+KEY = "sk-server/0123456789abcdef"
+NAMES = {"gpt-4-turbo": "org/tiny", "gpt-4": "gone"}
+
+
+@pytest.fixture
+def far() -> Iterator[Loopback]:
+    with Loopback() as server:
+        yield server
+
+
+@pytest.fixture
+def url(far: Loopback) -> Iterator[str]:
+    upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far.url + "/v1", max_retries=0)
+    with served(LocalBackend("chat", models=NAMES), upstream) as address:
+        yield address
+
+
+def client(url: str, colour: str) -> Any:
+    options: dict[str, Any] = {"api_key": "any", "base_url": url, "max_retries": 0}
+    return openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+
+
+def test_the_names_that_are_mapped_are_models_too(url: str, far: Loopback) -> None:
+    tiny = {"id": "org/tiny", "object": "model", "created": 7, "owned_by": "me"}
+    far.on("GET", "/v1/models", Reply.json({"object": "list", "data": [tiny]}))
+    far.on("GET", "/v1/models/org/tiny", Reply.json(tiny))
+    listed = json.loads(ask(url, "GET /v1/models HTTP/1.1").body)["data"]
+    assert [(model["id"], model["owned_by"]) for model in listed] == [
+        ("org/tiny", "me"),
+        ("gpt-4-turbo", "me"),
+        ("gpt-4", "system"),
+    ]
+    for name in ("org/tiny", "gpt-4-turbo"):
+        assert json.loads(ask(url, f"GET /v1/models/{name} HTTP/1.1").body) == {**tiny, "id": name}
+    assert ask(url, "GET /v1/models/other HTTP/1.1").status == 404
+    far.on("GET", "/v1/models", fakes.http_error(401))
+    assert ask(url, "GET /v1/models HTTP/1.1").status == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/chat/completions",
+        "/responses",
+        "/embeddings",
+        "/moderations",
+        "/images/generations",
+        "/audio/speech",
+    ],
+)
+def test_a_request_is_passed_on_with_the_upstreams_name_of_its_model(
+    url: str, far: Loopback, path: str
+) -> None:
+    far.on("POST", f"/v1{path}", Reply.json({"it": "answers"}))
+    body = {"model": "gpt-4-turbo", "other": "\u00e9 \U0001f600", "n": 1.0}
+    answer = post(url, f"/v1{path}", body)
+    assert (answer.status, json.loads(answer.body)) == (200, {"it": "answers"})
+    assert far.requests[-1].json == {**body, "model": "org/tiny"}
+    raw = b'{ "model": "another",  "n": 1.0 }'
+    post(url, f"/v1{path}", raw)
+    assert far.requests[-1].body == raw
+    post(url, f"/openai/deployments/gpt-4-turbo{path}?api-version=2024-05-01-preview", {"other": 1})
+    assert far.requests[-1].json == {"other": 1, "model": "org/tiny"}
+    assert far.requests[-1].query == {}
+
+
+@pytest.mark.parametrize("path", ["/audio/transcriptions", "/audio/translations", "/images/edits"])
+def test_a_form_is_passed_on(url: str, far: Loopback, path: str) -> None:
+    far.on("POST", f"/v1{path}", Reply.json({"text": "words"}))
+    kind = "Content-Type: multipart/form-data; boundary=b"
+    body = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n\x00\xff\r\n--b--\r\n'
+    assert ask(url, f"POST /v1{path} HTTP/1.1", kind, body=body).status == 200
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    assert far.requests[-1].body == body
+    far.on("POST", f"/v1{path}", Reply.json({}))
+    answer = ask(url, f"POST /v1{path} HTTP/1.1", kind, "Transfer-Encoding: chunked", body=chunks)
+    assert answer.status == 200
+
+
+async def test_a_stream_is_passed_on_as_it_comes(url: str, far: Loopback, colour: str) -> None:
+    go_on = threading.Event()
+    first, *rest = list(fakes.chat_sse(fakes.chat_text("one", " two")))
+    far.on("POST", "/v1/chat/completions", Reply.sse([first, go_on, *rest]))
+    asking = client(url, colour)
+    stream_cls = openai.Stream[object] if colour == "sync" else openai.AsyncStream[object]
+    body = {"model": "gpt-4-turbo", "messages": [], "stream": True}
+    stream = await done(
+        asking.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=stream_cls)
+    )
+    response = stream.response
+    chunks = response.iter_bytes() if colour == "sync" else response.aiter_bytes()
+    got = next(chunks) if colour == "sync" else await anext(chunks)
+    assert got == first
+    go_on.set()
+    got += b"".join(chunks) if colour == "sync" else b"".join([chunk async for chunk in chunks])
+    assert got == first + b"".join(rest)
+    assert response.headers["content-type"] == "text/event-stream"
+    await done(response.close() if colour == "sync" else response.aclose())
+    await done(asking.close())
+
+
+def test_a_stream_that_breaks_off_does_not_look_whole(url: str, far: Loopback) -> None:
+    far.on("POST", "/v1/chat/completions", Reply.sse([b"data: 1\n\n", CUT]))
+    text = b'{"model":"m"}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\n"
+    with connected(url) as sock:
+        sock.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + text)
+        seen = b""
+        while chunk := sock.recv(65536):
+            seen += chunk
+    assert not seen.endswith(b"0\r\n\r\n")
+
+
+def passed_back(url: str, far: Loopback, reply: Reply) -> Answer:
+    far.on("POST", "/v1/responses", reply)
+    return post(url, "/v1/responses", {})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.json({"error": {"message": f"Incorrect API key provided: {KEY}."}}, 401),
+        Reply(400, {}, [f"not {KEY}".encode()]),
+        Reply.sse([f"data: {KEY}\n\n".encode()]),
+        Reply.sse([b"data: sk-ser", b"ver/0123456", 0.05, b"789abcdef\n\n"]),
+        Reply.json({"escaped": "x"}, x_request_id=f"req-{KEY}"),
+        Reply(200, {}, [b'{"escaped": "sk-server\\/0123456789abcdef"}']),
+    ],
+    ids=["refusal", "text", "frame", "frame in pieces", "header", "escaped"],
+)
+def test_the_upstreams_key_does_not_reach_a_caller(url: str, far: Loopback, reply: Reply) -> None:
+    answer = passed_back(url, far, reply)
+    assert answer.status == reply.status
+    assert "0123456789" not in str(answer)
+    assert "[key]" in str(answer)
+
+
+def test_what_only_begins_like_a_key_comes_whole(url: str, far: Loopback) -> None:
+    pieces = [b"\x00sk-server/01", b"x sk-server", b"/", b" sk-"]
+    assert passed_back(url, far, Reply(200, {}, pieces)).body == b"".join(pieces)
+
+
+async def test_the_python_client_uses_it_for_more_than_assistants(
+    url: str, far: Loopback, colour: str
+) -> None:
+    fakes.serve_files(far)
+    far.on("GET", "/v1/models", Reply.json({"object": "list", "data": []}))
+    asking = client(url, colour)
+    made = await done(asking.files.create(file=("a.txt", b"words"), purpose="assistants"))
+    assert made.id == "file-new"
+    listed = await done(asking.get("/models", cast_to=JSON))
+    assert [model["id"] for model in listed["data"]] == list(NAMES)
+    await done(asking.close())
