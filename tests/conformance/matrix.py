@@ -52,7 +52,8 @@ class Cell:
 
     def title(self, release: str | None = None) -> str:
         """For readers, with the release that was installed where that is known."""
-        words = [release or self.openai, "the newest" if self.openai == NEWEST else "", self.note]
+        newest = "the newest" if release and self.openai == NEWEST else ""
+        words = [release or self.openai, newest, self.note]
         return ", ".join(word for word in words if word)
 
     def packages(self) -> list[str]:
