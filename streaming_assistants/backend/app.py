@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -16,11 +16,12 @@ from streaming_assistants.backend.upstreams.base import Json
 
 from .bodies import decoded
 from .endpoints import assistants, files, runs, threads, views
-from .endpoints.context import Answer, Context, NeedsWrite, Settings
+from .endpoints.context import Answer, Context, NeedsOutside, NeedsWrite, Settings
 from .engine import errors, objects, refusals
 from .engine.errors import ApiError
 from .engine.work import Work
 from .store.database import Database, StoreClosed
+from .upstreams.vector_stores import Errand
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -45,7 +46,7 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
-    ``end`` its last bytes."""
+    ``end`` its last bytes. With an ``errand`` it is none yet: that is to be done first."""
 
     status: int
     headers: dict[str, str]
@@ -54,6 +55,7 @@ class Reply:
     encode: Callable[[str, Json], bytes] | None = None
     end: bytes = b""
     interrupts: Sequence[str] = ()
+    errand: Errand | None = None
 
 
 class Route(NamedTuple):
@@ -111,15 +113,20 @@ class App:
         self._routes = _routes()
         self._pid = os.getpid()
 
-    def handle(self, request: Request) -> Reply:
-        """Answers, whatever the request holds: what goes wrong is an answer too."""
+    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
+        """Answers, whatever the request holds: what goes wrong is an answer too. ``done`` are the results
+        of the errands that earlier replies to this request asked for."""
         headers = {"x-request-id": "req_" + secrets.token_hex(16)}
         try:
             if os.getpid() != self._pid:
                 headers["x-should-retry"] = "false"
                 raise errors.forked()
-            return self._answer(request, headers)
+            return self._answer(request, headers, done or {})
+        except NeedsOutside as needs:
+            return Reply(0, {}, errand=needs.errand)
         except ApiError as error:
+            if not error.again:
+                headers["x-should-retry"] = "false"
             return _refusal(self._hinted(error), headers)
         except StoreClosed:
             refused = errors.closed()
@@ -146,7 +153,7 @@ class App:
             return None
         return Reply(200, {"content-type": "application/octet-stream"}, content)
 
-    def _answer(self, request: Request, headers: dict[str, str]) -> Reply:
+    def _answer(self, request: Request, headers: dict[str, str], done: Mapping[str, Json]) -> Reply:
         path = request.path.rstrip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)
@@ -158,7 +165,7 @@ class App:
                 return found
             raise errors.unknown_url(request.method, request.path)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")
-        answer = self._run(route, match.groupdict(), request, v1)
+        answer = self._run(route, match.groupdict(), request, v1, done)
         interrupts = answer.interrupts
         if answer.stream:
             headers["content-type"] = "text/event-stream"
@@ -172,7 +179,9 @@ class App:
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
         return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
 
-    def _run(self, route: Route, ids: dict[str, str], request: Request, v1: bool) -> Answer:
+    def _run(
+        self, route: Route, ids: dict[str, str], request: Request, v1: bool, done: Mapping[str, Json]
+    ) -> Answer:
         if self._settings.strict:
             refusals.ids(ids)
         pairs = parse_qsl(request.query, keep_blank_values=True)
@@ -181,7 +190,7 @@ class App:
         writes = request.method != "GET"
         while True:
             with self.database.write() if writes else self.database.read() as tx:
-                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1)
+                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1, done)
                 try:
                     return route.endpoint(context)
                 except NeedsWrite:

@@ -81,7 +81,8 @@ class LocalBackend:
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
         self._offline: bool = getattr(found, "offline", False)
-        settings = Settings(self._keeper, found, self.models, generating, options, strict)
+        stores = upstream == "responses"
+        settings = Settings(self._keeper, found, self.models, generating, options, strict, stores)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
         self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
@@ -200,14 +201,15 @@ class LocalBackend:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
         return self._database.blocking
 
-    def handle(self, request: Request) -> Reply:
-        """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`."""
+    def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+        """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
+        an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         if request.method == "POST":
             from .store.database import AWAY, StoreClosed
 
             with contextlib.suppress(StoreClosed, *AWAY):  # the request itself will find out
                 self._stay_seen()
-        reply = self._app.handle(request)
+        reply = self._app.handle(request, done)
         for run_id in reply.interrupts:
             with self._lock:
                 job = self._jobs.get(run_id)

@@ -87,7 +87,7 @@ class _Outside:
 
     def _trouble(self, error: Exception) -> UpstreamError:
         """The SDK's or the transport's exception as an UpstreamError, without the client's key."""
-        status = code = None
+        status = code = param = None
         message = str(error) or type(error).__name__
         if isinstance(error, openai.APIError):
             message = error.message
@@ -98,11 +98,13 @@ class _Outside:
             told = _error_of(error.response.content)
             message = told.get("message") or message
             code = told.get("code")
+            param = told.get("param")
         elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
         # Some servers quote the key that they refuse; what a run says of its failure is stored.
         message = self._mask(getattr(error, "request", None)).text(str(message))
-        return UpstreamError(message, status, code if isinstance(code, str) else None)
+        code, param = (each if isinstance(each, str) else None for each in (code, param))
+        return UpstreamError(message, status, code, param)
 
     def _mask(self, request: HttpRequest) -> Mask:
         """Hides the keys of the client, and of a request that has been made with one of its own."""
@@ -172,6 +174,13 @@ class Outside(_Outside):
         except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
             raise self._trouble(error) from None
 
+    def attempt(self, call: Call) -> Json:
+        """The answer, or the :class:`UpstreamError` in its place."""
+        try:
+            return self.ask(call)
+        except UpstreamError as error:
+            return error
+
     def break_off(self) -> None:
         """Wakes a thread that waits for the open stream; called from another thread."""
         response = self._response
@@ -233,6 +242,13 @@ class AsyncOutside(_Outside):
             raise
         except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
             raise self._trouble(error) from None
+
+    async def attempt(self, call: Call) -> Json:
+        """The answer, or the :class:`UpstreamError` in its place."""
+        try:
+            return await self.ask(call)
+        except UpstreamError as error:
+            return error
 
     async def read_out(self) -> None:
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""

@@ -63,6 +63,13 @@ def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
 def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = Outside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = backend.handle(request, done)
     work = reply.work
     if work is None:
         return reply, None
@@ -75,10 +82,14 @@ async def run_async(
     backend: LocalBackend, client: Client, request: Request
 ) -> tuple[Reply, AsyncFeed | None]:
     """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
-    if backend.blocking:
-        reply = await anyio.to_thread.run_sync(partial(backend.handle, request))
-    else:
-        reply = backend.handle(request)
+    reply = await _handle(backend, request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = await AsyncOutside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = await _handle(backend, request, done)
     work = reply.work
     if work is None:
         # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
@@ -88,6 +99,12 @@ async def run_async(
     feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
     backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
     return reply, feed
+
+
+async def _handle(backend: LocalBackend, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+    if backend.blocking:
+        return await anyio.to_thread.run_sync(partial(backend.handle, request, done))
+    return backend.handle(request, done)
 
 
 class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]

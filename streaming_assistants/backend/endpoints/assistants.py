@@ -8,6 +8,7 @@ from streaming_assistants.backend.engine import checks, objects, refusals, runs,
 from streaming_assistants.backend.store import schema
 
 from .context import Answer, Context
+from .searching import with_stores
 
 
 def create(ctx: Context) -> Answer:
@@ -15,6 +16,9 @@ def create(ctx: Context) -> Answer:
     assistant = objects.assistant(ctx.body, ctx.keeper.now())
     if ctx.strict:
         refusals.assistant(ctx.body, assistant, ctx.settings.models, v1=ctx.v1)
+    stores = with_stores(ctx, ctx.body)
+    if stores is not ctx.body:
+        assistant = objects.assistant(stores, ctx.keeper.now())
     ctx.tx.add(schema.assistants, assistant, hidden={"given": objects.given(ctx.body)})
     return Answer(assistant)
 
@@ -31,6 +35,9 @@ def update(ctx: Context) -> Answer:
     made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
     if ctx.strict:
         refusals.assistant(ctx.body, made, ctx.settings.models, v1=ctx.v1)
+    stores = with_stores(ctx, ctx.body)
+    if stores is not ctx.body:
+        made = objects.assistant({**made, "tool_resources": stores["tool_resources"]}, 0)
     named = {key for key in ctx.body if key in old}
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
         named |= {"tools", "tool_resources"}

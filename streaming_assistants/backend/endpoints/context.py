@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Table
 from sqlalchemy.engine import RowMapping
@@ -12,12 +12,21 @@ from streaming_assistants.backend.engine import errors
 from streaming_assistants.backend.engine.runs import Keeper
 from streaming_assistants.backend.engine.work import Work
 from streaming_assistants.backend.store.transaction import Transaction
-from streaming_assistants.backend.upstreams.base import Json, Upstream
+from streaming_assistants.backend.upstreams.base import Json, Upstream, UpstreamError
+from streaming_assistants.backend.upstreams.vector_stores import Errand, Steps
 
 
 class NeedsWrite(Exception):
     """A request that only reads has found something to put right first: it is run again with a write
     transaction."""
+
+
+class NeedsOutside(Exception):
+    """A request needs something done at the upstream's server first: it is run again with the result."""
+
+    def __init__(self, errand: Errand) -> None:
+        super().__init__(errand.key)
+        self.errand = errand
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Settings:
     generating: bool
     upstream_options: Mapping[str, Json]
     strict: bool
+    vector_stores: bool
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,8 @@ class Answer:
 @dataclass(frozen=True)
 class Context:
     """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
-    whether contents of file search results were asked for, and ``v1`` whether the client speaks
-    assistants=v1."""
+    whether contents of file search results were asked for, ``v1`` whether the client speaks
+    assistants=v1, and ``done`` what came of :meth:`outside`."""
 
     settings: Settings
     tx: Transaction
@@ -59,6 +69,7 @@ class Context:
     body: Json
     include: bool
     v1: bool = False
+    done: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def keeper(self) -> Keeper:
@@ -67,6 +78,16 @@ class Context:
     @property
     def strict(self) -> bool:
         return self.settings.strict
+
+    def outside(self, key: str, steps: Callable[[], Steps]) -> Json:
+        """What came of the steps at the upstream's server. They are done once for a request, between two
+        transactions: what this one has changed so far is undone and done again."""
+        if key not in self.done:
+            raise NeedsOutside(Errand(key, steps()))
+        found = self.done[key]
+        if isinstance(found, UpstreamError):
+            raise errors.of_upstream(found)
+        return found
 
     def row(self, table: Table, word: str, id: str, **where: object) -> RowMapping:
         """The row, or the API's 404. ``word`` is the API's for it."""

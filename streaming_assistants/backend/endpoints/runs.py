@@ -11,6 +11,7 @@ from streaming_assistants.backend.store import schema
 from streaming_assistants.backend.upstreams.base import Json
 
 from .context import Answer, Context, NeedsWrite
+from .searching import attach
 from .threads import add_thread, thread_row
 
 _POLL_AFTER_MS = 100
@@ -25,6 +26,9 @@ def create(ctx: Context) -> Answer:
 def create_thread_and_run(ctx: Context) -> Answer:
     checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
     _refuse(ctx)
+    ctx.row(
+        schema.assistants, "assistant", ctx.body["assistant_id"]
+    )  # before anything is made for the thread
     given = dict(ctx.body.get("thread") or {})
     if ctx.body.get("tool_resources"):
         given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
@@ -87,6 +91,8 @@ def _begin(ctx: Context, thread_id: str, events: list[runs.Event]) -> Answer:
     run = runs.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
     if ctx.strict:
         refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
+    thread = ctx.row(schema.threads, "thread", thread_id)
+    attach(ctx, thread["data"], ctx.body.get("additional_messages") or [])
     events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
     return _go_on(ctx, run, events, ctx.include)
 

@@ -10,6 +10,7 @@ from streaming_assistants.backend.upstreams.base import Json
 
 from .context import Answer, Context
 from .growth import growth
+from .searching import attach, with_notes, with_stores
 
 
 def create(ctx: Context) -> Answer:
@@ -22,8 +23,9 @@ def add_thread(ctx: Context, body: Json) -> Json:
     if ctx.strict:
         refusals.messages(body.get("messages"), "messages")
     now = ctx.keeper.now()
-    thread = objects.thread(body, now)
+    thread = objects.thread(with_stores(ctx, body, of_thread=True), now)
     ctx.tx.add(schema.threads, thread)
+    thread = attach(ctx, thread, body.get("messages") or [])
     for given in body.get("messages") or []:
         message = objects.message(given, thread["id"], now)
         ctx.tx.add(schema.messages, message, thread_id=thread["id"])
@@ -36,8 +38,10 @@ def retrieve(ctx: Context) -> Answer:
 
 def update(ctx: Context) -> Answer:
     checks.fields(shapes.THREAD_UPDATE, ctx.body)
-    id = thread_row(ctx)["id"]
-    changes = {key: value or {} for key, value in ctx.body.items()}
+    thread = thread_row(ctx)
+    id = thread["id"]
+    body = with_notes(thread["data"], with_stores(ctx, ctx.body, of_thread=True))
+    changes = {key: value or {} for key, value in body.items()}
     return Answer(ctx.tx.change(schema.threads, id, changes))
 
 
@@ -55,10 +59,12 @@ def add_message(ctx: Context) -> Answer:
     checks.fields(shapes.MESSAGE, ctx.body, ("role", "content"))
     if ctx.strict:
         refusals.message(ctx.body)
-    thread_id = thread_row(ctx)["id"]
+    thread = thread_row(ctx)
+    thread_id = thread["id"]
     active = runs.active_run(ctx.tx, ctx.keeper, thread_id)
     if active is not None:
         raise errors.busy_for_message(thread_id, active["id"])
+    attach(ctx, thread["data"], [ctx.body])
     message = objects.message(ctx.body, thread_id, ctx.keeper.now())
     ctx.tx.add(schema.messages, message, thread_id=thread_id)
     return Answer(message)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from streaming_assistants.backend.upstreams.base import UpstreamError
+
 
 class ApiError(Exception):
     """An answer of 4xx or 5xx; ``body`` is the JSON that the client receives."""
 
     missing: tuple[str, str] | None = None
     """What was not found: the API's word for it, and its id."""
+
+    again = True
+    """Whether a client may try the request again, where it does so for the status."""
 
     def __init__(
         self, status: int, message: str, *, param: str | None = None, code: str | None = None
@@ -81,6 +86,13 @@ def not_sent(method: str, path: str) -> ApiError:
         "client's own server.",
         code="not_sent",
     )
+
+
+def of_upstream(error: UpstreamError) -> ApiError:
+    """What the upstream's server refused, in its words."""
+    refused = ApiError(error.status or 502, error.message, param=error.param, code=error.code)
+    refused.again = False  # the client's own retries have been made
+    return refused
 
 
 def busy_for_run(thread_id: str, run_id: str) -> ApiError:

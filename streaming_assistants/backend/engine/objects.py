@@ -228,6 +228,18 @@ def searched_files(resources: Json) -> list[str]:
     return [id for store in stores for id in store.get("file_ids") or []]
 
 
+def attached_for_search(messages: Iterable[Json]) -> list[str]:
+    """Ids of the files that messages, as clients write them, attach for file_search; each once."""
+    found = [
+        attachment["file_id"]
+        for message in messages
+        for attachment in message.get("attachments") or []
+        if attachment.get("file_id")
+        and any(tool.get("type") == "file_search" for tool in attachment.get("tools") or [])
+    ]
+    return list(dict.fromkeys(found))
+
+
 def file_ids(assistant: Json) -> list[str]:
     """v1's list of an assistant's files."""
     resources = assistant["tool_resources"]

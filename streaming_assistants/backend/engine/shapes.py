@@ -34,10 +34,13 @@ TOOL = tagged(
     },
     old=("retrieval",),
 )
+_VECTOR_STORE = shaped({"file_ids": _FILE_IDS, "chunking_strategy": anything, "metadata": metadata})
 _TOOL_RESOURCES = shaped(
     {
         "code_interpreter": shaped({"file_ids": _FILE_IDS}),
-        "file_search": shaped({"vector_store_ids": array(text(), 1), "vector_stores": anything}),
+        "file_search": shaped(
+            {"vector_store_ids": array(text(), 1), "vector_stores": array(_VECTOR_STORE, 1)}
+        ),
     }
 )
 _RESPONSE_FORMAT = one_of(

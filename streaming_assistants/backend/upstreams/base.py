@@ -103,11 +103,14 @@ class UpstreamError(Exception):
     ``server_error`` for the rest.
     """
 
-    def __init__(self, message: str, status: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, code: str | None = None, param: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
+        self.param = param
 
 
 # What a conversation says.

@@ -133,6 +133,8 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
     stores: list[str] = list(search.get("vector_store_ids") or [])
     known: list[str] = list(search.get("file_ids") or [])
     wanted = search.pop("vector_stores", None) or []
+    filling: list[str] = search.pop("filling", None) or []
+    waiting: list[str] = search.pop("waiting", None) or []
     if ((turn.assistant_tool_resources or {}).get("file_search") or {}).get("vector_stores"):
         raise Fault(
             "The assistant's tool_resources.file_search.vector_stores asks for a new vector store, which "
@@ -148,8 +150,12 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
         made = yield from _made(store)
         stores.append(made)
         yield remembered()
+    for store_id in filling:
+        yield from _filled(store_id, (yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")))
     new = [file_id for file_id in attached(turn, "file_search") if file_id not in known]
-    if not new:
+    if not new and not waiting:
+        if filling:
+            yield remembered()
         return stores
 
     if not stores:
@@ -167,6 +173,12 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
             states[file_id] = yield Call("POST", path, {"file_id": file_id})
         except UpstreamError as error:  # noqa: PERF203 - a file is a request, not a number
             raise _unsearchable(file_id, error.message, error.status) from error
+    for file_id in waiting:
+        try:
+            states[file_id] = yield Call("GET", f"{path}/{quote(file_id, safe='')}")
+        except UpstreamError as error:  # noqa: PERF203
+            if error.status != 404:  # taken out of the store again
+                raise
     waited, pause = 0.0, 0.25
     while True:
         for file_id, state in list(states.items()):
@@ -193,6 +205,12 @@ def _made(store: Json) -> Generator[Piece, Json, str]:
     """Makes a vector store as ``tool_resources`` describes it, waits for its files, returns its id."""
     state = yield Call("POST", "/vector_stores", {k: v for k, v in store.items() if v is not None})
     store_id = member(state, "id", str)
+    yield from _filled(store_id, state)
+    return store_id
+
+
+def _filled(store_id: str, state: Json) -> Generator[Piece, Json, None]:
+    """Waits until the files of a store can be searched."""
     waited, pause = 0.0, 0.25
     while state.get("status") == "in_progress" and waited < INDEXING_SECONDS:
         yield Sleep(pause)
@@ -200,7 +218,6 @@ def _made(store: Json) -> Generator[Piece, Json, str]:
         state = yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")
     if (state.get("file_counts") or {}).get("failed"):
         logger.warning("%s files of vector store %s failed", state["file_counts"]["failed"], store_id)
-    return store_id
 
 
 def _unsearchable(file_id: str, reason: str, status: int | None) -> Fault:
