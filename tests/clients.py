@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import openai
@@ -33,12 +33,19 @@ class Colour:
 
     def client_answered(self, status: int, body: bytes, base_url: str) -> Any:
         """A bare client whose every request is answered in memory, for hosts that no test may ask."""
+        return self.client_answering(lambda _: (status, {}, body), base_url)
+
+    def client_answering(
+        self, answer: Callable[[Any], tuple[int, dict[str, str], bytes]], base_url: str
+    ) -> Any:
+        """The same with an answer for each request: status, headers, body."""
         http = _sdk.own_transport()
 
-        def answer(request: Any) -> Any:
-            return http.Response(status, content=body, request=request)
+        def answered(request: Any) -> Any:
+            status, headers, body = answer(request)
+            return http.Response(status, headers=headers, content=body, request=request)
 
-        transport = http.MockTransport(answer)
+        transport = http.MockTransport(answered)
         made = http.AsyncClient(transport=transport) if self.is_async else http.Client(transport=transport)
         return self.bare(base_url, http_client=made)
 

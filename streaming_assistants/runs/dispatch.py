@@ -202,7 +202,8 @@ class Dispatcher:
             return
         for place, call in enumerate(state.calls):
             key = (state.id, place)
-            if call.get("id") in self._loose:
+            call_id = call.get("id")
+            if isinstance(call_id, str) and call_id in self._loose:
                 continue
             if key not in self._calls_created:
                 self._calls_created.add(key)

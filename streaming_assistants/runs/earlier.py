@@ -29,7 +29,7 @@ def told_earlier(calls: list[dict[str, Json]], answered: frozenset[str] | None, 
     """
     if answered is None:
         return False
-    if any(call.get("id") in answered for call in calls):
+    if any(isinstance(call.get("id"), str) and call["id"] in answered for call in calls):
         return True
     if announced:
         return False

@@ -136,7 +136,7 @@ def settle(progress: Progress) -> Plan:
         if run is None:
             runs = _items((yield from _offered(f"{thread}/runs", _NEWEST)), progress)
             run = next((item for item in runs if item["id"] == progress.run_id), None)
-        status = run.get("status") if isinstance(run, dict) else None
+        status = _word(run, "status")
         if status is not None and status not in PENDING:
             break
         if waited >= WAIT_SECONDS:
@@ -174,11 +174,11 @@ def _offered(path: str, query: dict[str, Any] | None = None) -> _Asked:
 
 def _items(page: Json, progress: Progress) -> Items:
     """What a page lists of the run, oldest first."""
+    data = page.get("data") if isinstance(page, dict) else None
     items = [
         item
-        for item in (page.get("data") if isinstance(page, dict) else None) or []
-        if isinstance(item, dict)
-        and isinstance(item.get("id"), str)
+        for item in (data if isinstance(data, list) else ())
+        if _word(item, "id") is not None
         and item.get("run_id") in (None, progress.run_id)
         and item.get("role") != "user"
     ]
@@ -194,14 +194,19 @@ def _age(item: dict[str, Json]) -> float:
 def _untold(steps: Items, messages: Items, answered: frozenset[str] | None) -> tuple[Items, Items]:
     """Both without what an earlier stream told: what is older than the step whose calls are answered."""
     for place in range(len(steps) - 1, -1, -1):
-        calls = _inside(steps[place], "tool_calls") or []
-        if any(isinstance(call, dict) and call.get("id") in (answered or ()) for call in calls):
+        calls = _inside(steps[place], "tool_calls")
+        if isinstance(calls, list) and any(_word(call, "id") in (answered or ()) for call in calls):
             break
     else:
         return steps, messages
-    told = {(_inside(step, "message_creation") or {}).get("message_id") for step in steps[:place]}
+    told = {_word(_inside(step, "message_creation"), "message_id") for step in steps[:place]}
     since = _age(steps[place])
     return steps[place:], [item for item in messages if item["id"] not in told and _age(item) >= since]
+
+
+def _word(value: Json, name: str) -> str | None:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _inside(step: dict[str, Json], name: str) -> Json:
@@ -212,7 +217,7 @@ def _inside(step: dict[str, Json], name: str) -> Json:
 def _owed(thing: str, items: Items, run_status: str, progress: Progress) -> Iterator[Owed]:
     ends = _ENDS[thing]
     for item in items:
-        status = item.get("status") or "completed"
+        status = _word(item, "status") or "completed"
         if item["id"] in progress.over:
             continue
         if status in ends:

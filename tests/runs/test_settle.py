@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -132,3 +133,35 @@ def test_the_path_says_which_run(path: str, ids: tuple[Any, Any]) -> None:
 def test_a_stream_that_named_no_run_cannot_be_settled() -> None:
     with pytest.raises(Pending):
         next(settle(progress()))
+
+
+ODD = (
+    None,
+    5,
+    "x",
+    [],
+    {},
+    [None],
+    ["a"],
+    [{"id": ["x"]}],
+    [{"id": "i", "status": ["x"], "created_at": "y"}],
+)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_pages_of_any_shape_leave_the_runs_end(odd: Any) -> None:
+    seen = progress(run("in_progress"))
+    details = {"tool_calls": odd, "message_creation": odd}
+    asked_for = {"tool_calls": [{"id": "call_1"}]}
+    items = [{"id": "a", "step_details": details}, {"id": "b", "step_details": odd}]
+    seen.answered = frozenset({"call_1"})
+    for page in (odd, {"data": odd}, {"data": [*items, {"id": "c", "step_details": asked_for}, *items]}):
+        plan, answer = settle(seen), None
+        owed = []
+        with contextlib.suppress(StopIteration):
+            while True:
+                ask = plan.send(answer)
+                owed += [ask.event] if isinstance(ask, Owed) else []
+                is_run = isinstance(ask, Fetch) and ask.path.endswith("run_1")
+                answer = (held("completed") if is_run else page) if isinstance(ask, Fetch) else None
+        assert owed[-1] == "thread.run.completed"
