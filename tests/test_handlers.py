@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABCMeta
 from typing import Any
 
 import openai
@@ -640,6 +641,70 @@ async def test_the_sdks_own_handlers_are_taken_and_repaired(colour: Colour, serv
         ("on_end", "on_end"),
     ]
     assert [s.status for s in await colour.of(stream.get_final_run_steps())] == ["completed"]
+
+
+async def test_a_plain_instance_of_the_sdks_class_is_taken(colour: Colour, server: Loopback) -> None:
+    server.on("POST", RUNS, Reply.sse([sse(text_run("Hi"))]))
+    handler = sdks(colour)()
+    stream = await colour.handled(colour.client(server.url), handler)
+    assert stream is handler
+    assert stream.current_run.status == "completed"
+    assert [m.content[0].text.value for m in await colour.of(stream.get_final_messages())] == ["Hi"]
+
+
+def wants_arguments(base: Any, made: list[type]) -> type:
+    class Registered(base):  # type: ignore[misc]
+        def __init_subclass__(cls, name: str, **_: Any) -> None:
+            made.append(cls)
+
+    return Registered
+
+
+def is_final(base: Any, made: list[type]) -> type:
+    class Final(base):  # type: ignore[misc]
+        def __init_subclass__(cls) -> None:
+            made.append(cls)
+            raise TypeError("this class is final")
+
+    return Final
+
+
+def is_of_a_metaclass(base: Any, made: list[type]) -> type:
+    class Registry(ABCMeta):
+        def __init__(cls, name: str, bases: Any, members: Any) -> None:
+            super().__init__(name, bases, members)
+            made.append(cls)
+
+    found = Registry("Registered", (base,), {})
+    made.clear()
+    return found
+
+
+def has_slots_and_is_frozen(base: Any, made: list[type]) -> type:
+    class Frozen(base):  # type: ignore[misc]
+        __slots__ = ("kept",)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "__class__":
+                raise AttributeError("frozen")
+            super().__setattr__(name, value)
+
+    return Frozen
+
+
+@pytest.mark.parametrize(
+    "of", [wants_arguments, is_final, is_of_a_metaclass, has_slots_and_is_frozen], ids=lambda of: of.__name__
+)
+async def test_adopting_a_handler_announces_no_class(colour: Colour, server: Loopback, of: Any) -> None:
+    server.on("POST", RUNS, Reply.sse([sse(text_run("Hi"))]))
+    client = colour.client(server.url)
+    made: list[type] = []
+    kind = of(sdks(colour), made)
+    handlers = [await colour.handled(client, kind()) for _ in range(3)]
+    assert made == []
+    assert all(isinstance(handler, kind) for handler in handlers)
+    assert all(handler.current_run.status == "completed" for handler in handlers)
+    assert len({type(handler) for handler in handlers}) == 1  # no class per handler
 
 
 async def test_our_handlers_are_the_sdks_and_work_in_its_managers(colour: Colour, server: Loopback) -> None:
