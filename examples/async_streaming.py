@@ -1,4 +1,7 @@
-"""Three runs at once on an async client, each with a handler of its own."""
+"""Three runs at once on an async client, each with a handler of its own.
+
+Needs the extra [backend].
+"""
 
 import asyncio
 

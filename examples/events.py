@@ -1,4 +1,7 @@
-"""The typed events of a run: create(stream=True), also on SDKs that have no such parameter."""
+"""The typed events of a run: create(stream=True), also on SDKs that have no such parameter.
+
+Needs the extra [backend].
+"""
 
 from openai import OpenAI
 

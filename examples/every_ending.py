@@ -1,6 +1,8 @@
 """Runs that fail, stop short or wait: how code under test meets each state, without a model.
 
 The echo backend does what a message says; docs/backend.md lists its commands.
+
+Needs the extra [backend].
 """
 
 from openai import OpenAI

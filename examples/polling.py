@@ -1,4 +1,7 @@
-"""Starts a run and waits for its end, with a callback for progress and a deadline."""
+"""Starts a run and waits for its end, with a callback for progress and a deadline.
+
+Needs the extra [backend].
+"""
 
 from openai import OpenAI
 

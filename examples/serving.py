@@ -1,4 +1,7 @@
-"""Serves the backend over a socket, and talks to it with a client that knows nothing of it."""
+"""Serves the backend over a socket, and talks to it with a client that knows nothing of it.
+
+Needs the extra [serve].
+"""
 
 import socket
 import subprocess

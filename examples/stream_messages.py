@@ -1,4 +1,7 @@
-"""messages.list(stream=True): the newest message of a thread, while its run writes it."""
+"""messages.list(stream=True): the newest message of a thread, while its run writes it.
+
+Needs the extra [backend].
+"""
 
 import time
 

@@ -1,4 +1,7 @@
-"""Streams a run through an event handler. Runs as it stands: the built-in echo backend answers."""
+"""Streams a run through an event handler. Runs as it stands: the built-in echo backend answers.
+
+Needs the extra [backend].
+"""
 
 from openai import OpenAI
 

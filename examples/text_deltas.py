@@ -1,4 +1,7 @@
-"""The text of a run, and nothing else."""
+"""The text of a run, and nothing else.
+
+Needs the extra [backend].
+"""
 
 from openai import OpenAI
 

@@ -1,4 +1,7 @@
-"""Streams a run that calls functions: answers each round of calls until the run is through."""
+"""Streams a run that calls functions: answers each round of calls until the run is through.
+
+Needs the extra [backend].
+"""
 
 import json
 

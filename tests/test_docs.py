@@ -5,7 +5,9 @@ A block that cannot run here is marked on the line above its fence: ``<!-- not r
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import textwrap
 import warnings
 from pathlib import Path
@@ -17,6 +19,7 @@ from .clients import no_warnings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 if not PAGES[0].exists():  # the tests of a wheel are run away from the source tree
     PAGES = []
 
@@ -87,3 +90,50 @@ def test_blocks_are_found_and_marks_are_read() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert blocks("") == []
+
+
+INSTALLS = re.compile(r"pip (?:install|wheel)[^`\n&]*")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_installs_the_other_library_of_this_name(page: Path) -> None:
+    """The index has 0.19 by other authors: a wheel, a checkout or a lower bound keeps that one out."""
+    text = page.read_text(encoding="utf-8")
+    for command in INSTALLS.findall(text):
+        if "streaming_assistants" in command and "plain `" + command not in text:
+            assert re.search(r"\.whl|checkout|streaming_assistants(\[\w+\])?>=1", command), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_at_its_top_what_its_blocks_need(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    runs = [block for block in blocks(text) if "backend=" in block.code]
+    if runs:
+        # The first thing that a reader can run comes with what it needs.
+        assert "extra `[backend]`" in text
+        assert text.index("extra `[backend]`") < text.index(runs[-1].code.splitlines()[-1].strip())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_example_says_what_it_needs(example: Path) -> None:
+    text = example.read_text(encoding="utf-8")
+    extra = "serve" if '"serve"' in text else "backend" if "backend" in text else None
+    assert extra is None or f"Needs the extra [{extra}]." in text.split('"""')[1]
+
+
+def test_what_is_imported_is_declared() -> None:
+    package = ROOT / "streaming_assistants"
+    declared = ROOT / "pyproject.toml"
+    if not declared.exists() or not package.exists():
+        pytest.skip("away from the source tree")
+    found = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    names = re.findall(r'"([A-Za-z_]+)[\[>=]', declared.read_text(encoding="utf-8"))
+    known = {name.lower() for name in names} | set(sys.stdlib_module_names) | {"streaming_assistants"}
+    # trio is asked for only where it is the loop that runs, and pydantic_core is a part of pydantic 2.
+    assert found - known <= {"trio", "pydantic_core"}

@@ -12,7 +12,7 @@ PACKAGES = (LIBRARY, "openai", "httpx", "httpx2", "pydantic", "wrapt")
 """What decides how the library behaves."""
 
 EXTRAS = {
-    "backend": ("sqlalchemy", "anyio"),
+    "backend": ("sqlalchemy",),
     "serve": ("sqlalchemy", "starlette", "uvicorn"),
     "cli": ("rich",),
 }

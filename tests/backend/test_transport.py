@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -165,8 +166,10 @@ def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch: pytest.
             monkeypatch.delitem(sys.modules, name)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sqlalchemy"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"pip install 'streaming_assistants\[backend\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'streaming_assistants\[backend\]'") as caught:
         LocalBackend("echo")
+    told = "".join(traceback.format_exception(caught.value))
+    assert told.count("Traceback") == 1, "one sentence, and no other exception before it"
 
 
 def test_importing_the_backend_imports_no_extra() -> None:

@@ -63,8 +63,9 @@ class Database:
         try:
             self._pool = create_engine(parsed, **options)
         except ModuleNotFoundError as error:
+            hint = "" if self.sqlite else ": pip install 'streaming_assistants[postgres]' brings psycopg"
             raise ImportError(
-                f"The store {parsed.drivername} needs {error.name}, which is not installed."
+                f"The store {parsed.drivername} needs {error.name}, which is not installed{hint}"
             ) from None
         # For a backend that nobody closes. Not at the interpreter's exit: a job's thread may be within a
         # transaction then, and closing SQLite's connection under it crashes the process.
