@@ -158,6 +158,13 @@ def test_a_picture_without_rich_says_which_extra(
     assert "streaming_assistants[cli]" in err
 
 
+def test_a_picture_in_no_folder_is_refused_before_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich", reason="a picture needs streaming_assistants[cli]")
+    code, out, err = run("demo", "--svg", "no/such/folder/x.svg", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.splitlines() == ["There is no folder no/such/folder for the picture."]
+
+
 def without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
         monkeypatch.delitem(sys.modules, name)

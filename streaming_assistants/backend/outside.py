@@ -19,6 +19,7 @@ from streaming_assistants.wire.sse import Frame, FrameDecoder
 from .bodies import from_upstream
 from .characters import Characters
 from .masking import Mask
+from .paths import requested_path
 from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 
 Client: TypeAlias = Any
@@ -123,7 +124,7 @@ class _Outside:
             raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
 
     def _arguments(self, call: Call) -> dict[str, Any]:
-        url, query = _sdk.inference_url(self._client, call.path)
+        url, query = _sdk.inference_url(self._client, _checked(call.path))
         arguments: dict[str, Any] = {
             "path": url,
             "cast_to": _sdk.response_class(),
@@ -137,7 +138,7 @@ class _Outside:
         return arguments
 
     def _stream_arguments(self, piece: Open) -> dict[str, Any]:
-        url, query = _sdk.inference_url(self._client, piece.path)
+        url, query = _sdk.inference_url(self._client, _checked(piece.path))
         return {
             "path": url,
             "cast_to": object,
@@ -145,6 +146,13 @@ class _Outside:
             "options": {"params": query},
             "stream": True,
         }
+
+
+def _checked(path: str) -> str:
+    """A path with ids that a client has given. Raises UpstreamError where one of them leads elsewhere."""
+    if requested_path(path.partition("?")[0].encode()) is None:
+        raise UpstreamError(f"The upstream is not asked for {path}: an id in it is none.", 400)
+    return path
 
 
 def _error_of(body: bytes) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -101,6 +102,7 @@ def _opened(upstream: str, store: str, models: dict[str, str] | None) -> LocalBa
 def _client(upstream: str, base_url: str | None) -> Client:
     import openai
 
+    base_url = base_url or os.environ.get("OPENAI_BASE_URL")  # which the oldest releases do not read
     if upstream == "echo":
         return openai.AsyncOpenAI(api_key="unused", base_url=base_url)
     try:

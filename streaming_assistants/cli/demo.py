@@ -37,6 +37,9 @@ def run(*, svg: str | None = None, plain: bool = False) -> int:
     if svg and recorder is None:
         complain("A picture needs rich, which is not installed: pip install 'streaming_assistants[cli]'")
         return 1
+    if svg and not Path(svg).parent.is_dir():
+        complain(f"There is no folder {Path(svg).parent} for the picture.")
+        return 2
     try:
         backend = LocalBackend(_echo())
     except ImportError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
+import openai
 import pytest
 
 from streaming_assistants.backend.upstreams.base import (
@@ -196,6 +197,25 @@ async def test_keys_are_neither_stored_nor_logged(
     assert key.encode() not in kept
     ours = [record for record in caplog.records if record.name == "streaming_assistants"]
     assert key not in "".join(record.getMessage() for record in ours)
+
+
+@pytest.mark.parametrize("id", ["..", ".", "../models", "..\\models", "a\r\nb", "a/b"])
+async def test_an_id_that_leads_elsewhere_is_not_asked_for(
+    make_api: MakeApi, server: Loopback, id: str
+) -> None:
+    server.on("GET", ".*", Reply(200, {}, [b"reached"]))
+    server.on("POST", ".*", Reply.json({"id": "vs_1"}))
+    api = make_api("chat", client={"base_url": server.url + "/v1"})
+    content = [{"type": "image_file", "image_file": {"file_id": id}}]
+    message = {"role": "user", "content": content}
+    made = await api.assistant(tools=[])
+    body = {"assistant_id": made, "thread": {"messages": [message]}}
+    try:
+        run = await api.settled(await api.post("/threads/runs", body))
+    except openai.BadRequestError:
+        return  # refused before that
+    assert run["status"] == "failed"
+    assert [request.path for request in server.requests if request.method == "GET"] == []
 
 
 SECRET = "sk-very/secret-0123456789"
