@@ -165,6 +165,9 @@ class Reading:
         except WaitedTooLong as error:
             follow = self.follow
             raise self._following.too_late(self.request, follow.run_id, follow.status) from error
+        except ValueError as error:
+            said = f"The server's answer is no message: {error}"
+            raise MalformedEventError(said, self.request, event="", data=b"") from error
         except _sdk.transport_errors() as error:
             if not self.stopped:
                 raise broken(error, self.request) from error
@@ -172,7 +175,11 @@ class Reading:
     def final(self) -> Any:
         if not self.heard and self.follow.message is not None:
             self.message.hold(self.follow.message)
-        found = self.message.message()
+        try:
+            found = self.message.message()
+        except ValueError as error:
+            said = f"The server's message is none: {error}"
+            raise MalformedEventError(said, self.request, event="", data=b"") from error
         if found is None:
             raise NoFinalObjectError("No message found: the stream ended without one.")
         return found

@@ -7,6 +7,7 @@ numbers. The rest of the library reads as if there were one SDK.
 from .calls import (
     JSON_OBJECT,
     RAW_HEADER,
+    UNREADABLE,
     capped,
     deprecated_methods,
     read,
@@ -80,6 +81,7 @@ __all__ = [
     "RAW",
     "RAW_HEADER",
     "RESOURCES",
+    "UNREADABLE",
     "Answering",
     "Client",
     "ModuleAttribute",

@@ -77,6 +77,10 @@ def raw(method: Callable[..., JSON]) -> Callable[..., JSON]:
     return call
 
 
+UNREADABLE = (ValueError, AttributeError)
+"""What the SDK raises for a body that it cannot read: some releases trip over a missing content type."""
+
+
 def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
     """(object, headers, request) of a raw response."""
     return response.parse(), response.headers, response.http_request

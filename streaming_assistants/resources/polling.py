@@ -86,6 +86,9 @@ class Wanted:
         return cls(terms, lambda thing: Call(partial(on_poll, thing)))
 
 
+UNLIMITED = Wanted(Terms(), None)
+
+
 @dataclass(frozen=True)
 class Watch:
     """What is polled: how it is asked for, what it is called, and when it is over."""
@@ -151,7 +154,7 @@ def _read(response: Any) -> Answer:
     raw = _sdk.response_of(response)
     try:
         answer = Answer(*_sdk.read(response))
-    except ValueError as error:
+    except _sdk.UNREADABLE as error:
         raise _unreadable(raw, str(error)) from error
     thing = answer.thing
     if not isinstance(thing, pydantic.BaseModel):
@@ -177,8 +180,13 @@ def _unreadable(raw: Any, why: str) -> MalformedEventError:
 def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Steps:
     """Starts what is polled then; ``ids`` are what has to be known of it."""
     sent = _sdk.request(client, endpoint.verb.upper(), request.path)
+    return made_by(sent, partial(endpoint.send, client, request), wanted, *ids)
+
+
+def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Steps:
+    """What a call makes, which has ``ids``; ``sent`` is its request. Raises for what is no such object."""
     try:
-        made = yield Call(partial(endpoint.send, client, request), wanted.left())
+        made = yield Call(make, wanted.left())
     except WaitedTooLong:
         raise PollTimeoutError(
             f"{sent.url} was not answered within {wanted.terms.max_wait:g} s. What it starts may have begun.",
@@ -186,12 +194,12 @@ def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *id
             id=None,
             status=None,
         ) from None
-    except ValueError as error:  # no JSON
-        raise MalformedEventError(
-            f"The answer from {sent.url} is no object of the API: {error}", sent, event="", data=b""
-        ) from error
+    except _sdk.UNREADABLE as error:
+        said = f"The answer from {sent.url} is no object of the API: {error}"
+        raise MalformedEventError(said, sent, event="", data=b"") from error
     for name in ids:
-        if not isinstance(getattr(made, name, None), str):
+        found = getattr(made, name, None)
+        if not (isinstance(found, str) and found):
             said = f"The answer from {sent.url} has no text as its {name!r}: {made!r:.200}"
             raise MalformedEventError(said, sent, event="", data=repr(made).encode())
     return made

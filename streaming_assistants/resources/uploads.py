@@ -10,12 +10,12 @@ from typing import Any
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants.errors import FileUploadError, both
+from streaming_assistants.errors import FileUploadError, MalformedEventError, both
 from streaming_assistants.runs.polling import Steps, is_pending_batch
-from streaming_assistants.steps import Call, Together
+from streaming_assistants.steps import Together
 
 from .endpoints import Endpoint
-from .polling import Plan, Wanted, Watch, polled, start
+from .polling import UNLIMITED, Plan, Wanted, Watch, made_by, polled, start
 from .requests import checked_id
 from .vector_stores import CREATE_BATCH, CREATE_FILE, RETRIEVE_BATCH, RETRIEVE_FILE
 
@@ -40,8 +40,12 @@ def poll_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> St
     return polled(BATCH_WATCH, client, args, kwargs)
 
 
-def _attached(watch: Watch, create: Endpoint, of: Callable[[Any, dict[str, Any]], str]) -> Plan:
-    """Attaches what is uploaded, and polls it; ``of`` gives the id to poll."""
+def _store(bound: dict[str, Any]) -> dict[str, Any]:
+    return {"vector_store_id": bound["vector_store_id"]}
+
+
+def _attached(watch: Watch, create: Endpoint, *ids: str) -> Plan:
+    """Attaches what is uploaded, and polls it: what the call names, or what the answer has as ``ids``."""
 
     def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
         wanted = Wanted.taken(client, kwargs)
@@ -49,25 +53,19 @@ def _attached(watch: Watch, create: Endpoint, of: Callable[[Any, dict[str, Any]]
         request = create.request((), bound)
 
         def go() -> Steps:
-            made = yield from start(client, create, request, wanted)
-            ids = {watch.id_name: of(made, bound), "vector_store_id": bound["vector_store_id"]}
-            return (yield from watch.steps(client, wanted, ids))
+            made = yield from start(client, create, request, wanted, *ids)
+            named = {watch.id_name: bound.get(watch.id_name) or made.id}
+            return (yield from watch.steps(client, wanted, {**named, **_store(bound)}))
 
         return go()
 
     return plan
 
 
-create_file = _attached(
-    FILE_WATCH,
-    _called(CREATE_FILE, "create_and_poll", positional=("file_id",)),
-    lambda _, call: call["file_id"],
-)
+create_file = _attached(FILE_WATCH, _called(CREATE_FILE, "create_and_poll", positional=("file_id",)))
 """``files.create_and_poll``."""
 
-create_batch = _attached(
-    BATCH_WATCH, _called(CREATE_BATCH, "create_and_poll"), lambda made, _: made.id
-)  # fmt: skip
+create_batch = _attached(BATCH_WATCH, _called(CREATE_BATCH, "create_and_poll"), "id")
 """``file_batches.create_and_poll``."""
 
 
@@ -84,9 +82,10 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Step
     CREATE_FILE.request((), {**kwargs, "file_id": "file-"})  # what is wrong with the call is said now
 
     def go() -> Steps:
-        uploaded = yield Call(_uploaded(client, file))
+        sent = _sdk.request(client, "POST", "/files")
+        uploaded = yield from made_by(sent, _uploaded(client, file), UNLIMITED, "id")
         request = CREATE_FILE.request((), {**kwargs, "file_id": uploaded.id})
-        attached = yield Call(partial(CREATE_FILE.send, client, request))
+        attached = yield from start(client, CREATE_FILE, request, UNLIMITED)
         return uploaded.id, attached
 
     return file, go()
@@ -140,6 +139,7 @@ def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
     def go() -> Steps:
         found = yield Together([_uploaded(client, file) for file in files], limit)
+        found = [each if isinstance(each, BaseException) else _with_id(client, each) for each in found]
         failed = {place: each for place, each in enumerate(found) if isinstance(each, BaseException)}
         uploaded = [each.id for place, each in enumerate(found) if place not in failed]
         if failed:
@@ -172,6 +172,14 @@ def upload_error(said: str, uploaded: list[str], failed: dict[int, BaseException
     error.failed = {place: each for place, each in failed.items() if place >= 0}
     error.args = (message,)
     return error
+
+
+def _with_id(client: Any, made: Any) -> Any:
+    """What was uploaded, or the error of an answer that does not say under which id."""
+    if isinstance(getattr(made, "id", None), str):
+        return made
+    said = f"The answer to an upload has no text as its 'id': {made!r:.200}"
+    return MalformedEventError(said, _sdk.request(client, "POST", "/files"), event="", data=b"")
 
 
 def _files(value: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants.wire import models
-from streaming_assistants.wire.build import build, part
+from streaming_assistants.wire.build import grown, part
 
 from .merge import BEYOND, LOW, copied, meeting, merge
 
@@ -30,7 +30,7 @@ class TextPart:
         self.annotations: list[Json] = []  # plain JSON, each with its index
         self._built: list[Any] = []
         # What the release says of a Text that holds a value and annotations; made once for each part.
-        text = build(models.model("Text"), {"annotations": [], "value": ""})
+        text = grown(models.model("Text"), {"annotations": [], "value": ""})
         self._new_text = _sdk.cloner(text)
         self._rest = {name: v for name, v in vars(text).items() if name not in ("annotations", "value")}
 
@@ -104,7 +104,7 @@ class MessageState:
             "assistant_id": getattr(run, "assistant_id", None),
             "created_at": getattr(run, "created_at", None),
         }
-        return cls(build(models.model("Message"), values))
+        return cls(grown(models.model("Message"), values))
 
     def add(self, delta: Any) -> tuple[TextPart | OtherPart, bool]:
         """Merges one content delta; answers with its part and whether the part is new."""
@@ -201,7 +201,7 @@ class StepState:
             "assistant_id": getattr(run, "assistant_id", None),
             "created_at": getattr(run, "created_at", None),
         }
-        return cls(build(models.model("RunStep"), values), created=False)
+        return cls(grown(models.model("RunStep"), values), created=False)
 
     def add_details(self, details: Any) -> None:
         """Merges step details that are no tool calls (a message's id)."""
@@ -276,11 +276,11 @@ class StepState:
                 for call in calls:
                     del call["index"]  # a delta's, and no field of a call
             details = {"type": "tool_calls", "tool_calls": calls}
-            whole = build(models.model("RunStep"), {"step_details": details})
+            whole = grown(models.model("RunStep"), {"step_details": details})
             values["step_details"] = whole.step_details
             values["type"] = "tool_calls"
         elif self._details:
-            whole = build(models.model("RunStep"), {"step_details": copied(self._details)})
+            whole = grown(models.model("RunStep"), {"step_details": copied(self._details)})
             values["step_details"] = whole.step_details
             values["type"] = self._details.get("type")
         return _sdk.changed(self._step, **values)

@@ -141,7 +141,7 @@ class Follow:
     def _turns_to(self, listed: list[Json]) -> bool:
         """Whether the newest message is of another run than the newest, which is over; turns to that run."""
         newest = listed[0] if listed else {}
-        run_id = newest.get("run_id")
+        run_id = text_of(newest, "run_id")
         if self._named or self._turned or newest.get("role") != "assistant" or run_id in (None, self.run_id):
             return False
         self.run_id, self._turned = run_id, True
@@ -164,7 +164,8 @@ class Follow:
 
 def _items(page: Answer) -> list[Json]:
     data = page.value.get("data") if page.value else None
-    return [item for item in data or [] if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    listed = data if isinstance(data, list) else []
+    return [item for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def text_of(thing: Json | None, name: str) -> str | None:
@@ -193,7 +194,8 @@ def _second(item: Json) -> int | None:
 
 
 def _texts(message: Json) -> Iterator[tuple[int, str]]:
-    for index, block in enumerate(message.get("content") or []):
+    content = message.get("content")
+    for index, block in enumerate(content if isinstance(content, list) else []):
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
         value = text.get("value") if isinstance(text, dict) else text
         if isinstance(value, str):

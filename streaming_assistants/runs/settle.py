@@ -101,12 +101,12 @@ class Progress:
         thing, _, change = name.rpartition(".")
         if thing == "thread.run" and hasattr(data, "status"):
             self.run_id, self.status = data.id, data.status
-            self.thread_id = getattr(data, "thread_id", None) or self.thread_id
+            self.thread_id = _text(data, "thread_id") or self.thread_id
         elif name == "thread.created":
             self.thread_id = getattr(data, "id", None)
         elif thing in ("thread.message", "thread.run.step") and hasattr(data, "id"):
-            self.run_id = getattr(data, "run_id", None) or self.run_id
-            self.thread_id = getattr(data, "thread_id", None) or self.thread_id
+            self.run_id = _text(data, "run_id") or self.run_id
+            self.thread_id = _text(data, "thread_id") or self.thread_id
             self.known.add(data.id)
             if change not in ("created", "in_progress", "delta"):
                 self.over.add(data.id)
@@ -115,6 +115,11 @@ class Progress:
     def ended(self) -> bool:
         """Whether a run event said how the run ended."""
         return self.status is not None and self.status not in PENDING
+
+
+def _text(data: Any, name: str) -> str | None:
+    found = getattr(data, name, None)
+    return found if isinstance(found, str) else None
 
 
 Plan = Generator["Fetch | Pause | Owed", Any, None]

@@ -23,7 +23,8 @@ Json = Any
 
 _SCALARS: dict[str, type] = {
     "index": int,
-    **dict.fromkeys(("arguments", "input", "logs", "refusal", "status", "type", "value"), str),
+    **dict.fromkeys(("arguments", "id", "input", "logs", "message_id", "refusal"), str),
+    **dict.fromkeys(("status", "type", "value"), str),
 }
 _STRUCTURES = frozenset(
     {
@@ -31,17 +32,23 @@ _STRUCTURES = frozenset(
         "code_interpreter",
         "content",
         "function",
+        "message_creation",
         "outputs",
+        "required_action",
         "step_details",
+        "submit_tool_outputs",
         "text",
         "tool_calls",
     }
 )
 
 
-def build(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
-    """``model`` from a JSON object, leniently. Raises ValueError for what no stream can be made of."""
-    for name in value.keys() & _SCALARS.keys():
+def build(model: type[pydantic.BaseModel], value: dict[str, Json], *, refuses: bool = True) -> Json:
+    """``model`` from a JSON object, leniently. Raises ValueError for what no stream can be made of.
+
+    ``refuses`` is for what comes in; what was taken is put together without asking again.
+    """
+    for name in value.keys() & _SCALARS.keys() if refuses else ():
         if not isinstance(value[name], (_SCALARS[name], types.NoneType)):
             raise ValueError(f"expected {_SCALARS[name].__name__} as {name!r}, got {value[name]!r:.80}")
     if model is models.OpenPart:
@@ -52,23 +59,23 @@ def build(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
     for name, alias, annotation, default in _fields(model):
         if alias in rest:
             found = rest.pop(alias)
-            if name in _STRUCTURES and not _is_structure(annotation, found):
+            if refuses and name in _STRUCTURES and not _is_structure(annotation, found):
                 raise ValueError(f"expected another shape as {name!r}, got {found!r:.80}")
-            values[name] = fit(annotation, found)
+            values[name] = fit(annotation, found, refuses)
             given.add(name)
         else:
             values[name] = default
     return _sdk.make(model, {**values, **rest}, given | rest.keys())
 
 
-def fit(annotation: Json, value: Json) -> Json:
+def fit(annotation: Json, value: Json, refuses: bool) -> Json:
     """``value`` as ``annotation`` says, as far as it can be."""
     if isinstance(value, dict):
         found = _choose(_models_in(annotation), value)
-        return value if found is None else build(found, value)
+        return value if found is None else build(found, value, refuses=refuses)
     if isinstance(value, list):
         item = _item_of(annotation)
-        return value if item is None else [fit(item, entry) for entry in value]
+        return value if item is None else [fit(item, entry, refuses) for entry in value]
     return value
 
 
@@ -94,10 +101,16 @@ def _is_structure(annotation: Json, value: Json) -> bool:
     return isinstance(value, dict) or not _models_in(annotation)
 
 
+def grown(model: type[pydantic.BaseModel], value: dict[str, Json]) -> Json:
+    """The same from what was taken before."""
+    return build(model, value, refuses=False)
+
+
 def part(kind: str, value: dict[str, Json]) -> Json:
     """A content block, annotation or tool call from JSON, by its ``type``; ``kind`` is a key of VARIANTS."""
-    name = models.VARIANTS[kind].get(value.get("type") or "")
-    return build(models.model(name) if name else models.OpenPart, value)
+    kinds, tag = models.VARIANTS[kind], value.get("type")
+    name = kinds.get(tag) if isinstance(tag, str) else None
+    return grown(models.model(name) if name else models.OpenPart, value)
 
 
 @cache

@@ -143,7 +143,10 @@ def read(frame: Frame) -> MessageChunk:
         if not isinstance(message.get("id"), str):
             raise _malformed("a message with an 'id'", frame)
         message["content"] = [_content(item, frame) for item in _items(message, frame)]
-    return cast(MessageChunk, build(MessageChunk, value))
+    try:
+        return cast(MessageChunk, build(MessageChunk, value))
+    except ValueError as error:
+        raise Malformed(f"{error} in {short(frame.data)}", frame) from error
 
 
 def _items(message: dict[str, Json], frame: Frame) -> list[Json]:
@@ -158,7 +161,8 @@ def _content(item: Json, frame: Frame) -> Json:
     if not isinstance(delta, dict) or not isinstance(delta.get("value") or "", str):
         raise _malformed("content with a 'delta' that holds a text 'value'", frame)
     # A text that did not grow is "" and not None: what comes is printed and joined.
-    return {"type": "text", **item, "delta": {**delta, "value": delta.get("value") or ""}}
+    delta = {**delta, "value": delta.get("value") or ""}
+    return {"type": "text", **item, "index": item.get("index") or 0, "delta": delta}
 
 
 def growth(message: dict[str, Json], index: int, value: str) -> MessageChunk:
