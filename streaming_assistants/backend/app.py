@@ -109,6 +109,7 @@ class App:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
+        self.closing = False
         self._settings = settings
         self._routes = _routes()
         self._pid = os.getpid()
@@ -121,6 +122,8 @@ class App:
             if os.getpid() != self._pid:
                 headers["x-should-retry"] = "false"
                 raise errors.forked()
+            if self.closing and request.method != "GET":
+                raise StoreClosed
             return self._answer(request, headers, done or {})
         except NeedsOutside as needs:
             return Reply(0, {}, errand=needs.errand)
@@ -128,7 +131,7 @@ class App:
             if not error.again:
                 headers["x-should-retry"] = "false"
             return _refusal(self._hinted(error), headers)
-        except StoreClosed:
+        except StoreClosed:  # or it is being closed, and begins nothing more
             refused = errors.closed()
         except Exception:
             logger.exception("%s %s failed.", request.method, request.path)

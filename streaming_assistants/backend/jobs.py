@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -18,6 +17,7 @@ from streaming_assistants.backend.upstreams.base import Json
 from .engine.errors import ApiError
 from .engine.work import Abandoned, Changed, Do, Emit, Interrupted, Work
 from .feeds import AsyncFeed, Events, Feed
+from .loops import nowhere, spawn
 from .outside import AsyncOutside, Outside
 from .store.database import Database, StoreClosed
 from .upstreams.base import Sleep, UpstreamError
@@ -53,12 +53,12 @@ class Job:
                 ended(self)
                 self.finished.set()
 
-        name = f"streaming_assistants {self.work.run_id}"
+        name = f"streaming_assistants: {self.work.name}"
         self._thread = threading.Thread(target=run, name=name, daemon=True)
         try:
             self._thread.start()
         except RuntimeError as error:  # the interpreter ends, or the system has no more threads
-            logger.warning("Run %s is given up: %s", self.work.run_id, error)
+            logger.warning("%s is given up: %s", self.work.name, error)
             self.stop()
             run()
 
@@ -108,9 +108,9 @@ class Job:
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
         except (StoreClosed, Abandoned):
-            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
+            logger.warning("%s was under way when its backend was closed.", self.work.name)
         except Exception:
-            logger.exception("The work for run %s broke off.", self.work.run_id)
+            logger.exception("%s broke off.", self.work.name)
         finally:
             unwatch()
             steps.close()
@@ -131,6 +131,8 @@ class Job:
         if isinstance(piece, Changed):
             self._woken.wait(piece.seconds)
             self._woken.clear()
+            if self._abandoned:
+                raise Abandoned
             return None
         if self._interrupted.is_set():
             raise self._interruption()
@@ -163,14 +165,26 @@ class AsyncJob:
         self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
         self._scope: anyio.CancelScope | None = None
-        self._call_soon: Callable[..., Any] = _nowhere
+        self._call_soon: Callable[..., Any] = nowhere
         self._task: object = None
         self._woken = anyio.Event()
         self.finished = anyio.Event()
         if feed is not None:
             feed.on_leave = self._wake
 
+    @property
+    def forsaken(self) -> bool:
+        """Whether its event loop was closed over it: nothing of it will ever run again."""
+        return isinstance(self._task, asyncio.Task) and self._task.get_loop().is_closed()
+
+    def give_up(self) -> None:
+        """Ends the run of a job that is forsaken; from any thread."""
+        self._abandon()
+        self._ended(self)
+
     def start(self, ended: Callable[[AsyncJob], None]) -> None:
+        self._ended = ended
+
         async def run() -> None:
             try:
                 await self._drive()
@@ -245,9 +259,9 @@ class AsyncJob:
                 if self._feed is not None and self._feed.left and self.work.run_id is None:
                     return
         except (StoreClosed, Abandoned):
-            logger.warning("Run %s was under way when its backend was closed.", self.work.run_id)
+            logger.warning("%s was under way when its backend was closed.", self.work.name)
         except Exception:
-            logger.exception("The work for run %s broke off.", self.work.run_id)
+            logger.exception("%s broke off.", self.work.name)
         except anyio.get_cancelled_exc_class():
             self._abandon()
             raise
@@ -275,6 +289,8 @@ class AsyncJob:
             with anyio.move_on_after(piece.seconds):
                 await self._woken.wait()
             self._woken = anyio.Event()
+            if self._abandoned:
+                raise Abandoned
             return None
         if not self._interrupted:
             with anyio.CancelScope() as self._scope:
@@ -318,28 +334,3 @@ class AsyncJob:
 def _done(piece: Do, database: Database) -> Json:
     with database.write() if piece.writes else database.read() as tx:
         return piece.action(tx)
-
-
-def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any]]:
-    """Starts a task that outlives its caller's scope: the task, and a way to call into its loop."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        # The only other loop that httpx runs on.
-        import trio  # type: ignore[import-not-found,unused-ignore]
-
-        trio.lowlevel.spawn_system_task(run)
-        return None, trio.lowlevel.current_trio_token().run_sync_soon
-    return loop.create_task(run()), _soon(loop)  # type: ignore[arg-type]
-
-
-def _soon(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
-    def call(function: Callable[..., Any], *arguments: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is there to be told
-            loop.call_soon_threadsafe(function, *arguments)
-
-    return call
-
-
-def _nowhere(*_: object) -> None:
-    """Before the job has started there is no loop to call into."""

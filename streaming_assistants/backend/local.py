@@ -149,6 +149,7 @@ class LocalBackend:
     def _stop(self) -> list[Job | AsyncJob]:
         """Ends all work, what begins only now, too; waits for that of threads, some seconds at most."""
         self._closed.set()
+        self._app.closing = True
         deadline = time.monotonic() + _STOP_SECONDS
         stopped: list[Job | AsyncJob] = []
         while True:
@@ -306,12 +307,16 @@ class LocalBackend:
                 self._begin_watch()
 
     def _look_after(self, jobs: Mapping[str, Job | AsyncJob]) -> None:
+        from .jobs import AsyncJob
+
         self.settle()
         with self._database.read() as tx:
             active = {row["id"]: row for row in tx.active_runs()}
         for run_id, job in jobs.items():
             row = active.get(run_id)
-            if row is None or row["data"]["status"] == "cancelling":
+            if isinstance(job, AsyncJob) and job.forsaken:
+                job.give_up()
+            elif row is None or row["data"]["status"] == "cancelling":
                 self._wake(job, run_id)
 
     def _wake(self, job: Job | AsyncJob, run_id: str) -> None:

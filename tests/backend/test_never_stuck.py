@@ -3,9 +3,13 @@ for ever."""
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,10 +17,11 @@ import anyio.to_thread
 import pytest
 from sqlalchemy import Engine, event
 
+from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend.upstreams.base import ContentDelta, Finished, Next, Open, Sleep
 from tests.loopback import Loopback, Reply
 
-from .conftest import JSON, Api
+from .conftest import JSON, Api, attached
 from .databases import File, Postgres
 
 pytestmark = pytest.mark.anyio
@@ -245,3 +250,125 @@ async def test_who_reads_messages_of_a_deleted_thread_is_told(make_api: MakeApi)
     await api.delete(f"/threads/{run['thread_id']}")
     (_, error), _ = await stream.rest()
     assert error["error"]["message"] == f"No thread found with id '{run['thread_id']}'."
+
+
+LOAD = """
+import asyncio, logging, sys, threading, time
+import openai
+from streaming_assistants import _sdk
+from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend.upstreams.echo import Echo
+
+store, colour, ending = sys.argv[1:]
+logging.basicConfig(level=logging.ERROR)
+backend = LocalBackend(Echo(delay=0.001), store)
+made = openai.OpenAI if colour == "sync" else openai.AsyncOpenAI
+client = made(api_key="k", base_url="http://nowhere.invalid", max_retries=0)
+backend.attach(client)
+kinds = {"cast_to": object, "stream": True, "stream_cls": (
+    openai.Stream[object] if colour == "sync" else openai.AsyncStream[object])}
+cut = []
+
+def asked(assistant):
+    thread = {"messages": [{"role": "user", "content": "one two three four five"}]}
+    return {"assistant_id": assistant["id"], "stream": True, "thread": thread}
+
+def check(body):
+    if not any(end in body for end in (b"thread.run.completed", b"thread.run.failed", b"event: error")):
+        cut.append(body)
+
+def closed(error):
+    if "closed" not in str(error):
+        cut.append(error)
+
+def run():
+    assistant = client.post("/assistants", cast_to=_sdk.JSON_OBJECT, body={"model": "m"})
+    def work():
+        try:
+            while True:
+                stream = client.post("/threads/runs", body=asked(assistant), **kinds)
+                check(b"".join(stream.response.iter_bytes()))
+        except openai.APIStatusError as error:
+            closed(error)
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    if ending == "close":
+        backend.close()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+async def run_async():
+    assistant = await client.post("/assistants", cast_to=_sdk.JSON_OBJECT, body={"model": "m"})
+    async def work():
+        try:
+            while True:
+                stream = await client.post("/threads/runs", body=asked(assistant), **kinds)
+                check(b"".join([chunk async for chunk in stream.response.aiter_bytes()]))
+        except openai.APIStatusError as error:
+            closed(error)
+    tasks = [asyncio.create_task(work()) for _ in range(4)]
+    await asyncio.sleep(0.3)
+    if ending == "close":
+        await backend.aclose()
+        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+if colour == "sync":
+    run()
+else:
+    asyncio.run(run_async())
+assert not cut, cut[0]
+"""
+
+
+@pytest.mark.parametrize("ending", ["close", "exit"])
+def test_an_end_under_load_leaves_no_traceback_and_nobody_waiting(
+    colour: str, tmp_path: Path, ending: str
+) -> None:
+    store = f"sqlite:///{tmp_path}/assistants.db"
+    command = [sys.executable, "-W", "ignore", "-c", LOAD, store, colour, ending]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_a_backend_that_is_closed_before_a_run_s_driver_starts_ends_the_run(
+    make_api: MakeApi, shared: File | Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a request's transaction and its run's first step anything may happen."""
+    api = make_api("echo", shared.url)
+    assistant_id, thread_id = await api.assistant(), await api.thread("echo:stall")
+    start, closing = api.backend.start, []
+
+    def started(make: Any) -> None:
+        closer = threading.Thread(target=api.backend.close)
+        closing.append(closer)
+        closer.start()
+        while not api.backend._closed.is_set():
+            time.sleep(0.001)
+        start(make)
+
+    monkeypatch.setattr(api.backend, "start", started)
+    stream = await api.open(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+    assert (await rest(api, stream))[-1] == "done"
+    await anyio.to_thread.run_sync(closing[0].join)
+    after = make_api("echo", shared.url)
+    (run,) = (await after.get(f"/threads/{thread_id}/runs"))["data"]
+    assert run["status"] in ("failed", "expired")
+
+
+def test_a_run_whose_event_loop_was_closed_over_it_is_ended(shared: File | Postgres) -> None:
+    backend = LocalBackend("echo", shared.url)
+    api = attached(backend, "async")
+    loop = asyncio.new_event_loop()
+    run = loop.run_until_complete(api.run("echo:stall"))
+    loop.run_until_complete(api.until(run, lambda run: run["status"] == "in_progress"))
+    running = asyncio.all_tasks(loop)
+    loop.close()
+    after = attached(backend, "sync")
+    ended = anyio.run(after.settled, run)
+    assert ended["status"] == "failed"
+    backend.close()
+    after.client.close()
+    del running  # a task that is dropped before says so in the log

@@ -228,11 +228,11 @@ def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str
 
 def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
     """What the reader of a run is owed when others have ended it or deleted its thread; nothing while it
-    goes on."""
+    goes on, or where its own driver has ended it and tells that itself."""
     row = tx.get(schema.runs, run_id)
     if row is None:
         return [("error", errors.deleted("thread", thread_id, run_id).body)]
-    if row["active"]:
+    if row["active"] or row["data"]["status"] in ("completed", "incomplete"):
         return []
     events: list[Event] = []
     for message in tx.all(schema.messages, thread_id=thread_id, run_id=run_id):

@@ -51,6 +51,10 @@ class Work:
     thread_id: str
     run_id: str | None = None
 
+    @property
+    def name(self) -> str:
+        return f"Run {self.run_id}" if self.run_id else f"A reader of {self.thread_id}"
+
 
 class Interrupted(Exception):
     """The wait was broken off from outside: somebody changed the run."""

@@ -80,7 +80,7 @@ class Database:
     def write(self) -> Iterator[Transaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting."""
-        with self._alone, self._open().connect() as connection:
+        with self._connected() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 tx = Transaction(connection)
@@ -90,9 +90,18 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
-        with self._alone, self._open().connect() as connection:
+        with self._connected() as connection:
             with connection.begin():
                 yield Transaction(connection)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._alone, self._open().connect() as connection:
+            try:
+                yield connection
+            finally:
+                if self.closed:
+                    connection.invalidate()  # the pool that it goes back to has been emptied already
 
     def clock(self) -> float:
         """The database's time, in seconds since the epoch: the hosts that share a store may not agree on
