@@ -178,7 +178,7 @@ async def test_cancelling_leaves_a_connection_alone_that_serves_another_request(
         return Reply.json({"id": "whole"}) if over.wait(10) else Reply(500)
 
     with Loopback() as server:
-        server.on("POST", "/chat/completions", Reply.sse([b"data: {}\n\n", b"data: [DONE]\n\n"]))
+        server.on("POST", "/chat/completions", Reply.sse([b"data: {}\n\n"]))
         server.on("GET", "/models", slow)
         api = make_api(upstream, client={"base_url": server.url})
         stream, run = await streaming(api, "hello")
