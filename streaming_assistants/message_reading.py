@@ -83,6 +83,7 @@ class Reading:
     @cached_property
     def follow(self) -> Follow:
         kept = self._following
+        kept.waits.begin()
         return Follow(kept.thread_id, kept.run_id, kept.waits)
 
     @property

@@ -95,7 +95,7 @@ async def test_a_dripping_answer_ends_at_the_deadline(colour: Colour, helper: He
 async def test_the_deadline_holds_for_what_starts_it_too(colour: Colour, helper: Helper, fast: int) -> None:
     with dripping({**helper.thing, "status": "in_progress"}, fast) as server:
         client = colour.client(server.url, max_retries=2)
-        with pytest.raises(sa.PollTimeoutError, match=r"not answered within 0\.5 s") as caught:
+        with pytest.raises(sa.PollTimeoutError, match="not answered in time") as caught:
             await colour.of(helper.call(client, max_wait_seconds=WAIT))
         assert server.whole == 0
     assert (caught.value.id, caught.value.status) == (None, None)

@@ -15,7 +15,7 @@ from streaming_assistants import _sdk
 from streaming_assistants.message_reading import BETA, Following, streamed
 from streaming_assistants.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants.reading import broken
-from streaming_assistants.runs.waiting import Terms, WaitedTooLong, Waits
+from streaming_assistants.runs.waiting import WHOLE_SECONDS, Terms, WaitedTooLong, Waits
 from streaming_assistants.steps import called, called_async
 
 from .params import RequestParams, names
@@ -198,7 +198,7 @@ async def _opened_async(client: Any, path: str, opening: Opening, following: Fol
 def _within(following: Following) -> float | None:
     # A server that streams needs no waiting: however short that may be, it is given a second to say so.
     left = following.waits.left()
-    return None if left is None else max(left, 1.0)
+    return None if left is None else max(left, WHOLE_SECONDS)
 
 
 def _asked(client: Any, path: str, options: dict[str, Any]) -> Any:

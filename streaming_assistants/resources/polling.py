@@ -21,7 +21,7 @@ from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 from streaming_assistants.reading import broken, reported
 from streaming_assistants.runs import polling
 from streaming_assistants.runs.polling import Answer, Expired, Steps
-from streaming_assistants.runs.waiting import Terms, WaitedTooLong
+from streaming_assistants.runs.waiting import WHOLE_SECONDS, Terms, WaitedTooLong
 from streaming_assistants.steps import Call
 from streaming_assistants.wire.failures import failure, is_failure
 
@@ -58,8 +58,9 @@ class Wanted:
     began: float = field(default_factory=time.monotonic)
 
     def left(self) -> float | None:
-        """The seconds until the deadline, None where there is none."""
-        return None if self.terms.max_wait is None else self.began + self.terms.max_wait - time.monotonic()
+        """The seconds that what starts the waiting may take, None for no end."""
+        wait = WHOLE_SECONDS if self.terms.is_short else self.terms.max_wait
+        return None if wait is None else self.began + wait - time.monotonic()
 
     def begun(self) -> Wanted:
         """The same, from now on: uploading is no waiting, and not cut."""
@@ -125,7 +126,7 @@ class Watch:
             retry=partial(_sdk.retry_seconds, client),
             # Releases before 1.3 let the transport's own errors out.
             failed=(openai.APIError, *_sdk.transport_errors()),
-            since=wanted.began,
+            since=None if wanted.terms.is_short else wanted.began,
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 
@@ -189,7 +190,7 @@ def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> St
         made = yield Call(make, wanted.left())
     except WaitedTooLong:
         raise PollTimeoutError(
-            f"{sent.url} was not answered within {wanted.terms.max_wait:g} s. What it starts may have begun.",
+            f"{sent.url} was not answered in time. What it starts may have begun.",
             sent,
             id=None,
             status=None,

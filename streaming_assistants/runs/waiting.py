@@ -12,6 +12,10 @@ DEFAULT_SECONDS = 1.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.01, 60.0
 
 
+WHOLE_SECONDS = 1.0
+"""A deadline from here on counts from the call; a shorter one would be over before anything was asked."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a caller asked of a poll: the interval in ms, the deadline in seconds, None for neither."""
@@ -35,6 +39,11 @@ class Terms:
                     f"max_wait_seconds: expected more than 0 seconds, and an end, got {max_wait!r}"
                 )
         return cls(interval_ms, max_wait)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the deadline is for the waiting alone, and not for what starts it."""
+        return self.max_wait is not None and self.max_wait < WHOLE_SECONDS
 
     def seconds(self, headers: Mapping[str, str]) -> float:
         """How long to wait after an answer with these headers."""
@@ -60,6 +69,11 @@ class Waits:
         self._terms = terms
         self._clock = clock
         self._ends = math.inf if terms.max_wait is None else clock() + terms.max_wait
+
+    def begin(self) -> None:
+        """Says that the waiting begins, which is all that a short deadline is for."""
+        if self._terms.is_short:
+            self._ends = self._clock() + (self._terms.max_wait or 0.0)
 
     def left(self) -> float | None:
         """The seconds until the deadline, None where there is none."""
