@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import subprocess
@@ -537,3 +538,22 @@ async def test_with_a_backend_nothing_is_deprecated(colour: Colour, streams: Loo
                 assert await colour.list(listed)
             await colour.of(beta.threads.delete(thread.id))
         unpatch(client)
+
+
+# ---------------------------------------------------------------- garbage
+
+
+@pytest.mark.parametrize("backend", [None, "echo"])
+async def test_copies_that_are_let_go_leave_nothing(colour: Colour, streams: Loopback, backend: Any) -> None:
+    client = patch(colour.bare(streams.url), backend=backend)
+
+    def kept(copies: int) -> int:
+        for _ in range(copies):
+            client.copy().with_options(timeout=5).beta.threads.runs.create  # noqa: B018
+        gc.collect()
+        return len(gc.get_objects())
+
+    kept(3)  # what is made once
+    few, many = kept(1), kept(20)
+    assert many - few < 20  # less than one object a copy
+    unpatch(client)
