@@ -60,6 +60,10 @@ class Adaptation(NamedTuple):
     def make(self, below: Method) -> Method:
         return adapt.adapted(self.path, self.taken - self.astray, below, header=self.header)
 
+    @property
+    def later(self) -> frozenset[str]:
+        return adapt.lacking(self.path, self.taken)
+
     def judgement(self) -> Judgement:
         later = sorted(adapt.lacking(self.path, self.taken))
         said = [f"{self.method}() of the SDK lacks {', '.join(later)}"] if later else []

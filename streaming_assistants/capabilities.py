@@ -11,6 +11,19 @@ from . import _sdk, defects, defects_polling, tables
 from .defects import Defect
 from .resources import azure, listing, messages, pages, polling, requests, runs, uploads, vector_stores
 from .resources.endpoints import Endpoint
+from .resources.params import (
+    BatchPollParams,
+    BatchUploadParams,
+    CreateAndRunPollParams,
+    FilePollParams,
+    FileUploadParams,
+    FileUploadPollParams,
+    FileWaitParams,
+    RunPollParams,
+    RunWaitParams,
+    SubmitPollParams,
+    names,
+)
 
 Method = Callable[..., Any]
 Make = Callable[[Any, Method], Method]
@@ -38,6 +51,8 @@ class Capability:
     """Whether the resource's raw views have it too."""
     concerns: Callable[[Any], bool] = lambda _: True
     """Whether a client can need it at all."""
+    takes: frozenset[str] = frozenset()
+    """The parameters that ours takes, for the signature; the SDK's own come first."""
 
     def missing(self, client: Any) -> str | None:
         """Why the installed SDK does not have it, or None where it does."""
@@ -130,40 +145,63 @@ def _helper(operation: requests.Operation, name: str) -> Make:
 def _stream(resource: str, operation: requests.Operation) -> Capability:
     name = f"{resource}.{operation.name}"
     return Capability(
-        f"{name}(stream=True)", resource, operation.name, _streaming(operation), "stream", defects.STREAM
+        f"{name}(stream=True)",
+        resource,
+        operation.name,
+        _streaming(operation),
+        "stream",
+        defects.STREAM,
+        takes=operation.params | {"stream"},
     )
 
 
 def _manager(resource: str, method: str, operation: requests.Operation) -> Capability:
     name = f"{resource}.{method}"
     make = _helper(operation, name.removeprefix("beta."))
-    return Capability(f"{name}()", resource, method, make, None, (*defects.HANDLER, *defects.STREAM))
+    listed = (*defects.HANDLER, *defects.STREAM)
+    takes = operation.params | {"event_handler"}
+    return Capability(f"{name}()", resource, method, make, None, listed, takes=takes)
 
 
 def _method(resource: str, endpoint: Endpoint) -> Capability:
     name = endpoint.operation.name
     return Capability(
-        f"{resource}.{name}()", resource, name, lambda client, _: endpoint.bound(client), raw=True
+        f"{resource}.{name}()",
+        resource,
+        name,
+        lambda client, _: endpoint.bound(client),
+        raw=True,
+        takes=endpoint.operation.params,
     )
 
 
-def _helping(resource: str, method: str, plan: polling.Plan, *listed: Defect) -> Capability:
-    name = f"{resource}.{method}()"
-    return Capability(name, resource, method, lambda client, _: polling.started(client, plan), None, listed)
+def _helping(
+    resource: str, method: str, plan: polling.Plan, takes: frozenset[str], *listed: Defect
+) -> Capability:
+    def make(client: Any, _: Method) -> Method:
+        return polling.started(client, plan)
+
+    return Capability(f"{resource}.{method}()", resource, method, make, None, listed, takes=takes)
 
 
-def _waiting(resource: str, method: str, plan: polling.Plan, *listed: Defect) -> tuple[Capability, ...]:
+def _waiting(
+    resource: str, method: str, plan: polling.Plan, params: type, *listed: Defect, ids: str = ""
+) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
-    later = _later(resource, method, plan, "on_poll", "max_wait_seconds=, on_poll=")
-    return _helping(resource, method, plan, *listed), later
+    takes = names(params) | {*ids.split()}
+    later = _later(resource, method, plan, takes, "on_poll", "max_wait_seconds=, on_poll=")
+    return _helping(resource, method, plan, takes, *listed), later
 
 
-def _later(resource: str, method: str, plan: polling.Plan, parameter: str, shown: str) -> Capability:
+def _later(
+    resource: str, method: str, plan: polling.Plan, takes: frozenset[str], parameter: str, shown: str
+) -> Capability:
     def extended(client: Any, below: Method) -> Method:
         sdks = class_method(resolve(client, resource), method)
         return polling.extended(client, plan, _sdk.parameters(sdks) if sdks else frozenset(), below)
 
-    return Capability(f"{resource}.{method}({shown})", resource, method, extended, parameter)
+    name = f"{resource}.{method}({shown})"
+    return Capability(name, resource, method, extended, parameter, takes=takes)
 
 
 def _pages(resource: str) -> Capability:
@@ -181,22 +219,77 @@ TABLE: tuple[Capability, ...] = (
     _manager(RUNS, "create_and_stream", requests.RUN),
     _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
-    *_waiting(RUNS, "poll", polling.poll_run, *defects_polling.RUNS),
-    *_waiting(RUNS, "create_and_poll", polling.CREATE_AND_POLL, *defects_polling.RUNS),
-    *_waiting(RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, *defects_polling.RUNS),
-    *_waiting(THREADS, "create_and_run_poll", polling.CREATE_AND_RUN_POLL, *defects_polling.RUNS),
+    *_waiting(
+        RUNS,
+        "poll",
+        polling.poll_run,
+        RunWaitParams,
+        *defects_polling.RUNS,
+        ids="run_id thread_id",
+    ),
+    *_waiting(
+        RUNS,
+        "create_and_poll",
+        polling.CREATE_AND_POLL,
+        RunPollParams,
+        *defects_polling.RUNS,
+    ),
+    *_waiting(
+        RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, SubmitPollParams, *defects_polling.RUNS
+    ),
+    *_waiting(
+        THREADS,
+        "create_and_run_poll",
+        polling.CREATE_AND_RUN_POLL,
+        CreateAndRunPollParams,
+        *defects_polling.RUNS,
+    ),
     _method(MESSAGES, messages.DELETE),
     *(_method(STORES, endpoint) for endpoint in vector_stores.STORES),
     *(_method(FILES, endpoint) for endpoint in vector_stores.FILES),
     *(_method(BATCHES, endpoint) for endpoint in vector_stores.BATCHES),
-    *_waiting(FILES, "poll", uploads.poll_file, *defects_polling.FILES),
-    *_waiting(FILES, "create_and_poll", uploads.create_file, *defects_polling.FILES),
-    _helping(FILES, "upload", uploads.upload),
-    _later(FILES, "upload", uploads.upload, "chunking_strategy", "chunking_strategy="),
-    *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, *defects_polling.FILES),
-    *_waiting(BATCHES, "poll", uploads.poll_batch, *defects_polling.BATCHES),
-    *_waiting(BATCHES, "create_and_poll", uploads.create_batch, *defects_polling.BATCHES),
-    *_waiting(BATCHES, "upload_and_poll", uploads.upload_batch, *defects_polling.BATCHES),
+    *_waiting(
+        FILES,
+        "poll",
+        uploads.poll_file,
+        FileWaitParams,
+        *defects_polling.FILES,
+        ids="file_id",
+    ),
+    *_waiting(
+        FILES, "create_and_poll", uploads.create_file, FilePollParams, *defects_polling.FILES, ids="file_id"
+    ),
+    _helping(FILES, "upload", uploads.upload, names(FileUploadParams)),
+    _later(
+        FILES, "upload", uploads.upload, names(FileUploadParams), "chunking_strategy", "chunking_strategy="
+    ),
+    *_waiting(
+        FILES, "upload_and_poll", uploads.upload_and_poll, FileUploadPollParams, *defects_polling.FILES
+    ),
+    *_waiting(
+        BATCHES,
+        "poll",
+        uploads.poll_batch,
+        FileWaitParams,
+        *defects_polling.BATCHES,
+        ids="batch_id",
+    ),
+    *_waiting(
+        BATCHES,
+        "create_and_poll",
+        uploads.create_batch,
+        BatchPollParams,
+        *defects_polling.BATCHES,
+        ids="vector_store_id",
+    ),
+    *_waiting(
+        BATCHES,
+        "upload_and_poll",
+        uploads.upload_batch,
+        BatchUploadParams,
+        *defects_polling.BATCHES,
+        ids="vector_store_id",
+    ),
     Capability(
         "azure_deployment",
         "",
@@ -209,7 +302,14 @@ TABLE: tuple[Capability, ...] = (
     _pages(MESSAGES),
     _pages(RUNS),
     _pages(f"{RUNS}.steps"),
-    Capability(f"{MESSAGES}.list(stream=True)", MESSAGES, "list", listing.listing, "stream"),
+    Capability(
+        f"{MESSAGES}.list(stream=True)",
+        MESSAGES,
+        "list",
+        listing.listing,
+        "stream",
+        takes=listing.LIST.params | {"stream"},
+    ),
 )
 
 # ---------------------------------------------------------------- namespaces

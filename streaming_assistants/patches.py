@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import CellType, FunctionType
+from typing import Any, NamedTuple
 
 import wrapt
 
@@ -15,14 +17,53 @@ Method = Callable[..., Any]
 _WRAPPERS: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
 
 
+class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
+    """What stands on the object: its name is the SDK's, its signature also has what we take."""
+
+    _self_patch: Patch
+    _self_takes: frozenset[str]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        found = inspect.signature(self._self_patch._beneath())
+        if not self._self_patch.replaces:
+            found = inspect.Signature()
+        last = [each for each in found.parameters.values() if each.kind is each.VAR_KEYWORD]
+        known = [each for each in found.parameters.values() if each not in last]
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_sdk.NOT_GIVEN)
+            for name in sorted(self._self_takes - found.parameters.keys())
+        ]
+        return found.replace(parameters=[*known, *added, *last])
+
+    @property
+    def __func__(self) -> Any:
+        """The SDK's function, with our signature: inspect looks there first, for a method."""
+        method: Any = self.__wrapped__
+        function = method.__func__
+        if not isinstance(function, FunctionType):
+            return function
+        made = _copied(function, function.__closure__)
+        signature = self.__signature__
+        of = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        vars(made)["__signature__"] = signature.replace(parameters=[of, *signature.parameters.values()])
+        return made
+
+
 class Patch:
     """One method of one object, replaced on the object itself; it knows the way back.
 
-    ``warns`` says, at each call, whether the caller is told what the SDK deprecates.
+    ``warns`` says, at each call, whether the caller is told what the SDK deprecates; ``takes`` names the
+    parameters that the method has besides those of the SDK's own.
     """
 
     def __init__(
-        self, owner: Any, name: str, makes: Iterable[Callable[[Method], Method]], warns: Callable[[], bool]
+        self,
+        owner: Any,
+        name: str,
+        makes: Iterable[Callable[[Method], Method]],
+        warns: Callable[[], bool],
+        takes: Iterable[str] = (),
     ) -> None:
         self._owner, self._name, self._warns = owner, name, warns
         self._had = name in vars(owner)
@@ -32,8 +73,15 @@ class Patch:
         for make in makes:
             ours = make(ours)
         self._ours = ours
-        self._wrapper = wrapt.FunctionWrapper(self._beneath(), self._call)
+        self._wrapper = _Wrapper(self._beneath(), self._call)
+        self._wrapper._self_patch = self
+        self._wrapper._self_takes = frozenset(takes)
         vars(owner)[name] = self._wrapper
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the SDK has the method."""
+        return self._had or hasattr(type(self._owner), self._name)
 
     def undo(self) -> None:
         """Puts back what was there; under another library's wrapper it only steps aside."""
@@ -65,8 +113,8 @@ class Patch:
     def _bottom(self) -> Any:
         """The SDK's own method, below other libraries' wrappers."""
         method = self._beneath()
-        while isinstance(method, _WRAPPERS):
-            method = method.__wrapped__
+        while (layer := _layer(method)) is not None:
+            method = layer.below
         return method
 
     def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
@@ -95,12 +143,76 @@ class Placed:
             del vars(self._owner)[self._name]
 
 
+def through(client: Any, path: str, ours: Callable[[], Any], kwargs: Mapping[str, Any]) -> Any:
+    """Calls ours as if it were the client's method at ``path``: other libraries' wrappers of that see it."""
+    resource, _, name = path.rpartition(".")
+    owner = client
+    for each in resource.split("."):
+        owner = getattr(owner, each, None)
+    method = getattr(owner, name, None)
+    return ours() if method is None else _through(method, lambda *_, **__: ours(), (), dict(kwargs))
+
+
 def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls ours where the chain of other libraries' wrappers ends, so that each of them sees the call."""
-    if not isinstance(beneath, _WRAPPERS):
+    layer = _layer(beneath)
+    if layer is None:
         return ours(*args, **kwargs)
 
+    @functools.wraps(layer.below)  # for tracers that name what they see after it
     def inner(*inner_args: Any, **inner_kwargs: Any) -> Any:
-        return _through(beneath.__wrapped__, ours, inner_args, inner_kwargs)
+        return _through(layer.below, ours, inner_args, inner_kwargs)
 
-    return beneath._self_wrapper(inner, beneath._self_instance, args, kwargs)
+    return layer.around(inner)(*args, **kwargs)
+
+
+class _Layer(NamedTuple):
+    """One wrapper: what it wraps, and itself around something else."""
+
+    below: Any
+    around: Callable[[Method], Method]
+
+
+def _layer(method: Any) -> _Layer | None:
+    patch = getattr(method, "_self_patch", None)
+    if patch is not None:
+        return _Layer(patch._beneath(), lambda inner: inner)
+    if isinstance(method, _WRAPPERS):
+        return _Layer(
+            method.__wrapped__,
+            lambda inner: (
+                lambda *args, **kwargs: method._self_wrapper(inner, method._self_instance, args, kwargs)
+            ),
+        )
+    owner, function = getattr(method, "__self__", None), getattr(method, "__func__", method)
+    below = getattr(function, "__wrapped__", None)
+    if not isinstance(function, FunctionType) or below is None or _sdk.is_own(function):
+        return None
+    # A plain function that closes over what it wraps (functools.wraps): the same one, closed over another.
+    cells = function.__closure__ or ()
+    if not any(cell.cell_contents is below for cell in cells):
+        return None
+
+    def around(inner: Method) -> Method:
+        replaced = inner if owner is None else _unbound(inner)
+        swapped = tuple(CellType(replaced) if cell.cell_contents is below else cell for cell in cells)
+        made = _copied(function, swapped)
+        return made if owner is None else made.__get__(owner)
+
+    return _Layer(below if owner is None else below.__get__(owner), around)
+
+
+def _copied(function: FunctionType, closure: tuple[CellType, ...] | None) -> FunctionType:
+    defaults = function.__defaults__
+    made = FunctionType(function.__code__, function.__globals__, function.__name__, defaults, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(made, function)
+    return made
+
+
+def _unbound(method: Method) -> Method:
+    @functools.wraps(method)
+    def function(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return function

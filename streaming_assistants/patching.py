@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
@@ -51,9 +51,11 @@ class _Patched:
         self.patches: list[Patch | Placed] = []
         self.detach: Callable[[], None] | None = None
 
-    def patch(self, owner: Any, name: str, *makes: Callable[[Method], Method]) -> None:
+    def patch(
+        self, owner: Any, name: str, *makes: Callable[[Method], Method], takes: Iterable[str] = ()
+    ) -> None:
         """Puts ``makes`` in the place of a method. With a backend nothing is deprecated."""
-        self.patches.append(Patch(owner, name, makes, lambda: self.backend is None))
+        self.patches.append(Patch(owner, name, makes, lambda: self.backend is None, takes))
 
     def place(self, owner: Any, name: str, value: Any) -> None:
         self.patches.append(Placed(owner, name, value))
@@ -222,9 +224,12 @@ def _patch_client(client: Any, repair: bool, backend: str | LocalBackend | None)
 
 def _put_on(client: Any, patched: _Patched) -> None:
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
+    takes: dict[tuple[str, str], set[str]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
     for adaptation in adaptations(client, repair=patched.repair):
-        makes.setdefault((adaptation.resource, adaptation.method), []).append(adaptation.make)
+        place = adaptation.resource, adaptation.method
+        makes.setdefault(place, []).append(adaptation.make)
+        takes.setdefault(place, set()).update(adaptation.later)
     raw: list[tuple[str, str]] = []
     for capability in TABLE:
         if not capability.concerns(client):
@@ -234,13 +239,15 @@ def _put_on(client: Any, patched: _Patched) -> None:
         if found.provider == OURS:
             make = _for_client(capability.make, client)
             makes.setdefault((capability.resource, capability.method), []).append(make)
+            takes.setdefault((capability.resource, capability.method), set()).update(capability.takes)
             if capability.raw:
                 raw.append((capability.resource, capability.method))
     # After the judging, which asks what the SDK has, and before the methods that go on them.
     for owner, name, value in namespaces(client):
         patched.place(owner, name, value)
     for (resource, method), layers in makes.items():
-        patched.patch(resolve(client, resource), method, *layers)
+        named = takes.get((resource, method), ())
+        patched.patch(resolve(client, resource), method, *layers, takes=named)
     for name in ("copy", "with_options"):
         patched.patch(client, name, lambda below: _patching(below, patched))
     patched.patch(client, "request", saying_once(client), explaining(client))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import logging
@@ -559,3 +560,85 @@ async def test_copies_that_are_let_go_leave_nothing(colour: Colour, streams: Loo
     few, many = kept(1), kept(20)
     assert many - few < 20  # less than one object a copy
     unpatch(client)
+
+
+# ---------------------------------------------------------------- what tracers see
+
+
+def by_wrapt(function: Any, seen: list[str]) -> Any:
+    def watcher(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        seen.append(wrapped.__name__)
+        return wrapped(*args, **kwargs)
+
+    return wrapt.FunctionWrapper(function, watcher)
+
+
+def by_closure(function: Any, seen: list[str]) -> Any:
+    @functools.wraps(function)
+    def watcher(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(function.__name__)
+        return function(self, *args, **kwargs)
+
+    return watcher
+
+
+@pytest.mark.parametrize("wrap", [by_wrapt, by_closure], ids=["wrapt", "closure"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_tracer_sees_each_request_of_a_polling_helper(
+    colour: Colour, server: Loopback, monkeypatch: pytest.MonkeyPatch, when: str, wrap: Any
+) -> None:
+    statuses = iter(["queued", "in_progress", "completed"])
+    server.on("POST", ".*", lambda _: Reply.json({**RUN, "status": "queued"}))
+    server.on("GET", ".*", lambda _: Reply.json({**RUN, "status": next(statuses)}))
+    client = colour.bare(server.url)
+    owner = type(client.beta.threads.runs)
+    seen: list[str] = []
+    if when == "after":
+        patch(client)
+    for name in ("create", "retrieve"):
+        monkeypatch.setattr(owner, name, wrap(vars(owner)[name], seen))
+    runs = patch(client).beta.threads.runs
+    run = await colour.of(
+        runs.create_and_poll(thread_id="thread_1", assistant_id="asst_1", poll_interval_ms=1)
+    )
+    assert run.status == "completed"
+    assert seen == ["create", "retrieve", "retrieve", "retrieve"]
+    assert len(server.requests) == 4
+
+
+async def test_a_tracer_that_closes_over_the_sdk_sees_a_stream(
+    colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    client = colour.client(streams.url)
+    owner = type(client.beta.threads.runs)
+    monkeypatch.setattr(owner, "create", by_closure(vars(owner)["create"], seen))
+    assert await streams_now(colour, client)
+    assert seen == ["create"]
+
+
+async def test_signatures_show_what_is_taken(colour: Colour, streams: Loopback) -> None:
+    client = colour.client(streams.url)
+    runs = client.beta.threads.runs
+    names = {
+        name: set(inspect.signature(method).parameters)
+        for name, method in {
+            "create": runs.create,
+            "stream": runs.stream,
+            "poll": runs.poll,
+            "create_and_poll": runs.create_and_poll,
+            "upload_and_poll": client.vector_stores.files.upload_and_poll,
+            "list": client.beta.threads.messages.list,
+        }.items()
+    }
+    waits = {"poll_interval_ms", "max_wait_seconds", "on_poll"}
+    assert {"thread_id", "assistant_id", "stream", "extra_headers", "reasoning_effort"} <= names["create"]
+    assert {"thread_id", "assistant_id", "event_handler"} <= names["stream"]
+    assert {"run_id", "thread_id", *waits} <= names["poll"]
+    assert {"thread_id", "assistant_id", *waits} <= names["create_and_poll"]
+    assert {"vector_store_id", "file", *waits} <= names["upload_and_poll"]
+    assert {"thread_id", "limit", "stream", "max_wait_seconds"} <= names["list"]
+    for name in ("create", "stream", "poll", "create_and_poll"):
+        method = getattr(runs, name)
+        assert (method.__name__, method.__qualname__) == (name, f"{type(runs).__name__}.{name}")
+        assert not {"args", "kwargs", "_", "__"} & names[name]

@@ -10,12 +10,14 @@ from .calls import (
     UNREADABLE,
     capped,
     deprecated_methods,
+    is_own,
     read,
     retry_seconds,
     undeprecated,
     warn_deprecated,
 )
 from .clients import (
+    NOT_GIVEN,
     RESOURCES,
     Client,
     ModuleAttribute,
@@ -77,6 +79,7 @@ from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, view
 __all__ = [
     "JSON",
     "JSON_OBJECT",
+    "NOT_GIVEN",
     "PYDANTIC_1",
     "RAW",
     "RAW_HEADER",
@@ -107,6 +110,7 @@ __all__ = [
     "is_async",
     "is_azure",
     "is_client",
+    "is_own",
     "json_parser",
     "json_validator",
     "keys_in",

@@ -30,6 +30,11 @@ def _made_in(function: JSON) -> str:
     return str(getattr(function, "__globals__", {}).get("__name__", ""))
 
 
+def is_own(function: JSON) -> bool:
+    """Whether the SDK made a function, or the decorator by which it deprecates one."""
+    return _made_in(function).startswith("openai.") or _is_deprecated(function)
+
+
 def deprecated_methods(kind: type) -> list[str]:
     """The methods of a resource class that warn when they are called."""
     return [

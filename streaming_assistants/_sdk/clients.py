@@ -10,6 +10,7 @@ from functools import cache
 from typing import TypeAlias
 
 import openai
+from openai._types import NOT_GIVEN as NOT_GIVEN
 from openai._types import Omit
 
 from .models import JSON

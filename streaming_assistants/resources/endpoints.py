@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming_assistants import _sdk
+from streaming_assistants.patches import through
 from streaming_assistants.wire import models
 
 from .pages import advancing
@@ -18,13 +19,15 @@ from .requests import Operation, Request, spoken
 class Endpoint:
     """``verb`` and ``operation`` make the request, ``model`` names what comes back.
 
-    ``page`` is the SDK's kind of page that it comes in, without the colour; none for one object.
+    ``page`` is the SDK's kind of page that it comes in, without the colour; none for one object. ``path``
+    is where a client has the SDK's method for it, whose wrappers see the call as they see the SDK's.
     """
 
     verb: str
     operation: Operation
     model: str
     page: str = ""
+    path: str = ""
 
     def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
@@ -34,6 +37,12 @@ class Endpoint:
         """What the server answers; from an async client an awaitable of it, and a page is also iterable."""
         model = models.model(self.model)
         options = spoken(client, {**request.options, **options})
+        if self.path:
+            said = {**request.said, "extra_headers": options["headers"]}
+            return through(client, self.path, lambda: self._sent(client, request, model, options), said)
+        return self._sent(client, request, model, options)
+
+    def _sent(self, client: Any, request: Request, model: Any, options: dict[str, Any]) -> Any:
         if self.page:
             pages: Any = importlib.import_module("openai.pagination")
             kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)

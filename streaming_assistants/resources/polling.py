@@ -46,6 +46,7 @@ RETRIEVE_RUN = Endpoint(
         ("run_id", "thread_id"), ("run_id", "thread_id", *REQUEST, "poll_interval_ms"),
     ),
     "Run",
+    path="beta.threads.runs.retrieve",
 )  # fmt: skip
 
 
@@ -255,6 +256,9 @@ def create_and_poll(endpoint: Endpoint) -> Plan:
     return plan
 
 
-CREATE_AND_POLL = create_and_poll(Endpoint("post", RUN, "Run"))
-CREATE_AND_RUN_POLL = create_and_poll(Endpoint("post", CREATE_AND_RUN, "Run"))
-SUBMIT_AND_POLL = create_and_poll(Endpoint("post", SUBMIT, "Run"))
+_RUNS = "beta.threads.runs"
+CREATE_AND_POLL = create_and_poll(Endpoint("post", RUN, "Run", path=f"{_RUNS}.create"))
+CREATE_AND_RUN_POLL = create_and_poll(
+    Endpoint("post", CREATE_AND_RUN, "Run", path="beta.threads.create_and_run")
+)
+SUBMIT_AND_POLL = create_and_poll(Endpoint("post", SUBMIT, "Run", path=f"{_RUNS}.submit_tool_outputs"))

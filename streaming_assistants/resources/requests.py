@@ -29,11 +29,13 @@ def spoken(client: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Request(NamedTuple):
-    """What is sent: path below the base URL, JSON body, and the SDK's request options."""
+    """What is sent: path below the base URL, JSON body, and the SDK's request options; and what was said."""
 
     path: str
     body: dict[str, Json]
     options: dict[str, Any]
+    said: Mapping[str, Any]
+    """The call's arguments, by name."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Operation:
         kwargs = dict(kwargs)
         stream = {"stream": kwargs.pop("stream")} if "stream" in kwargs else {}
         bound = self.bind(args, kwargs)
+        said = {**bound, **stream}
         options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
@@ -94,6 +97,7 @@ class Operation:
             self.path.format(**ids),
             body,
             request_options(options, query, {name.replace("_", "-"): v for name, v in headers.items()}),
+            said,
         )
 
 

@@ -23,10 +23,14 @@ Json = Any
 
 
 def _called(endpoint: Endpoint, name: str, **changes: Any) -> Endpoint:
-    return replace(endpoint, operation=replace(endpoint.operation, name=name, **changes))
+    of = endpoint.operation
+    place = "file_batches" if "/file_batches" in of.path else "files"
+    called = replace(of, name=name, **changes)
+    return replace(endpoint, operation=called, path=f"vector_stores.{place}.{of.name}")
 
 
 FILE_WATCH = Watch(_called(RETRIEVE_FILE, "poll"), "Vector store file", "file_id")
+_ATTACH = _called(CREATE_FILE, "create")
 BATCH_WATCH = Watch(_called(RETRIEVE_BATCH, "poll"), "File batch", "batch_id", is_pending_batch)
 
 
@@ -79,13 +83,13 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Step
     if file is None:
         raise TypeError(f"{name}() missing 1 required keyword-only argument: 'file'")
     checked_id("vector_store_id", kwargs.get("vector_store_id"))
-    CREATE_FILE.request((), {**kwargs, "file_id": "file-"})  # what is wrong with the call is said now
+    _ATTACH.request((), {**kwargs, "file_id": "file-"})  # what is wrong with the call is said now
 
     def go() -> Steps:
         sent = _sdk.request(client, "POST", "/files")
         uploaded = yield from made_by(sent, _uploaded(client, file), UNLIMITED, "id")
-        request = CREATE_FILE.request((), {**kwargs, "file_id": uploaded.id})
-        attached = yield from start(client, CREATE_FILE, request, UNLIMITED)
+        request = _ATTACH.request((), {**kwargs, "file_id": uploaded.id})
+        attached = yield from start(client, _ATTACH, request, UNLIMITED)
         return uploaded.id, attached
 
     return file, go()
