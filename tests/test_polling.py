@@ -14,7 +14,7 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import defects_polling
+from streaming_assistants import _sdk, defects_polling
 from streaming_assistants.capabilities import TABLE, resolve
 
 from .clients import Colour, no_warnings
@@ -493,6 +493,7 @@ def test_a_defect_of_the_sdk_is_gone(kind: str, defect: Any, monkeypatch: pytest
     bare = openai.OpenAI(api_key="test")
     owner = resolve(bare, path)
     has = owner is not None and hasattr(owner, "poll")
+    sa.capabilities(bare)  # what patch() asks is about the SDK's own, and answered by then
     bare.close()
     if not has:
         pytest.skip("this SDK has no such helper: ours is the only one")
@@ -502,13 +503,16 @@ def test_a_defect_of_the_sdk_is_gone(kind: str, defect: Any, monkeypatch: pytest
     pauses: list[float] = []
 
     def patched(self: Any, client: Any) -> Any:
-        sa.patch(client)
         self.pauses = pauses
         return original(self, client)
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
+    def asked(answer: Any, *, is_async: bool = False) -> Any:
+        return sa.patch(_sdk.memory_client_of(answer, is_async=is_async))
+
+    monkeypatch.setattr(_sdk, "probe_client_of", asked)
     monkeypatch.setattr(defects_polling._Polled, "_resource", patched)
     monkeypatch.setattr("streaming_assistants.steps.anyio", type("Any", (), {"sleep": staticmethod(sleep)}))
     monkeypatch.setattr(

@@ -56,6 +56,7 @@ from .models import (
 from .probing import (
     Answering,
     memory_client,
+    memory_client_of,
     probe_azure,
     probe_client,
     probe_client_of,
@@ -120,6 +121,7 @@ __all__ = [
     "made_raw",
     "make",
     "memory_client",
+    "memory_client_of",
     "module_client",
     "module_loaders",
     "own_transport",

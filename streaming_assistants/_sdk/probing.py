@@ -47,7 +47,12 @@ def probe_handler() -> type:
 
 def memory_client(body: bytes, headers: Mapping[str, str] | None = None) -> JSON:
     """Like :func:`probe_client`, of the process's own class: one that can be patched."""
-    return _client(openai, _always(body, headers), is_async=False)
+    return memory_client_of(_always(body, headers))
+
+
+def memory_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
+    """Like :func:`probe_client_of`, of the process's own class."""
+    return _client(openai, answer, is_async=is_async)
 
 
 def _always(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> Answering:
