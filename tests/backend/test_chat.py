@@ -163,7 +163,7 @@ def test_earlier_rounds_join_the_text_that_came_with_them() -> None:
     assert messages[1:] == [
         {"role": "assistant", "content": "Let me see.", "tool_calls": made},
         *answered,
-        {"role": "assistant", "content": None, "tool_calls": made},
+        {"role": "assistant", "content": "", "tool_calls": made},
         *answered,
     ]
 

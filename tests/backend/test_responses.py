@@ -397,6 +397,9 @@ def test_a_broken_connection_and_a_refused_request_go_to_the_engine() -> None:
         assert caught.value.status == status
 
 
+CALL = {"type": "function_call", "id": "fc_1"}
+
+
 def changed(kind: str, **fields: Any) -> list[Any]:
     script = fakes.ResponseScript().text("Hi").call("f", "{}").completed()
     return [{**event, **fields} if event["type"] == kind else event for event in script]
@@ -412,11 +415,11 @@ def changed(kind: str, **fields: Any) -> list[Any]:
         changed("response.output_item.added", item=None),
         changed("response.output_item.added", output_index="0"),
         changed("response.output_item.added", output_index=True),
-        changed("response.output_item.added", output_index=0),
+        changed("response.output_item.added", item={**CALL, "call_id": "c", "name": "f"}),
         changed("response.output_text.delta", delta=None),
         changed("response.output_text.delta", delta={}),
-        changed("response.output_text.delta", output_index=7),
-        changed("response.output_text.delta", output_index=1),
+        changed("response.output_text.delta", output_index=7, item_id="msg_7"),
+        changed("response.output_text.delta", output_index=1, item_id="fc_call_1"),
         changed("response.function_call_arguments.delta", delta=5),
         changed("response.output_item.done", item={"type": "mcp_call"}),
         changed("response.completed", response=None),

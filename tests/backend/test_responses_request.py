@@ -196,7 +196,7 @@ def test_roles_parts_and_refusals() -> None:
                 {"type": "input_image", "file_id": "file-1", "detail": "auto"},
             ],
         },
-        {"role": "assistant", "content": "A cat\nNo.\n(image file file-2)"},
+        {"type": "message", "role": "assistant", "content": "A cat\nNo.\n(image file file-2)"},
         {"role": "user", "content": [{"type": "input_text", "text": "Thanks 🍰"}]},
     ]
 
@@ -209,7 +209,7 @@ def test_citation_markers_are_not_shown_to_the_model_again() -> None:
         {"type": "file_citation", "text": "elsewhere", "start_index": 0, "end_index": 2},
     ]
     sent = body(assistant(text("Hi【4:0†a】x【4:1†b】.", *marks)), user("?"))
-    assert sent["input"][0] == {"role": "assistant", "content": "Hix."}
+    assert sent["input"][0] == {"type": "message", "role": "assistant", "content": "Hix."}
 
 
 @pytest.mark.parametrize("message", [user, assistant])
@@ -265,7 +265,7 @@ def test_what_was_kept_is_left_out_in_later_runs_and_where_it_does_not_fit() -> 
         None,
         "function_call",
         "function_call_output",
-        None,
+        "message",
         None,
     ]
     assert "id" not in later[1]

@@ -147,11 +147,12 @@ def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:
     refusal = optional(delta, "refusal", str)
     if refusal:
         yield from output.say("refusal", "refusal", refusal)
-    for call in members(delta, "tool_calls"):
-        yield from calls.read(call)
+    made = members(delta, "tool_calls")
     legacy = optional(delta, "function_call", dict)
-    if legacy:
-        yield from calls.read({"index": 0, "function": legacy})
+    if legacy and not made:  # some servers say a call in both ways
+        made = [{"index": 0, "function": legacy}]
+    for call in made:
+        yield from calls.read(call)
 
 
 def _say(output: Output, text: str) -> Conversation:

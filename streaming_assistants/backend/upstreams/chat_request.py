@@ -92,7 +92,8 @@ def _add_round(messages: list[Json], item: Json) -> None:
     if last.get("role") == "assistant" and "tool_calls" not in last:
         last["tool_calls"] = made  # text and calls came in one message, and templates want them in one
     else:
-        messages.append({"role": "assistant", "content": None, "tool_calls": made})
+        # Null is what OpenAI sends, and what some servers refuse.
+        messages.append({"role": "assistant", "content": "", "tool_calls": made})
     messages += [{"role": "tool", "tool_call_id": call.id, "content": call.output} for call in calls]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 
 from .base import Conversation, Json, Turn
 from .citations import CitedText
@@ -11,26 +10,13 @@ from .containers import wanted_files
 from .files import Results
 from .output import Output
 from .reading import Fault, member, members, optional
+from .response_items import Item, Items
 
 logger = logging.getLogger("streaming_assistants")
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _SILENT_ITEMS = frozenset({"reasoning", "compaction"})
 _DROPPED_WHEN_NULL = frozenset({"reasoning", "function_call", "file_search_call"})
-
-
-@dataclass
-class _Item:
-    """An output item under way. ``call`` is its number in the tool step, ``sent`` what of its arguments
-    or code was said."""
-
-    kind: str
-    call: int = -1
-    sent: int = 0
-    texts: dict[int, CitedText] = field(default_factory=dict)
-    refused: dict[int, int] = field(default_factory=dict)
-    noted: set[tuple[int, int]] = field(default_factory=set)  # (content index, annotation index)
-    links: list[tuple[int, Json]] = field(default_factory=list)
 
 
 class Response:
@@ -42,8 +28,7 @@ class Response:
     def __init__(self, turn: Turn) -> None:
         self._ranking = _ranking(turn)
         self._code_files = wanted_files(turn)
-        self._items: dict[int, _Item] = {}
-        self._closed: set[int] = set()
+        self._items = Items()
         self._output = Output()
         self._files = Results()
         self._place = _place(turn)  # of the next message, in the context as the hosted API counted it
@@ -54,21 +39,21 @@ class Response:
 
     def read(self, kind: str, event: Json) -> Conversation:
         if kind == "response.output_item.added":
-            yield from self._added(member(event, "output_index", int), member(event, "item", dict))
+            yield from self._added(optional(event, "output_index", int), member(event, "item", dict))
         elif kind == "response.output_item.done":
-            yield from self._done(member(event, "output_index", int), member(event, "item", dict))
+            yield from self._done(optional(event, "output_index", int), member(event, "item", dict))
         elif kind == "response.output_text.delta":
             item, place = self._content(event)
-            yield from self._say(item, event["output_index"], place, member(event, "delta", str))
+            yield from self._say(item, place, member(event, "delta", str))
         elif kind == "response.refusal.delta":
             item, place = self._content(event)
-            yield from self._refuse(item, event["output_index"], place, member(event, "delta", str))
+            yield from self._refuse(item, place, member(event, "delta", str))
         elif kind == "response.output_text.annotation.added":
             item, place = self._content(event)
             number = member(event, "annotation_index", int)
             annotation = optional(event, "annotation", dict)
             if annotation is not None:
-                yield from self._annotate(item, event["output_index"], place, number, annotation)
+                yield from self._annotate(item, place, number, annotation)
         elif kind == "response.function_call_arguments.delta":
             item = self._item(event, "function_call")
             yield from self._arguments(item, member(event, "delta", str))
@@ -81,29 +66,28 @@ class Response:
 
     def close(self, response: Json, whole: bool) -> Conversation:
         """The end of a completed or incomplete response; ``output`` settles what is still open."""
-        output = members(response, "output")
-        for index, item in enumerate(output):
-            if index not in self._closed:
+        for index, item in enumerate(members(response, "output")):
+            known = self._items.find(index, optional(item, "id", str), member(item, "type", str))
+            if known is None or not known.closed:
                 yield from self._done(index, item)
+        cut = [item for item in self._items.open() if item.kind not in _SILENT_ITEMS]
+        for item in cut:
+            yield from self._settle(item, item.begun)
         # Without reasoning or built-in tools the stored calls say as much.
-        needed = any(item["type"] != "function_call" for item in self._kept)
+        needed = not cut and any(item["type"] != "function_call" for item in self._kept)
         yield from self._output.close(whole=whole, items=self._kept if needed else None)
 
-    def _item(self, event: Json, kind: str) -> _Item:
-        index = member(event, "output_index", int)
-        item = self._items.get(index)
-        if item is None or item.kind != kind:
-            raise Fault(f"The upstream sent a malformed event: item {index} is no {kind}.")
-        return item
+    def _item(self, event: Json, kind: str) -> Item:
+        return self._items.of(event, kind)
 
-    def _content(self, event: Json) -> tuple[_Item, int]:
-        return self._item(event, "message"), member(event, "content_index", int)
+    def _content(self, event: Json) -> tuple[Item, int]:
+        return self._item(event, "message"), optional(event, "content_index", int) or 0
 
-    def _added(self, index: int, item: Json) -> Conversation:
+    def _added(self, index: int | None, item: Json) -> Conversation:
         kind = member(item, "type", str)
-        if index in self._items:
-            raise Fault(f"The upstream sent a malformed event: item {index} was added twice.")
-        state = self._items[index] = _Item(kind)
+        state = self._items.add(index, item)
+        if state is None:
+            return  # a message that goes on
         if kind == "function_call":
             value: Json = {"name": member(item, "name", str), "arguments": "", "output": None}
             yield from self._output.open_call(member(item, "call_id", str), "function", value)
@@ -116,24 +100,31 @@ class Response:
         elif kind == "message":
             yield from self._output.end_message()
             for file_id in self._drawn:
-                yield from self._picture(index, file_id)
+                yield from self._picture(state, file_id)
             self._drawn = []
         elif kind not in _SILENT_ITEMS:
             raise Fault(f"The upstream produced a {kind}, which the Assistants API has no place for.")
         state.call = self._output.last_call
 
-    def _done(self, index: int, item: Json) -> Conversation:
-        kind = member(item, "type", str)
-        if index not in self._items:
+    def _done(self, index: int | None, item: Json) -> Conversation:
+        id, kind = optional(item, "id", str), member(item, "type", str)
+        if self._items.find(index, id, kind) is None:
             yield from self._added(index, item)
-        state = self._items[index]
-        if state.kind != kind:
-            raise Fault(f"The upstream sent a malformed event: item {index} changed its type.")
-        self._closed.add(index)
+        state = self._items.find(index, id, kind)
+        assert state is not None
+        yield from self._settle(state, item)
+
+    def _settle(self, state: Item, item: Json) -> Conversation:
+        """The end of an item, ``item`` as a whole."""
+        again, state.closed = state.closed, True
+        kind = state.kind
         if kind == "message":
-            self._kept = []
-            yield from self._message(state, index, item)
-            self._place += 1
+            yield from self._message(state, item)
+            if not again:
+                self._kept = []
+                self._place += 1
+            return
+        if again:
             return
         self._keep(kind, item)
         if kind == "function_call":
@@ -159,37 +150,37 @@ class Response:
 
     # Messages
 
-    def _message(self, item: _Item, index: int, whole: Json) -> Conversation:
+    def _message(self, item: Item, whole: Json) -> Conversation:
         for place, part in enumerate(members(whole, "content")):
             kind = member(part, "type", str)
             if kind == "output_text":
                 received = item.texts[place].received if place in item.texts else 0
-                yield from self._say(item, index, place, member(part, "text", str)[received:])
+                yield from self._say(item, place, member(part, "text", str)[received:])
                 for number, annotation in enumerate(members(part, "annotations")):
-                    yield from self._annotate(item, index, place, number, annotation)
+                    yield from self._annotate(item, place, number, annotation)
             elif kind == "refusal":
                 said = item.refused.get(place, 0)
-                yield from self._refuse(item, index, place, member(part, "refusal", str)[said:])
+                yield from self._refuse(item, place, member(part, "refusal", str)[said:])
             elif kind != "reasoning_text":
                 raise Fault(f"The upstream sent a content part of type {kind!r}, which messages cannot hold.")
         for place, text in item.texts.items():
             for value in text.flush():
-                yield from self._output.say((index, place), "text", value)
+                yield from self._output.say((item.number, place), "text", value)
         for place, annotation in item.links:
-            yield from self._link(item, index, place, annotation)
+            yield from self._link(item, place, annotation)
         yield from self._output.end_message()
 
-    def _say(self, item: _Item, index: int, place: int, delta: str) -> Conversation:
+    def _say(self, item: Item, place: int, delta: str) -> Conversation:
         text = item.texts.setdefault(place, CitedText())
         for value in text.feed(delta):
-            yield from self._output.say((index, place), "text", value)
+            yield from self._output.say((item.number, place), "text", value)
 
-    def _refuse(self, item: _Item, index: int, place: int, delta: str) -> Conversation:
+    def _refuse(self, item: Item, place: int, delta: str) -> Conversation:
         item.refused[place] = item.refused.get(place, 0) + len(delta)
         if delta:
-            yield from self._output.say((index, place), "refusal", delta)
+            yield from self._output.say((item.number, place), "refusal", delta)
 
-    def _annotate(self, item: _Item, index: int, place: int, number: int, annotation: Json) -> Conversation:
+    def _annotate(self, item: Item, place: int, number: int, annotation: Json) -> Conversation:
         if (place, number) in item.noted:
             return
         item.noted.add((place, number))
@@ -201,13 +192,13 @@ class Response:
             marker = f"【{search}:{rank}†{name}】"
             at = optional(annotation, "index", int) or 0
             for value in item.texts.setdefault(place, CitedText()).cite(at, marker, file_id):
-                yield from self._output.say((index, place), "text", value)
+                yield from self._output.say((item.number, place), "text", value)
         elif kind in ("container_file_citation", "file_path"):
             item.links.append((place, annotation))
         else:
             logger.warning("the Assistants API has no annotation for a %s; the text is unchanged", kind)
 
-    def _link(self, item: _Item, index: int, place: int, annotation: Json) -> Conversation:
+    def _link(self, item: Item, place: int, annotation: Json) -> Conversation:
         file_id = member(annotation, "file_id", str)
         filename = optional(annotation, "filename", str) or file_id
         container_id = optional(annotation, "container_id", str)
@@ -219,28 +210,30 @@ class Response:
         value = text.link(start, end, filename, file_id)
         if value is None and filename.lower().endswith(_IMAGES):
             # An image that the model shows without a link was an image part of the message.
-            yield from self._picture(index, file_id)
+            yield from self._picture(item, file_id)
             return
-        yield from self._output.say((index, place), "text", value or text.append_link(filename, file_id))
+        yield from self._output.say(
+            (item.number, place), "text", value or text.append_link(filename, file_id)
+        )
 
-    def _picture(self, index: int, file_id: str) -> Conversation:
+    def _picture(self, item: Item, file_id: str) -> Conversation:
         if file_id not in self._pictured:
             self._pictured.add(file_id)
-            yield from self._output.say((index, file_id), "image_file", {"file_id": file_id})
+            yield from self._output.say((item.number, file_id), "image_file", {"file_id": file_id})
 
     # Tools
 
-    def _arguments(self, item: _Item, delta: str) -> Conversation:
+    def _arguments(self, item: Item, delta: str) -> Conversation:
         item.sent += len(delta)
         if delta:
             yield from self._output.grow_call(item.call, "function", {"arguments": delta})
 
-    def _code(self, item: _Item, delta: str) -> Conversation:
+    def _code(self, item: Item, delta: str) -> Conversation:
         item.sent += len(delta)
         if delta:
             yield from self._output.grow_call(item.call, "code_interpreter", {"input": delta})
 
-    def _outputs(self, item: _Item, whole: Json) -> Conversation:
+    def _outputs(self, item: Item, whole: Json) -> Conversation:
         for number, output in enumerate(members(whole, "outputs")):
             kind = member(output, "type", str)
             if kind == "logs":
@@ -259,7 +252,7 @@ class Response:
             delta = {"outputs": [{"index": number, **said}]}
             yield from self._output.grow_call(item.call, "code_interpreter", delta)
 
-    def _results(self, item: _Item, whole: Json) -> Conversation:
+    def _results(self, item: Item, whole: Json) -> Conversation:
         results = []
         for rank, result in enumerate(members(whole, "results")):
             file_id = optional(result, "file_id", str) or ""

@@ -75,7 +75,7 @@ def _input(turn: Turn) -> Iterator[Json]:
         else:
             said = spoken(item)
             if said:
-                yield {"role": "assistant", "content": said}
+                yield {"type": "message", "role": "assistant", "content": said}
 
 
 def _round(item: Json, kept: list[Json]) -> Iterator[Json]:
