@@ -4,7 +4,6 @@ routing. One class of each colour; what they share is above them.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from typing import Any, TypeAlias
@@ -20,6 +19,7 @@ from .bodies import from_upstream
 from .characters import Characters
 from .masking import Mask
 from .paths import requested_path
+from .reasons import reason
 from .upstreams.base import DONE, Call, Next, Open, UpstreamError
 
 Client: TypeAlias = Any
@@ -96,7 +96,7 @@ class _Outside:
             message = f"The connection to the upstream broke: {message}"
         if isinstance(error, openai.APIStatusError):
             status = error.status_code
-            told = _error_of(error.response.content)
+            told = reason(error.response.content)
             message = told.get("message") or message
             code = told.get("code")
             param = told.get("param")
@@ -153,15 +153,6 @@ def _checked(path: str) -> str:
     if requested_path(path.partition("?")[0].encode()) is None:
         raise UpstreamError(f"The upstream is not asked for {path}: an id in it is none.", 400)
     return path
-
-
-def _error_of(body: bytes) -> Json:
-    """The error object of a refusal; empty when the body is something else."""
-    try:
-        error = json.loads(body)["error"]
-    except (ValueError, LookupError, TypeError):
-        return {}
-    return error if isinstance(error, dict) else {"message": str(error)}
 
 
 class Outside(_Outside):

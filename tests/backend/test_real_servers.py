@@ -234,3 +234,50 @@ async def test_outputs_are_submitted_where_null_content_is_refused(
     api = make_api("chat", client={"base_url": server.url + "/v1"})
     run = await submitted(api, await api.settled(await api.run("hello")))
     assert (run["status"], run["last_error"]) == ("completed", None)
+
+
+# Why a server refused
+
+
+SAID = "the model 'big' is not here"
+REFUSALS: dict[str, tuple[str, bytes]] = {
+    "detail": ("application/json", b'{"detail": "%s"}'),
+    "details": ("application/json", b'{"detail": [{"loc": ["body", "n"], "msg": "%s"}]}'),
+    "error text": ("application/json", b'{"error": "%s"}'),
+    "message": ("application/json", b'{"object": "error", "message": "%s", "code": 400}'),
+    "list": ("application/json", b'[{"error": {"message": "%s", "code": 400}}]'),
+    "text": ("text/plain", b"Internal error:\n  %s\n"),
+    "event": ("text/event-stream", b'data: {"error": {"message": "%s"}}\n\ndata: [DONE]\n\n'),
+    "named event": ("text/event-stream", b'event: error\ndata: {"detail": "%s"}\n\n'),
+    "error line": ("text/event-stream", b'error: {"message": "%s", "code": 500}\n\n'),
+}
+
+
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+@pytest.mark.parametrize("form", REFUSALS)
+@pytest.mark.parametrize("status", [400, 500])
+async def test_the_reason_of_a_refusal_is_in_last_error(
+    make_api: MakeApi, server: Loopback, kind: str, form: str, status: int
+) -> None:
+    content_type, body = REFUSALS[form]
+    refusal = Reply(status, {"content-type": content_type}, [body.replace(b"%s", SAID.encode())])
+    _, run = await answered(make_api, server, kind, refusal)
+    assert run["status"] == "failed"
+    assert SAID in run["last_error"]["message"]
+    assert "Error code" not in run["last_error"]["message"]
+
+
+async def test_a_refused_parameter_is_left_out_whatever_form_the_refusal_has(
+    make_api: MakeApi, server: Loopback
+) -> None:
+    no = Reply.json({"detail": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'."}, 400)
+    _, run = await answered(make_api, server, "chat", no, fakes.chat_text("Hi"), max_completion_tokens=9)
+    assert run["status"] == "completed"
+    assert server.requests[-1].json["max_completion_tokens"] == 9
+
+
+async def test_a_page_of_html_is_no_reason(make_api: MakeApi, server: Loopback) -> None:
+    page = Reply(502, {"content-type": "text/html"}, [b"<html><body>Bad Gateway</body></html>"])
+    _, run = await answered(make_api, server, "chat", page)
+    assert run["status"] == "failed"
+    assert run["last_error"]["message"]
