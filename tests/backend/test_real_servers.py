@@ -236,6 +236,33 @@ async def test_outputs_are_submitted_where_null_content_is_refused(
     assert (run["status"], run["last_error"]) == ("completed", None)
 
 
+# Limits of /responses
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent", "status"),
+    [(4, 16, "incomplete"), (5, 16, "incomplete"), (6, 16, "completed"), (20, 20, "completed")],
+)
+async def test_an_answer_that_reached_its_limit_is_incomplete(
+    make_api: MakeApi, server: Loopback, limit: int, sent: int, status: str
+) -> None:
+    """llama.cpp and transformers call it completed; OpenAI takes no limit below 16."""
+    script = llama_cpp("One two three.")  # five tokens, by its usage
+    api, run = await answered(make_api, server, "responses", script, max_completion_tokens=limit)
+    assert server.requests[-1].json["max_output_tokens"] == sent
+    assert run["status"] == status
+    reason = {"reason": "max_completion_tokens"} if status == "incomplete" else None
+    assert run["incomplete_details"] == reason
+    assert run["usage"]["completion_tokens"] == 5
+    assert await said(api, run) == ["One two three."]
+
+
+async def test_a_call_that_the_limit_has_cut_is_not_made(make_api: MakeApi, server: Loopback) -> None:
+    script = llama_cpp("", ("get_weather", '{"ci'))
+    _, run = await answered(make_api, server, "responses", script, max_completion_tokens=5)
+    assert (run["status"], run["required_action"]) == ("incomplete", None)
+
+
 # Why a server refused
 
 

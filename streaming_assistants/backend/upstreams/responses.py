@@ -29,17 +29,19 @@ def responses(turn: Turn) -> Conversation:
         body = request(turn, stores, place)
         yield from unsaid(turn)
         yield Open("POST", "/responses", body)
-        yield from _follow(Response(turn))
+        yield from _follow(Response(turn), turn.max_completion_tokens)
     except Fault as fault:
         yield fault.failed()
 
 
-def _follow(response: Response) -> Conversation:
+def _follow(response: Response, limit: int | None) -> Conversation:
     while (event := (yield Next())) is not None and event != DONE:
         kind = member(event, "type", str)
         if kind in ("response.completed", "response.incomplete"):
-            yield from response.close(member(event, "response", dict), kind == "response.completed")
-            yield _finished(member(event, "response", dict), kind)
+            last = member(event, "response", dict)
+            end = _finished(last, kind, limit)
+            yield from response.close(last, isinstance(end, Finished) and end.reason is None)
+            yield end
             return
         if kind == "response.failed":
             yield failure(member(event, "response", dict).get("error"))
@@ -53,11 +55,14 @@ def _follow(response: Response) -> Conversation:
     yield Failed("server_error", "The stream of /responses was cut: it ended before the response did.")
 
 
-def _finished(response: Json, kind: str) -> Finished | Failed:
+def _finished(response: Json, kind: str, limit: int | None) -> Finished | Failed:
     spent = usage(optional(response, "usage", dict), "input_tokens", "output_tokens")
     details = optional(response, "incomplete_details", dict)
     if kind == "response.completed" and not details:
-        return Finished(usage=spent)
+        # Some servers call an answer complete that their own limit has cut. And a limit that is too small
+        # for /responses was not asked for: what was said then is more than the run had left.
+        cut = limit is not None and spent is not None and spent["completion_tokens"] >= limit
+        return Finished("max_completion_tokens" if cut else None, spent)
     reason = (details or {}).get("reason")
     if reason not in _REASONS:
         return Failed("server_error", f"The upstream left its response incomplete: {reason!r}.")
