@@ -6,6 +6,8 @@ from streaming_assistants import patch
 client = patch(OpenAI())
 """
 
+from ._patch.client import capabilities, patch, unpatch
+from ._protocol.events import UnknownEvent
 from .errors import (
     FileUploadError,
     IncompleteStreamError,
@@ -16,8 +18,6 @@ from .errors import (
     StreamingAssistantsError,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
-from .patching import capabilities, patch, unpatch
-from .wire.events import UnknownEvent
 
 __all__ = [
     "AssistantEventHandler",

@@ -1,5 +1,5 @@
 # What a patched client looks like to a type checker. At runtime its class is the one that it had.
-# Parameters are typed once, in resources/params.py; here they meet the two colours.
+# Parameters are typed once, in _resources/params.py; here they meet the two colours.
 
 # mypy: disable-error-code="override, misc"
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
@@ -23,10 +23,11 @@ from openai.types.beta.threads import Message, MessageDeleted, Run
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import Unpack
 
-from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
-from .message_streams import MessageStream, PendingMessageStream
-from .resources.listing import MessageStreamParams
-from .resources.params import (
+from ._io.message_streams import MessageStream, PendingMessageStream
+from ._io.streams import AssistantStreamManager, AsyncAssistantStreamManager
+from ._protocol.chunks import MessageChunk
+from ._resources.message_list import MessageStreamParams
+from ._resources.params import (
     BatchPollParams,
     BatchUploadParams,
     CreateAndRunParams,
@@ -43,8 +44,7 @@ from .resources.params import (
     SubmitParams,
     SubmitPollParams,
 )
-from .streams import AssistantStreamManager, AsyncAssistantStreamManager
-from .wire.chunks import MessageChunk
+from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 
 # Ours, or any of the SDK's, which is adopted.
 HandlerT = TypeVar("HandlerT", bound=openai.AssistantEventHandler)

@@ -1,7 +1,7 @@
 """The event handlers: callbacks, iteration and final objects over one streamed run.
 
 They subclass the SDK's own handlers where it has them, so that ``isinstance`` and annotations hold. What
-they do is decided by :class:`~streaming_assistants.runs.dispatch.Dispatcher`; here callbacks are made.
+they do is decided by :class:`~streaming_assistants._protocol.dispatch.Dispatcher`; here callbacks are made.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _sdk
-from .callbacks import AsyncCallbacks, Callbacks
-from .handler_core import (
+from ._io.handler_core import (
     AsyncBase,
     Core,
     SyncBase,
@@ -22,6 +21,7 @@ from .handler_core import (
     running,
     texts,
 )
+from ._protocol.callbacks import AsyncCallbacks, Callbacks
 
 if TYPE_CHECKING:
     from openai.types.beta import AssistantStreamEvent

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .wire import models
-from .wire.chunks import MessageChunk, MessageChunkContent, MessageChunkData, MessageChunkDelta
-from .wire.events import Done, UnknownEvent
+from ._protocol import models
+from ._protocol.chunks import MessageChunk, MessageChunkContent, MessageChunkData, MessageChunkDelta
+from ._protocol.events import Done, UnknownEvent
 
 if TYPE_CHECKING:
     from openai.types.beta import Assistant as Assistant

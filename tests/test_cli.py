@@ -14,7 +14,8 @@ import openai
 import pytest
 
 from streaming_assistants import _sdk, cli
-from streaming_assistants.cli import demo, doctor, endpoint, families, needs, screen, versions
+from streaming_assistants.cli import demo, doctor, families, needs, screen, versions
+from streaming_assistants.cli import server_check as endpoint
 
 from .loopback import Loopback, Reply
 
@@ -76,7 +77,7 @@ def test_a_call_that_makes_no_sense_is_exit_code_2(
 def test_serve_hands_its_arguments_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from streaming_assistants.cli import serving
+    from streaming_assistants.cli import serve as serving
 
     seen: list[Any] = []
     monkeypatch.setattr(serving, "main", lambda argv: seen.append(list(argv)) or 7)
@@ -138,7 +139,7 @@ def test_the_demo_makes_a_picture_that_refers_to_nothing(
 def test_the_demo_without_the_backends_packages_says_which_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "streaming_assistants.backend.app", None)
+    monkeypatch.setitem(sys.modules, "streaming_assistants.backend._http.routes", None)
 
     def absent(*_: Any, **__: Any) -> Any:
         raise ImportError("The backend needs sqlalchemy: pip install 'streaming_assistants[backend]'")

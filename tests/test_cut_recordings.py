@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import _sdk, callbacks
-from streaming_assistants.runs.dispatch import Dispatcher
-from streaming_assistants.runs.earlier import submitted
-from streaming_assistants.runs.settle import Fetch, Owed, Progress, settle
-from streaming_assistants.wire.events import EventReader, kind_of
+from streaming_assistants import _sdk
+from streaming_assistants._protocol import callbacks
+from streaming_assistants._protocol.dispatch import Dispatcher
+from streaming_assistants._protocol.earlier import submitted
+from streaming_assistants._protocol.events import EventReader, kind_of
+from streaming_assistants._protocol.settle import Fetch, Owed, Progress, settle
 
 from .clients import Colour, no_warnings
 from .samples import recorded_streams

@@ -14,8 +14,9 @@ import openai
 import pytest
 
 import streaming_assistants
-from streaming_assistants import _sdk, defects
-from streaming_assistants.defects import Defect
+from streaming_assistants import _sdk
+from streaming_assistants._patch import defects
+from streaming_assistants._patch.defects import Defect
 
 ALL = (*defects.STREAM, *defects.HANDLER, *defects.PAGES)
 

@@ -10,12 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from streaming_assistants import (
-    AssistantEventHandler,
-    AsyncAssistantEventHandler,
-    NoFinalObjectError,
-    _sdk,
-)
+from streaming_assistants import AssistantEventHandler, AsyncAssistantEventHandler, NoFinalObjectError, _sdk
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply

@@ -75,7 +75,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streaming_assistants.runs.settle.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("streaming_assistants._protocol.settle.WAIT_SECONDS", 0.0)
 
 
 async def handled(colour: Colour, client: Any) -> None:

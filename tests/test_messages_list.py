@@ -11,8 +11,9 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import _sdk, defects, types
-from streaming_assistants.wire import models
+from streaming_assistants import _sdk, types
+from streaming_assistants._patch import defects
+from streaming_assistants._protocol import models
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply, Request

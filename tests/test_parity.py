@@ -11,7 +11,8 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import _sdk, defects_polling
+from streaming_assistants import _sdk
+from streaming_assistants._patch import defects_polling
 
 from . import clients
 from .clients import Colour, no_warnings

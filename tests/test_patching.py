@@ -19,10 +19,10 @@ import wrapt
 
 import streaming_assistants
 from streaming_assistants import StreamingAssistantsError, capabilities, patch, unpatch
+from streaming_assistants._patch.closed import explaining
+from streaming_assistants._patch.defects import Defect
+from streaming_assistants._patch.table import TABLE, resolve
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.capabilities import TABLE, resolve
-from streaming_assistants.closed import explaining
-from streaming_assistants.defects import Defect
 
 from .clients import Colour
 from .loopback import Loopback, Reply
@@ -355,7 +355,7 @@ async def test_a_sound_capability_stays_the_sdks(
     colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as on a release of tomorrow, in which every defect is mended
-    module = sys.modules["streaming_assistants.capabilities"]
+    module = sys.modules["streaming_assistants._patch.table"]
     monkeypatch.setattr(module, "_present", lambda listed, full: ())
     client = colour.client(streams.url)
     rows = {row.capability: row for row in capabilities(client)}
@@ -378,7 +378,7 @@ async def test_names_and_signatures_stay_those_of_the_sdk(colour: Colour, stream
 async def test_nothing_happens_at_import_and_nothing_is_printed(streams: Loopback) -> None:
     program = (
         "import sys, openai, streaming_assistants as sa\n"
-        "assert 'streaming_assistants.wire._models_absent' not in sys.modules\n"
+        "assert 'streaming_assistants._protocol.absent_models' not in sys.modules\n"
         "assert not any(name.startswith('streaming_assistants.backend') for name in sys.modules)\n"
         f"sa.unpatch(sa.patch(openai.OpenAI(api_key='k', base_url='{streams.url}')))\n"
     )
@@ -421,7 +421,9 @@ async def test_a_patch_that_fails_leaves_the_client_as_it_was(
     raw = client.beta.threads.runs.with_raw_response
     with monkeypatch.context() as context:
         context.setattr(LocalBackend, "attach", refuses)
-        context.setattr("streaming_assistants.patching.explaining", refuses if name is None else explaining)
+        context.setattr(
+            "streaming_assistants._patch.client.explaining", refuses if name is None else explaining
+        )
         with pytest.raises(RuntimeError, match="refused"):
             patch(client, backend=name)
     assert touched(client) == {}

@@ -14,8 +14,9 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import _sdk, defects_polling
-from streaming_assistants.capabilities import TABLE, resolve
+from streaming_assistants import _sdk
+from streaming_assistants._patch import defects_polling
+from streaming_assistants._patch.table import TABLE, resolve
 
 from .clients import Colour, no_warnings
 from .loopback import Loopback, Reply, Request
@@ -160,9 +161,9 @@ async def test_the_servers_interval_is_waited_for(
         pauses.append(seconds)
         await real(0)
 
-    monkeypatch.setattr("streaming_assistants.steps.anyio.sleep", sleep)
+    monkeypatch.setattr("streaming_assistants._io.drive.anyio.sleep", sleep)
     monkeypatch.setattr(
-        "streaming_assistants.steps.time", type("Time", (), {"sleep": staticmethod(pauses.append)})
+        "streaming_assistants._io.drive.time", type("Time", (), {"sleep": staticmethod(pauses.append)})
     )
     answers = [Reply.json(RUN, openai_poll_after_ms=after) for after in ("300", "20.5", "junk")]
     server.on("GET", ".*", *answers, Reply.json({**RUN, "status": "completed"}))
@@ -514,9 +515,11 @@ def test_a_defect_of_the_sdk_is_gone(kind: str, defect: Any, monkeypatch: pytest
 
     monkeypatch.setattr(_sdk, "probe_client_of", asked)
     monkeypatch.setattr(defects_polling._Polled, "_resource", patched)
-    monkeypatch.setattr("streaming_assistants.steps.anyio", type("Any", (), {"sleep": staticmethod(sleep)}))
     monkeypatch.setattr(
-        "streaming_assistants.steps.time", type("Time", (), {"sleep": staticmethod(pauses.append)})
+        "streaming_assistants._io.drive.anyio", type("Any", (), {"sleep": staticmethod(sleep)})
+    )
+    monkeypatch.setattr(
+        "streaming_assistants._io.drive.time", type("Time", (), {"sleep": staticmethod(pauses.append)})
     )
     if defect.name.endswith("read_once"):
         defect.probe()

@@ -365,7 +365,7 @@ async def test_a_submit_stream_that_brings_nothing_knows_its_run_by_its_path(
 async def test_a_run_that_stays_pending_is_an_error_with_its_id(
     colour: Colour, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streaming_assistants.runs.settle.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("streaming_assistants._protocol.settle.WAIT_SECONDS", 0.2)
     server.on("POST", RUNS, Reply.sse([sse([run("in_progress")], end=b"")]))
     holds(server, "in_progress")
     stream = await colour.created(colour.client(server.url))
@@ -392,7 +392,7 @@ async def test_a_server_that_cannot_be_asked_is_an_error_with_the_runs_id(
 async def test_an_answer_about_the_run_that_makes_no_sense_is_an_error_with_its_id(
     colour: Colour, server: Loopback, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streaming_assistants.runs.settle.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("streaming_assistants._protocol.settle.WAIT_SECONDS", 0.1)
     server.on("POST", RUNS, Reply.sse([sse([run("in_progress")], end=b"")]))
     kind = "application/json" if body == b"{oops" else "text/html"
     server.on("GET", ONE_RUN, Reply(200, {"content-type": kind}, [body]))

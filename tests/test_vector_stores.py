@@ -9,7 +9,7 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants.resources import vector_stores
+from streaming_assistants._resources import stores as vector_stores
 from streaming_assistants.types import VectorStore, VectorStoreFile, VectorStoreFileBatch
 
 from .clients import Colour

@@ -4,6 +4,21 @@ Everything private or version-dependent is asked for here, by looking and never 
 numbers. The rest of the library reads as if there were one SDK.
 """
 
+from .basemodels import (
+    JSON,
+    PYDANTIC_1,
+    base_model,
+    changed,
+    cloner,
+    dump,
+    extras,
+    fields_of,
+    find,
+    json_parser,
+    json_validator,
+    loads,
+    make,
+)
 from .calls import (
     JSON_OBJECT,
     RAW_HEADER,
@@ -16,6 +31,7 @@ from .calls import (
     undeprecated,
     warn_deprecated,
 )
+from .classes import RAW, closer, handler_base, in_view, made_raw, raw_views, views_of, with_page_class
 from .clients import (
     NOT_GIVEN,
     RESOURCES,
@@ -38,21 +54,6 @@ from .clients import (
     said,
     say_once,
 )
-from .models import (
-    JSON,
-    PYDANTIC_1,
-    base_model,
-    changed,
-    cloner,
-    dump,
-    extras,
-    fields_of,
-    find,
-    json_parser,
-    json_validator,
-    loads,
-    make,
-)
 from .probing import (
     Answering,
     memory_client,
@@ -63,7 +64,7 @@ from .probing import (
     probe_handler,
     run_aside,
 )
-from .transport import (
+from .transports import (
     interrupt,
     own_transport,
     request,
@@ -75,7 +76,6 @@ from .transport import (
     transports,
 )
 from .untouched import as_shipped
-from .views import RAW, closer, handler_base, in_view, made_raw, raw_views, views_of, with_page_class
 
 __all__ = [
     "JSON",

@@ -10,7 +10,7 @@ from typing import Dict, cast  # noqa: UP035
 
 import openai
 
-from .models import JSON
+from .basemodels import JSON
 
 # Dict and not dict: on Python 3.10 the latter passes for a class, and the SDK trips over it.
 JSON_OBJECT = Dict[str, object]  # noqa: UP006

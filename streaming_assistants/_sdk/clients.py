@@ -13,7 +13,7 @@ import openai
 from openai._types import NOT_GIVEN as NOT_GIVEN
 from openai._types import Omit
 
-from .models import JSON
+from .basemodels import JSON
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import openai
 
-from .models import JSON
-from .transport import own_transport
+from .basemodels import JSON
+from .transports import own_transport
 from .untouched import untouched
 
 Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"

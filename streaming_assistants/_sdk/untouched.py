@@ -24,7 +24,7 @@ from typing import cast
 import openai
 import typing_extensions
 
-from .models import JSON
+from .basemodels import JSON
 
 _PREFIX = f"{__name__}."
 

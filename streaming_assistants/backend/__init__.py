@@ -1,5 +1,50 @@
-"""The Assistants API in process, for clients that have no Assistants server left to talk to."""
+"""The Assistants API in process, for clients that have no Assistants server left to talk to.
 
-from .local import LocalBackend, resolve
+Public: :class:`LocalBackend`, the built-in upstream :class:`Echo`, and what an upstream of your own is
+written with (see ``backend/_engine/port.py``).
+"""
 
-__all__ = ["LocalBackend", "resolve"]
+from ._engine.port import (
+    DONE,
+    Call,
+    ContentDelta,
+    Conversation,
+    Failed,
+    FileContent,
+    Finished,
+    Kept,
+    MessageEnd,
+    Next,
+    Open,
+    Sleep,
+    ThreadResources,
+    ToolCallDelta,
+    Turn,
+    Upstream,
+    UpstreamError,
+)
+from ._local import LocalBackend, resolve
+from .upstreams.echo import Echo
+
+__all__ = [
+    "DONE",
+    "Call",
+    "ContentDelta",
+    "Conversation",
+    "Echo",
+    "Failed",
+    "FileContent",
+    "Finished",
+    "Kept",
+    "LocalBackend",
+    "MessageEnd",
+    "Next",
+    "Open",
+    "Sleep",
+    "ThreadResources",
+    "ToolCallDelta",
+    "Turn",
+    "Upstream",
+    "UpstreamError",
+    "resolve",
+]

@@ -80,6 +80,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _serve(argv: Sequence[str]) -> int:
-    from . import serving
+    from . import serve as serving
 
     return serving.main(argv)

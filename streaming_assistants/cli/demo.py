@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streaming_assistants import AssistantEventHandler, _sdk, capabilities, patch
+from streaming_assistants._patch.table import Judgement
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.capabilities import Judgement
 
 from .families import families
 from .screen import Cell, Say, Screen, Style, Tell, complain, screen

@@ -11,10 +11,10 @@ from typing import Any
 from streaming_assistants import patch
 
 from . import needs
-from .endpoint import Endpoint, ask
 from .families import families, shown_defects
 from .needs import NOBODY, Row
 from .screen import Cell, Screen, Style, complain, screen
+from .server_check import Endpoint, ask
 from .versions import EXTRAS, LIBRARY, installed
 
 

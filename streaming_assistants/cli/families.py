@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streaming_assistants.capabilities import OURS, TABLE, Judgement
+from streaming_assistants._patch.table import OURS, TABLE, Judgement
 
 _FAMILIES = (
     # The first that matches a name is its family.

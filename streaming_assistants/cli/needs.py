@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import openai
 
 from streaming_assistants import _sdk, capabilities
-from streaming_assistants.capabilities import OURS, SDK, Judgement, resolve
+from streaming_assistants._patch.table import OURS, SDK, Judgement, resolve
 
 from .versions import EXTRAS, absent
 

@@ -13,8 +13,8 @@ import openai
 import pytest
 
 from streaming_assistants import _sdk
+from streaming_assistants._protocol.sse import FrameDecoder
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.wire.sse import FrameDecoder
 
 from .databases import File, Postgres, a_server
 

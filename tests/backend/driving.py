@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming_assistants.backend.upstreams.base import (
+from streaming_assistants.backend._engine.port import (
     Call,
     ContentDelta,
     Conversation,

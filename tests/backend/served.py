@@ -20,7 +20,7 @@ import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.server import app
+from streaming_assistants.backend._serve.app import app
 
 uvicorn = pytest.importorskip("uvicorn", reason="serving needs streaming_assistants[serve]")
 

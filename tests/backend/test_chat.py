@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_assistants.backend.upstreams.base import (
+from streaming_assistants.backend._engine.port import (
     DONE,
     Call,
     ContentDelta,
@@ -20,8 +20,8 @@ from streaming_assistants.backend.upstreams.base import (
     ToolCallDelta,
     UpstreamError,
 )
+from streaming_assistants.backend.upstreams._history import NO_OUTPUT
 from streaming_assistants.backend.upstreams.chat import chat
-from streaming_assistants.backend.upstreams.history import NO_OUTPUT
 from tests.backend import fakes
 from tests.backend.driving import (
     CODE_INTERPRETER,

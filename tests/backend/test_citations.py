@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_assistants.backend.upstreams.citations import CitedText
+from streaming_assistants.backend.upstreams._citations import CitedText
 
 MARK = "【4:0†foods.txt】"
 

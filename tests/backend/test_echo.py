@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants.backend.upstreams.base import (
+from streaming_assistants.backend._engine.port import (
     ContentDelta,
     Failed,
     Finished,

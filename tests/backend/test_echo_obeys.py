@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants.backend.upstreams.base import ContentDelta, Failed, Finished, ToolCallDelta
+from streaming_assistants.backend._engine.port import ContentDelta, Failed, Finished, ToolCallDelta
+from streaming_assistants.backend.upstreams._samples import Unfit, fits, sample
 from streaming_assistants.backend.upstreams.echo import echo
-from streaming_assistants.backend.upstreams.samples import Unfit, fits, sample
 
 from .conftest import WEATHER, Api, text_of
 from .test_echo import calls, said, turn

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.upstreams.base import ContentDelta, Finished, Next, Open, Sleep
+from streaming_assistants.backend._engine.port import ContentDelta, Finished, Next, Open, Sleep
 from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, attached

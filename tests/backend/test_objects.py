@@ -260,7 +260,7 @@ async def test_unknown_ids_are_404_in_the_words_of_the_api(api: Api) -> None:
 
 
 def test_resources_that_two_change_at_once_are_put_together() -> None:
-    from streaming_assistants.backend.engine.objects import changed
+    from streaming_assistants.backend._engine.objects import changed
 
     search = {"vector_stores": [{"file_ids": ["f"]}]}
     before = {"file_search": search, "code_interpreter": {"file_ids": ["a"]}}

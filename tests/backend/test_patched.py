@@ -16,7 +16,7 @@ import pytest
 
 import streaming_assistants as sa
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.store.database import Database
+from streaming_assistants.backend._store.database import Database
 from streaming_assistants.backend.upstreams.echo import Echo
 from tests.clients import Colour
 from tests.loopback import Loopback

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants.wire.sse import FrameDecoder
+from streaming_assistants._protocol.sse import FrameDecoder
 from tests.loopback import Loopback
 
 from . import fakes

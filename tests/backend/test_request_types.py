@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from streaming_assistants.backend.upstreams.base import Open, Turn
+from streaming_assistants.backend._engine.port import Open, Turn
 from streaming_assistants.backend.upstreams.chat import chat
 from streaming_assistants.backend.upstreams.responses import responses
 from tests.backend import fakes

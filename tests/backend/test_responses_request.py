@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants.backend.upstreams.base import (
+from streaming_assistants.backend._engine.port import (
     Call,
     Failed,
     Open,
@@ -13,8 +13,8 @@ from streaming_assistants.backend.upstreams.base import (
     ThreadResources,
     UpstreamError,
 )
-from streaming_assistants.backend.upstreams.files import INDEXING_SECONDS
-from streaming_assistants.backend.upstreams.history import NO_OUTPUT
+from streaming_assistants.backend.upstreams._files import INDEXING_SECONDS
+from streaming_assistants.backend.upstreams._history import NO_OUTPUT
 from streaming_assistants.backend.upstreams.responses import responses
 from tests.backend import fakes
 from tests.backend.driving import (

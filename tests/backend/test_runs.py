@@ -134,7 +134,7 @@ async def test_a_submit_stream_starts_at_the_step(api: Api) -> None:
 
 
 async def test_several_rounds_are_one_run(make_api: MakeApi) -> None:
-    from streaming_assistants.backend.upstreams.base import ContentDelta, Finished, ToolCallDelta
+    from streaming_assistants.backend._engine.port import ContentDelta, Finished, ToolCallDelta
 
     turns: list[Any] = []
 
@@ -355,7 +355,7 @@ async def test_a_thread_may_go_while_its_run_is_on(make_api: MakeApi) -> None:
 
 
 async def test_what_the_model_is_given(make_api: MakeApi) -> None:
-    from streaming_assistants.backend.upstreams.base import Finished
+    from streaming_assistants.backend._engine.port import Finished
 
     turns: list[Any] = []
 
@@ -435,7 +435,7 @@ async def test_polling_that_never_lets_the_event_loop_turn_still_sees_the_end(ma
 
 
 async def test_contents_of_search_results_are_shown_where_asked_for(make_api: MakeApi) -> None:
-    from streaming_assistants.backend.upstreams.base import Finished, Kept, ToolCallDelta
+    from streaming_assistants.backend._engine.port import Finished, Kept, ToolCallDelta
 
     result = {"file_id": "file-1", "file_name": "a.txt", "score": 0.5}
     content = [{"type": "text", "text": "found"}]
@@ -482,7 +482,7 @@ async def test_a_message_may_be_deleted_while_it_grows(make_api: MakeApi) -> Non
 
 
 async def test_a_piece_that_makes_no_sense_fails_the_run(make_api: MakeApi) -> None:
-    from streaming_assistants.backend.upstreams.base import ContentDelta, Finished
+    from streaming_assistants.backend._engine.port import ContentDelta, Finished
 
     def upstream(turn: Any) -> Any:
         yield ContentDelta({"index": 3, "type": "text", "text": {"value": "x"}})
@@ -518,7 +518,7 @@ async def test_a_hundred_runs_at_once(make_api: MakeApi) -> None:
 
 
 async def test_what_a_client_gives_a_thread_while_files_are_indexed_stays(make_api: MakeApi) -> None:
-    from streaming_assistants.backend.upstreams.base import Finished, Sleep, ThreadResources
+    from streaming_assistants.backend._engine.port import Finished, Sleep, ThreadResources
 
     indexing: list[Any] = []
     go_on: list[Any] = []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from streaming_assistants import cli
-from streaming_assistants.wire.sse import FrameDecoder
+from streaming_assistants._protocol.sse import FrameDecoder
 
 from .served import Command, ask, connected, post, read_answer
 

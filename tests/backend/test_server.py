@@ -14,7 +14,7 @@ import pytest
 
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend.upstreams.echo import Echo
-from streaming_assistants.cli.serving import main
+from streaming_assistants.cli.serve import main
 from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, done, text_of

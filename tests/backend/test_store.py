@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.store import owners, schema
-from streaming_assistants.backend.store.database import Database
+from streaming_assistants.backend._store import owners, schema
+from streaming_assistants.backend._store.database import Database
 
 from .conftest import JSON as J
 from .conftest import WEATHER, Api, text_of
@@ -242,7 +242,7 @@ def test_the_schema_is_one_for_postgresql_too() -> None:
 
 EXITS = """
 import threading, time
-from streaming_assistants.backend.store.database import Database
+from streaming_assistants.backend._store.database import Database
 
 store = Database("sqlite://")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.upstreams.base import ContentDelta, Finished, ToolCallDelta, Turn
+from streaming_assistants.backend._engine.port import ContentDelta, Finished, ToolCallDelta, Turn
 from tests.loopback import Loopback, Reply, Request
 
 from . import fakes

@@ -12,7 +12,7 @@ import anyio
 import openai
 import pytest
 
-from streaming_assistants.backend.upstreams.base import (
+from streaming_assistants.backend._engine.port import (
     DONE,
     Call,
     ContentDelta,

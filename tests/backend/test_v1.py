@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants.backend.upstreams.base import Conversation, Finished, Turn
+from streaming_assistants.backend._engine.port import Conversation, Finished, Turn
 
 from .conftest import JSON, Api, done
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streaming_assistants import defects as library
+from streaming_assistants._patch import defects as library
 from tests.conformance.defects import DEFECTS, behaviours
 from tests.conformance.registry import load
 from tests.conformance.runner import Outcome, Runner

@@ -19,7 +19,7 @@ from streaming_assistants import (
     patch,
     unpatch,
 )
-from streaming_assistants.message_streams import AsyncMessageStream, MessageStream
+from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream
 from streaming_assistants.types import MessageChunk
 
 

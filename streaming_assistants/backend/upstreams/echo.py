@@ -31,10 +31,20 @@ import json
 import re
 from collections.abc import Iterator
 
-from . import functions_only
-from .base import ContentDelta, Conversation, Failed, Finished, Json, MessageEnd, Sleep, ToolCallDelta, Turn
-from .reading import Fault
-from .samples import Unfit, as_json
+from .._engine.port import (
+    ContentDelta,
+    Conversation,
+    Failed,
+    Finished,
+    Json,
+    MessageEnd,
+    Sleep,
+    ToolCallDelta,
+    Turn,
+)
+from . import _functions_only as functions_only
+from ._members import Fault
+from ._samples import Unfit, as_json
 
 _FOREVER = 3600.0  # longer than any run may take
 _COMMAND = re.compile(r"echo:(fail|rate_limit|stall|limit|filter|raise)\b[ \t]*([^\n]*)\n?")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 
-from .base import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
-from .containers import container
-from .files import searchable
-from .history import has_tool
-from .output import unsaid
-from .reading import Fault, failure, member, optional, usage
-from .responses_events import Response
-from .responses_request import request
+from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
+from ._containers import container
+from ._files import searchable
+from ._history import has_tool
+from ._members import Fault, failure, member, optional, usage
+from ._output import unsaid
+from ._responses_events import Response
+from ._responses_request import request
 
 logger = logging.getLogger("streaming_assistants")
 

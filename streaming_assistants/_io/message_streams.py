@@ -1,0 +1,154 @@
+"""The streams of ``messages.list(stream=True)``, in both colours: what a caller iterates.
+
+How they are read is in ``message_reading.py``; the classes of a pair differ by ``async`` and ``await``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from openai import AsyncStream, Stream
+from typing_extensions import Self
+
+from streaming_assistants import _sdk
+from streaming_assistants._protocol.chunks import MessageChunk
+
+from .message_reading import Reading, chunks, chunks_async, texts
+
+if TYPE_CHECKING:
+    from openai.types.beta.threads import Message
+
+ChunkT = TypeVar("ChunkT")
+
+
+class MessageStream(Stream[ChunkT]):
+    """The newest message of a thread while it grows, as MessageChunks: an ``openai.Stream``.
+
+    Ends where the server ends it, or where the message's run does. Raises ``openai.APIError`` for an
+    error that the server reports, an exception that is both ``openai.APIConnectionError`` and the
+    transport's own for a broken connection, MalformedEventError for a frame that is no chunk, and
+    PollTimeoutError for ``max_wait_seconds``.
+    """
+
+    def __stream__(self) -> Iterator[ChunkT]:
+        self._reading = Reading(self.response, self._client)
+        self._chunks: Any = chunks(self._reading)
+        found: Iterator[ChunkT] = self._chunks
+        return found
+
+    @property
+    def text_deltas(self) -> Iterator[str]:
+        """What the text grows by, piece by piece."""
+        for chunk in self:
+            yield from texts(chunk)
+
+    def get_final_message(self) -> Message:
+        """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
+        for _ in self:
+            pass
+        return self._reading.final()  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the stream; see ``EventStream.close``."""
+        self._reading.stopped = True
+        if self._chunks.gi_running:
+            _sdk.interrupt(self.response)
+        else:
+            self._chunks.close()
+            self.response.close()
+
+
+class AsyncMessageStream(AsyncStream[ChunkT]):
+    """The async form of :class:`MessageStream`: an ``openai.AsyncStream``."""
+
+    def __stream__(self) -> AsyncIterator[ChunkT]:
+        self._reading = Reading(self.response, self._client)
+        self._chunks: Any = chunks_async(self._reading)
+        found: AsyncIterator[ChunkT] = self._chunks
+        return found
+
+    @property
+    async def text_deltas(self) -> AsyncIterator[str]:
+        """What the text grows by, piece by piece."""
+        async for chunk in self:
+            for text in texts(chunk):
+                yield text
+
+    async def get_final_message(self) -> Message:
+        """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
+        async for _ in self:
+            pass
+        return self._reading.final()  # type: ignore[no-any-return]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the stream; see ``EventStream.close``."""
+        self._reading.stopped = True
+        if not self._chunks.ag_running:
+            await self._chunks.aclose()
+        await self.response.aclose()
+
+    async def aclose(self) -> None:
+        """The same as :meth:`close`."""
+        await self.close()
+
+
+class PendingMessageStream:
+    """What ``messages.list(stream=True)`` of an async client gives; the request is made on first use.
+
+    ``await`` it for the AsyncMessageStream, as ``create(stream=True)`` of the SDK is awaited; or go
+    through it with ``async for``, as the SDK's ``list()``; or enter it with ``async with``.
+    """
+
+    def __init__(self, request: Callable[[], Awaitable[Any]]) -> None:
+        self._request = request
+        self._stream: AsyncMessageStream[MessageChunk] | None = None
+
+    def __await__(self) -> Generator[Any, None, AsyncMessageStream[MessageChunk]]:
+        return self._opened().__await__()
+
+    async def _opened(self) -> AsyncMessageStream[MessageChunk]:
+        found = self._stream
+        if found is None:
+            found = self._stream = await self._request()
+        return found
+
+    async def __aiter__(self) -> AsyncIterator[MessageChunk]:
+        async with self as stream:
+            async for chunk in stream:
+                yield chunk
+
+    async def __aenter__(self) -> AsyncMessageStream[MessageChunk]:
+        return await self._opened()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    async def text_deltas(self) -> AsyncIterator[str]:
+        """What the text grows by, piece by piece."""
+        async for chunk in self:
+            for text in texts(chunk):
+                yield text
+
+    async def get_final_message(self) -> Message:
+        """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
+        async with self as stream:
+            return await stream.get_final_message()
+
+    async def close(self) -> None:
+        """Ends the stream if it was opened. Closing twice is fine."""
+        if self._stream is not None:
+            await self._stream.close()

@@ -1,0 +1,1 @@
+"""How a client is changed and changed back: one table, one judge."""

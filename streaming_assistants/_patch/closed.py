@@ -1,0 +1,58 @@
+"""What a client of a hosted Assistants API that has closed is told.
+
+OpenAI's answers 404 with an empty body since 2026-08-26, Azure OpenAI's 410 with the code
+``assistants_api_deprecated``. Neither says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import openai
+
+from streaming_assistants import _sdk
+
+ADVICE = (
+    "The hosted Assistants API is closed (OpenAI's and Azure OpenAI's, since 2026-08-26): "
+    "patch(client, backend='responses') runs this code on the Responses API of the same server."
+)
+
+
+def is_closed(error: openai.APIStatusError) -> bool:
+    """Whether an error is the answer of an Assistants API that has closed."""
+    url = error.response.request.url
+    if not any(f"/{name}" in url.path for name in ("assistants", "threads")):
+        return False
+    if error.status_code == 410:
+        return b"assistants_api_deprecated" in error.response.content
+    return error.status_code == 404 and url.host.endswith(".openai.com") and not error.response.content
+
+
+def explaining(client: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """For ``client.request``: the SDK's own errors, with the advice where the API has closed."""
+
+    def make(below: Callable[..., Any]) -> Callable[..., Any]:
+        def request(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return below(*args, **kwargs)
+            except openai.APIStatusError as error:
+                raise _advised(error) from error.__cause__
+
+        async def request_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await below(*args, **kwargs)
+            except openai.APIStatusError as error:
+                raise _advised(error) from error.__cause__
+
+        return request_async if _sdk.is_async(client) else request
+
+    return make
+
+
+def _advised(error: openai.APIStatusError) -> openai.APIStatusError:
+    if is_closed(error):
+        said = error.message.strip()
+        error.message = f"{ADVICE} (The server said: {said})" if said else ADVICE
+        error.args = (error.message, *error.args[1:])
+    return error

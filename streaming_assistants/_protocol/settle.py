@@ -1,0 +1,234 @@
+"""How a stream that just ended is settled: ask the server what became of the run. Sans-IO.
+
+Some servers stop after the last delta (Astra always, a proxy now and then). The run went on; its end is
+what the server holds. The plan yields what to fetch and how long to wait, is sent the answers, and
+yields the events that the stream still owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import openai
+
+from . import models
+from .dispatch import PENDING
+from .earlier import submitted
+
+Json = Any
+Items = list[dict[str, Json]]
+
+WAIT_SECONDS = 3.0
+"""How long a run that is still pending is given to end, in all."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.5
+
+
+_NOT_OFFERED = (404, 405, 501)
+_NEWEST = {"order": "desc", "limit": 100}
+
+# The events that an item's status, else its run's, says that it ended with.
+_ENDS: dict[str, dict[str, str]] = {
+    "thread.run.step": {end: end for end in ("completed", "failed", "cancelled", "expired")},
+    "thread.message": {
+        "completed": "completed",
+        **dict.fromkeys(("incomplete", "failed", "cancelled", "expired"), "incomplete"),
+    },
+}
+
+
+class Fetch(NamedTuple):
+    """Asks for ``GET path``; is sent the decoded JSON, or the openai.APIError that came instead.
+
+    ``retries`` is how often a failure is tried again; None is as often as the client does it.
+    """
+
+    path: str
+    query: dict[str, Any]
+    retries: int | None = None
+
+
+class Pause(NamedTuple):
+    """Asks for a pause, in seconds."""
+
+    seconds: float
+
+
+class Owed(NamedTuple):
+    """One event that the stream did not bring: its name, and its data as the server has it."""
+
+    event: str
+    data: dict[str, Any]
+
+
+class Pending(Exception):
+    """The run did not end in time; ``status`` is the last one that the server told, None for no answer."""
+
+    def __init__(self, status: str | None) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Progress:
+    """What a stream has said so far: which run it is of, and what of it is over.
+
+    Fed with every event but deltas, so that the hot path costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self.run_id: str | None = None
+        self.thread_id: str | None = None
+        self.status: str | None = None
+        self.known: set[str] = set()  # ids of messages and steps that were streamed
+        self.over: set[str] = set()  # ids of those whose end was streamed, too
+        self.answered: frozenset[str] | None = None  # see earlier.submitted
+
+    def at(self, path: str, body: bytes = b"") -> None:
+        """Takes the request: the ids that its path has, and the tool calls that it answers."""
+        self.answered = submitted(path, body)
+        words = [word for word in path.split("/") if word]
+        if "threads" in words:
+            words = words[words.index("threads") :]
+            self.thread_id = words[1] if len(words) > 2 else None
+            self.run_id = words[3] if len(words) > 4 and words[2] == "runs" else None
+
+    def see(self, event: Any) -> None:
+        """Takes one event."""
+        name, data = event.event, event.data
+        thing, _, change = name.rpartition(".")
+        if thing == "thread.run" and hasattr(data, "status"):
+            self.run_id, self.status = data.id, data.status
+            self.thread_id = _text(data, "thread_id") or self.thread_id
+        elif name == "thread.created":
+            self.thread_id = getattr(data, "id", None)
+        elif thing in ("thread.message", "thread.run.step") and hasattr(data, "id"):
+            self.run_id = _text(data, "run_id") or self.run_id
+            self.thread_id = _text(data, "thread_id") or self.thread_id
+            self.known.add(data.id)
+            if change not in ("created", "in_progress", "delta"):
+                self.over.add(data.id)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a run event said how the run ended."""
+        return self.status is not None and self.status not in PENDING
+
+
+def _text(data: Any, name: str) -> str | None:
+    found = getattr(data, name, None)
+    return found if isinstance(found, str) else None
+
+
+Plan = Generator["Fetch | Pause | Owed", Any, None]
+_Asked = Generator["Fetch | Pause | Owed", Any, Any]
+
+
+def settle(progress: Progress) -> Plan:
+    """The plan for a stream that ended before its run did. Raises Pending, or the error of a request.
+
+    What the server does not offer is left out: the run's end alone ends the stream.
+    """
+    if progress.run_id is None or progress.thread_id is None:
+        raise Pending(progress.status)
+    thread = f"/threads/{quote(progress.thread_id, safe='')}"
+    run_path = f"{thread}/runs/{quote(progress.run_id, safe='')}"
+    waited, pause = 0.0, _FIRST_PAUSE
+    while True:
+        run: Any = yield from _offered(run_path)
+        if run is None:
+            runs = _items((yield from _offered(f"{thread}/runs", _NEWEST)), progress)
+            run = next((item for item in runs if item["id"] == progress.run_id), None)
+        status = _word(run, "status")
+        if status is not None and status not in PENDING:
+            break
+        if waited >= WAIT_SECONDS:
+            raise Pending(status or progress.status)
+        yield Pause(pause)
+        waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
+
+    # The newest hundred: a server that ignores run_id would answer with the thread's oldest otherwise.
+    listed = yield from _offered(f"{run_path}/steps", _NEWEST)
+    said = yield from _offered(f"{thread}/messages", {**_NEWEST, "run_id": progress.run_id})
+    steps, messages = _untold(_items(listed, progress), _items(said, progress), progress.answered)
+    owed = [
+        *_owed("thread.run.step", steps, status, progress),
+        *_owed("thread.message", messages, status, progress),
+    ]
+    # Steps and messages of one run, oldest first; sorted() keeps a step before what is as old as it.
+    yield from sorted(owed, key=lambda item: _age(item.data))
+    event = f"thread.run.{status}"
+    yield Owed(event if event in models.EVENTS else "thread.run.completed", run)
+
+
+def _offered(path: str, query: dict[str, Any] | None = None) -> _Asked:
+    """What the server has at ``path``; None where it does not offer such a thing.
+
+    Asked first without the client's retries, which would spend their time on a 501.
+    """
+    for retries in (0, None):
+        answer = yield Fetch(path, query or {}, retries)
+        if not isinstance(answer, openai.APIError):
+            return answer
+        if getattr(answer, "status_code", None) in _NOT_OFFERED:
+            return None
+    raise answer
+
+
+def _items(page: Json, progress: Progress) -> Items:
+    """What a page lists of the run, oldest first."""
+    data = page.get("data") if isinstance(page, dict) else None
+    items = [
+        item
+        for item in (data if isinstance(data, list) else ())
+        if _word(item, "id") is not None
+        and item.get("run_id") in (None, progress.run_id)
+        and item.get("role") != "user"
+    ]
+    items.reverse()
+    return sorted(items, key=_age)
+
+
+def _age(item: dict[str, Json]) -> float:
+    created = item.get("created_at")
+    return created if isinstance(created, (int, float)) else 0
+
+
+def _untold(steps: Items, messages: Items, answered: frozenset[str] | None) -> tuple[Items, Items]:
+    """Both without what an earlier stream told: what is older than the step whose calls are answered."""
+    for place in range(len(steps) - 1, -1, -1):
+        calls = _inside(steps[place], "tool_calls")
+        if isinstance(calls, list) and any(_word(call, "id") in (answered or ()) for call in calls):
+            break
+    else:
+        return steps, messages
+    told = {_word(_inside(step, "message_creation"), "message_id") for step in steps[:place]}
+    since = _age(steps[place])
+    return steps[place:], [item for item in messages if item["id"] not in told and _age(item) >= since]
+
+
+def _word(value: Json, name: str) -> str | None:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _inside(step: dict[str, Json], name: str) -> Json:
+    details = step.get("step_details")
+    return details.get(name) if isinstance(details, dict) else None
+
+
+def _owed(thing: str, items: Items, run_status: str, progress: Progress) -> Iterator[Owed]:
+    ends = _ENDS[thing]
+    for item in items:
+        status = _word(item, "status") or "completed"
+        if item["id"] in progress.over:
+            continue
+        if status in ends:
+            yield Owed(f"{thing}.{ends[status]}", item)
+        elif run_status == "requires_action" and thing == "thread.run.step":
+            # The step that holds the calls goes on until they are answered.
+            yield Owed(f"{thing}.{'in_progress' if item['id'] in progress.known else 'created'}", item)
+        else:
+            # A run that has ended has ended all that is its own, whatever that says of itself.
+            yield Owed(f"{thing}.{ends.get(run_status, 'completed')}", item)

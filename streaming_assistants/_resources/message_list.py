@@ -1,0 +1,231 @@
+"""``messages.list(stream=True)``: the newest message of a thread while it grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import quote
+
+import openai
+from typing_extensions import Required
+
+from streaming_assistants import _sdk
+from streaming_assistants._io.drive import called, called_async
+from streaming_assistants._io.message_reading import BETA, Following, streamed
+from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
+from streaming_assistants._io.reading import broken
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, WaitedTooLong, Waits
+
+from .operations import Operation, checked_id, request_options, spoken, with_headers
+from .params import RequestParams, names
+
+Method = Callable[..., Any]
+
+STREAMS = "assistants=v1"
+"""The one server that streams this endpoint does so under v1 only, whose threads it keeps apart."""
+
+UNSUPPORTED = frozenset({400, 404, 405, 422, 500, 501})
+"""How servers say that they do not stream this endpoint, or do not speak a version."""
+
+
+class MessageStreamParams(RequestParams, total=False):
+    """``messages.list(stream=True)``, besides the thread: the newest message only, so ``limit`` is 1 and
+    ``order`` is desc.
+
+    ``run_id``: the newest message of that run. ``poll_interval_ms`` and ``max_wait_seconds`` are for
+    servers that have to be polled.
+    """
+
+    limit: int
+    order: Literal["desc"]
+    run_id: str
+    after: None
+    before: None
+    poll_interval_ms: int | None
+    max_wait_seconds: float | None
+
+
+class StreamedListParams(MessageStreamParams, total=False):
+    """``messages.list(stream=True)``."""
+
+    thread_id: Required[str]
+
+
+LIST = Operation(
+    "list", "/threads/{thread_id}/messages", names(StreamedListParams), ("thread_id",), ("thread_id",)
+)
+
+
+def listing(client: Any, below: Method) -> Method:
+    """``list()``: ours when a stream is asked for, the SDK's own page otherwise."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        stream = kwargs.pop("stream", None)
+        if not (stream and _sdk.given(stream)):
+            return below(*args, **kwargs)
+        request = _request(client, args, kwargs)
+        if _sdk.is_async(client):
+            return PendingMessageStream(lambda: _opened_async(client, *request))
+        return _opened(client, *request)
+
+    return call
+
+
+class Unsupported(NamedTuple):
+    """The response of a server that does not stream this endpoint."""
+
+    response: Any
+
+
+Opening = Generator[dict[str, Any], Any, Any]
+
+
+def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Opening, Following]:
+    """The path, the plan of the request, and what to do where it is not streamed. Raises before a request."""
+    bound = LIST.bind(args, kwargs)
+    _check(bound)
+    thread_id = checked_id("thread_id", bound["thread_id"])
+    run_id = bound.get("run_id")
+    run_id = checked_id("run_id", run_id) if run_id is not None else None
+    terms = Terms.checked(bound.get("poll_interval_ms"), bound.get("max_wait_seconds"))
+
+    given = bound.get("extra_headers") or {}
+    said = {name: bound.get(name) for name in names(RequestParams)}
+    query = {name: bound[name] for name in ("order", "run_id") if bound.get(name) is not None}
+    options = request_options(said, {"stream": "true", "limit": 1, **query}, {})
+    if isinstance(said["extra_body"], Mapping):
+        options["extra_json"] = said["extra_body"]
+    raw = _sdk.made_raw(given)
+    others = {name: text for name, text in given.items() if name not in raw}
+    fetches = spoken(client, request_options({**said, "extra_headers": others}, {}, {}))
+    following = Following(thread_id, run_id, Waits(terms, time.monotonic), fetches)
+    path = LIST.path.format(thread_id=quote(thread_id, safe=""))
+    is_said = _sdk.said(client, BETA) or any(name.lower() == BETA for name in given)
+    tries = [spoken(client, options)]
+    if not is_said:
+        tries.append({**options, "headers": with_headers({"OpenAI-Beta": STREAMS}, given)})
+    return path, _opening(client, tries), following
+
+
+def _check(bound: Mapping[str, Any]) -> None:
+    limit, order = bound.get("limit"), bound.get("order")
+    if limit not in (None, 1):
+        raise ValueError(
+            f"messages.list(stream=True) streams the newest message only: limit must be 1 or left out, "
+            f"got {limit!r}"
+        )
+    for name in ("after", "before"):
+        if bound.get(name) is not None:
+            raise ValueError(
+                f"messages.list(stream=True) streams the newest message only: {name} is not supported, "
+                f"got {bound[name]!r}"
+            )
+    if order not in (None, "desc"):
+        raise ValueError(
+            f"messages.list(stream=True) streams the newest message only: order must be 'desc' or left out, "
+            f"got {order!r}"
+        )
+
+
+def _opening(client: Any, tries: list[dict[str, Any]]) -> Opening:
+    """Yields the options to ask with; is sent what came, the stream or the error.
+
+    Returns the stream (or the raw response that will make it) of the first try that is streamed. Where
+    none is, the first answer that is no error, or Unsupported.
+    """
+    answers: list[Any] = []
+    for options in tries:
+        # Without retries: a server that answers 500 to this form means it.
+        answer = yield {**options, "max_retries": 0}
+        if not answers and _passes(answer) and client.max_retries > 0:
+            answer = yield {**options, "max_retries": client.max_retries - 1}
+        if not isinstance(answer, Exception):
+            if streamed(_sdk.response_of(answer)):
+                return answer
+        elif not answers and not _refuses(answer):
+            raise answer
+        answers.append(answer)
+    best = next((answer for answer in answers if not isinstance(answer, Exception)), answers[0])
+    if not isinstance(best, Exception):
+        return best
+    if _sdk.made_raw(tries[0]["headers"]):
+        raise best
+    return Unsupported(cast(Any, best).response)
+
+
+def _refuses(answer: Any) -> bool:
+    return isinstance(answer, openai.APIStatusError) and answer.status_code in UNSUPPORTED
+
+
+def _passes(answer: Any) -> bool:
+    """Whether it is an error after which the SDK would try again, and that may help."""
+    if isinstance(answer, openai.APIStatusError):
+        return not _refuses(answer) and (answer.status_code in (408, 409, 429) or answer.status_code >= 500)
+    return isinstance(answer, openai.APIConnectionError)
+
+
+def _opened(client: Any, path: str, opening: Opening, following: Following) -> Any:
+    try:
+        options = next(opening)
+        while True:
+            answer = called(partial(_asked, client, path, options), _within(following))
+            options = opening.send(answer)
+            if not isinstance(answer, Exception):
+                _sdk.response_of(answer).close()
+    except StopIteration as end:
+        return _made(client, end.value, following)
+    except WaitedTooLong as error:
+        raise following.too_late(_sdk.request(client, "GET", path)) from error
+
+
+async def _opened_async(client: Any, path: str, opening: Opening, following: Following) -> Any:
+    try:
+        options = next(opening)
+        while True:
+            asked = partial(_asked_async, client, path, options)
+            answer = await called_async(asked, _within(following))
+            options = opening.send(answer)
+            if not isinstance(answer, Exception):
+                await _sdk.response_of(answer).aclose()
+    except StopIteration as end:
+        return _made(client, end.value, following)
+    except WaitedTooLong as error:
+        raise following.too_late(_sdk.request(client, "GET", path)) from error
+
+
+def _within(following: Following) -> float | None:
+    # A server that streams needs no waiting: however short that may be, it is given a second to say so.
+    left = following.waits.left()
+    return None if left is None else max(left, WHOLE_SECONDS)
+
+
+def _asked(client: Any, path: str, options: dict[str, Any]) -> Any:
+    # Releases up to 1.10 read the type from a generic argument.
+    stream = MessageStream[object]
+    try:
+        return client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
+    except openai.APIError as error:
+        return error
+    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
+        return broken(error, cast(Any, error).request)
+
+
+async def _asked_async(client: Any, path: str, options: dict[str, Any]) -> Any:
+    stream = AsyncMessageStream[object]
+    try:
+        return await client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
+    except openai.APIError as error:
+        return error
+    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
+        return broken(error, cast(Any, error).request)
+
+
+def _made(client: Any, answer: Any, following: Following) -> Any:
+    if not isinstance(answer, Unsupported):
+        following.keep(_sdk.response_of(answer))
+        return answer
+    following.keep(answer.response)
+    stream: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
+    return stream(cast_to=object, response=answer.response, client=client)

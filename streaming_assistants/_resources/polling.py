@@ -1,0 +1,265 @@
+"""The helpers that start something and wait for its end, on a client of either colour.
+
+Each is a generator of steps (see ``drive.py``); what is wrong with a call is said before the first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import openai
+import pydantic
+
+from streaming_assistants import _sdk
+from streaming_assistants._io import drive
+from streaming_assistants._io.drive import Call
+from streaming_assistants._io.reading import broken, reported
+from streaming_assistants._protocol import poll
+from streaming_assistants._protocol.failures import failure, is_failure
+from streaming_assistants._protocol.poll import Answer, Expired, Steps
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, WaitedTooLong
+from streaming_assistants.errors import MalformedEventError, PollTimeoutError
+
+from .endpoint import Endpoint
+from .operations import CREATE_AND_RUN, RUN, SUBMIT, Operation, Request
+from .params import PollParams, RequestParams, names
+
+Method = Callable[..., Any]
+
+POLLING = names(PollParams)
+_SLACK = 0.05  # seconds
+
+REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
+
+Plan = Callable[[Any, tuple[Any, ...], dict[str, Any]], Steps]
+"""``(client, args, kwargs)`` of a call: raises for what is wrong with it, else gives its steps."""
+
+RETRIEVE_RUN = Endpoint(
+    "get",
+    Operation(
+        "poll", "/threads/{thread_id}/runs/{run_id}", names(RequestParams) | {"run_id", "thread_id"},
+        ("run_id", "thread_id"), ("run_id", "thread_id", *REQUEST, "poll_interval_ms"),
+    ),
+    "Run",
+    path="beta.threads.runs.retrieve",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller wants of the waiting: its terms, and to be told of each answer."""
+
+    terms: Terms
+    tell: Callable[[Any], Call] | None
+    began: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float | None:
+        """The seconds that what starts the waiting may take, None for no end."""
+        wait = WHOLE_SECONDS if self.terms.is_short else self.terms.max_wait
+        return None if wait is None else self.began + wait - time.monotonic()
+
+    def begun(self) -> Wanted:
+        """The same, from now on: uploading is no waiting, and not cut."""
+        return replace(self, began=time.monotonic())
+
+    @classmethod
+    def taken(cls, client: Any, kwargs: dict[str, Any]) -> Wanted:
+        """Takes the polling parameters out of ``kwargs``. Raises TypeError and ValueError for bad ones."""
+        asked = {name: kwargs.pop(name, None) for name in POLLING}
+        asked = {name: value if _sdk.given(value) else None for name, value in asked.items()}
+        terms = Terms.checked(asked["poll_interval_ms"], asked["max_wait_seconds"])
+        on_poll = asked["on_poll"]
+        if on_poll is None:
+            return cls(terms, None)
+        if not callable(on_poll):
+            raise TypeError(
+                f"Expected a function for `on_poll` but received {on_poll!r} ({type(on_poll).__name__})"
+            )
+        if not _sdk.is_async(client) and inspect.iscoroutinefunction(on_poll):
+            raise TypeError(
+                f"Expected a plain function for `on_poll` but received the `async def` {on_poll!r}; "
+                "a sync client cannot await it"
+            )
+        return cls(terms, lambda thing: Call(partial(on_poll, thing)))
+
+
+UNLIMITED = Wanted(Terms(), None)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is polled: how it is asked for, what it is called, and when it is over."""
+
+    endpoint: Endpoint
+    noun: str
+    id_name: str
+    pending: Callable[[Any], bool] = poll.is_pending
+
+    def steps(self, client: Any, wanted: Wanted, kwargs: Mapping[str, Any]) -> Steps:
+        """Polls the thing that ``kwargs`` name. What is wrong with them is said before the first step."""
+        headers = {"X_Stainless_Poll_Helper": "true"}
+        if wanted.terms.interval_ms is not None:
+            headers["X_Stainless_Custom_Poll_Interval"] = str(wanted.terms.interval_ms)
+        request = self.endpoint.request((), kwargs, **headers)
+
+        def fetch(left: float | None) -> Call:
+            # Retries are the plan's, which knows the deadline.
+            options: dict[str, Any] = {"max_retries": 0}
+            if left is not None:
+                given = request.options.get("timeout", client.timeout)
+                options["timeout"] = _sdk.capped(given, left)
+                # A server that is silent meets the timeout first, which also ends the connection.
+                left += _SLACK
+            return Call(partial(self.endpoint.raw, client, request, **options), left)
+
+        plan = poll.poll(
+            wanted.terms,
+            fetch=fetch,
+            read=_read,
+            clock=time.monotonic,
+            tell=wanted.tell,
+            pending=self.pending,
+            retry=partial(_sdk.retry_seconds, client),
+            # Releases before 1.3 let the transport's own errors out.
+            failed=(openai.APIError, *_sdk.transport_errors()),
+            since=None if wanted.terms.is_short else wanted.began,
+        )
+        return self._named(plan, kwargs[self.id_name], wanted.terms)
+
+    def _named(self, plan: Steps, id: str, terms: Terms) -> Steps:
+        try:
+            thing = yield from plan
+        except Expired as error:
+            cause: Any = error.cause
+            if isinstance(cause, _sdk.transport_errors()):
+                cause = broken(cause, cause.request)
+            raise PollTimeoutError(
+                f"{self.noun} {id} is {error.status or 'not known to the server'} after {terms.max_wait:g} s "
+                "of waiting. It was left alone: poll it again, or cancel it.",
+                error.request,
+                id=id,
+                status=error.status,
+            ) from cause
+        except _sdk.transport_errors() as error:
+            raise broken(error, error.request) from error
+        # Some servers answer with the vector store's id for a batch.
+        return thing if getattr(thing, "id", id) == id else _sdk.changed(thing, id=id)
+
+
+def _read(response: Any) -> Answer:
+    """What a response holds. Raises for what is no object with a status."""
+    raw = _sdk.response_of(response)
+    try:
+        answer = Answer(*_sdk.read(response))
+    except _sdk.UNREADABLE as error:
+        raise _unreadable(raw, str(error)) from error
+    thing = answer.thing
+    if not isinstance(thing, pydantic.BaseModel):
+        raise _unreadable(raw, f"got {thing!r:.80}")
+    status = getattr(thing, "status", None)
+    if status is None and is_failure(_sdk.dump(thing)):
+        said = failure(_sdk.dump(thing))
+        raise reported(said["message"], raw.request, said)
+    if not isinstance(status, (str, types.NoneType)):
+        raise _unreadable(raw, f"expected a text as its 'status', got {status!r:.80}")
+    return answer
+
+
+def _unreadable(raw: Any, why: str) -> MalformedEventError:
+    return MalformedEventError(
+        f"Expected an object of the API from {raw.request.url}, got {raw.content[:80]!r} ({why})",
+        raw.request,
+        event="",
+        data=raw.content,
+    )
+
+
+def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Steps:
+    """Starts what is polled then; ``ids`` are what has to be known of it."""
+    sent = _sdk.request(client, endpoint.verb.upper(), request.path)
+    return made_by(sent, partial(endpoint.send, client, request), wanted, *ids)
+
+
+def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Steps:
+    """What a call makes, which has ``ids``; ``sent`` is its request. Raises for what is no such object."""
+    try:
+        made = yield Call(make, wanted.left())
+    except WaitedTooLong:
+        raise PollTimeoutError(
+            f"{sent.url} was not answered in time. What it starts may have begun.",
+            sent,
+            id=None,
+            status=None,
+        ) from None
+    except _sdk.UNREADABLE as error:
+        said = f"The answer from {sent.url} is no object of the API: {error}"
+        raise MalformedEventError(said, sent, event="", data=b"") from error
+    for name in ids:
+        found = getattr(made, name, None)
+        if not (isinstance(found, str) and found):
+            said = f"The answer from {sent.url} has no text as its {name!r}: {made!r:.200}"
+            raise MalformedEventError(said, sent, event="", data=repr(made).encode())
+    return made
+
+
+RUN_WATCH = Watch(RETRIEVE_RUN, "Run", "run_id")
+
+
+def started(client: Any, plan: Plan) -> Method:
+    """The method that a client gets for a helper, of the client's colour."""
+    carry_out = drive.run_async if _sdk.is_async(client) else drive.run
+    return lambda *args, **kwargs: carry_out(plan(client, args, kwargs))
+
+
+def extended(client: Any, plan: Plan, taken: frozenset[str], below: Method) -> Method:
+    """``below``, and ours for a call with parameters that ``below`` does not take."""
+    ours = started(client, plan)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return below(*args, **kwargs) if kwargs.keys() <= taken else ours(*args, **kwargs)
+
+    return call
+
+
+def poll_run(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+    """``runs.poll``."""
+    return polled(RUN_WATCH, client, args, kwargs)
+
+
+def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+    """``poll`` of anything: the ids are the caller's."""
+    wanted = Wanted.taken(client, kwargs)
+    operation = watch.endpoint.operation
+    return watch.steps(client, wanted, operation.bind(args, kwargs))
+
+
+def create_and_poll(endpoint: Endpoint) -> Plan:
+    """Starts or continues a run, and polls it."""
+
+    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+        wanted = Wanted.taken(client, kwargs)
+        request = endpoint.request(args, {**kwargs, "stream": False})
+        again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
+
+        def go() -> Steps:
+            run = yield from start(client, endpoint, request, wanted, "id", "thread_id")
+            ids = {"run_id": run.id, "thread_id": run.thread_id}
+            return (yield from RUN_WATCH.steps(client, wanted, {**ids, **again}))
+
+        return go()
+
+    return plan
+
+
+_RUNS = "beta.threads.runs"
+CREATE_AND_POLL = create_and_poll(Endpoint("post", RUN, "Run", path=f"{_RUNS}.create"))
+CREATE_AND_RUN_POLL = create_and_poll(
+    Endpoint("post", CREATE_AND_RUN, "Run", path="beta.threads.create_and_run")
+)
+SUBMIT_AND_POLL = create_and_poll(Endpoint("post", SUBMIT, "Run", path=f"{_RUNS}.submit_tool_outputs"))

@@ -1,0 +1,135 @@
+"""What the API says when it refuses, in its own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .port import UpstreamError
+
+
+class ApiError(Exception):
+    """An answer of 4xx or 5xx; ``body`` is the JSON that the client receives."""
+
+    missing: tuple[str, str] | None = None
+    """What was not found: the API's word for it, and its id."""
+
+    again = True
+    """Whether a client may try the request again, where it does so for the status."""
+
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        self.body: dict[str, Any] = {
+            "error": {"message": message, "type": kind, "param": param, "code": code}
+        }
+
+
+def bad(message: str, param: str | None = None, code: str | None = None) -> ApiError:
+    return ApiError(400, message, param=param, code=code)
+
+
+def missing(kind: str, id: str) -> ApiError:
+    """``kind`` is the word of the API: assistant, thread, message, run, run step, file."""
+    error = ApiError(404, f"No {kind} found with id '{id}'.")
+    error.missing = (kind, id)
+    return error
+
+
+def missing_in_memory(kind: str, id: str) -> ApiError:
+    """For an id as backends make them, where the store is in memory: it may well be of another one."""
+    return ApiError(
+        404,
+        f"No {kind} found with id '{id}'. This backend keeps its objects in memory and has none of those "
+        "that another LocalBackend or an earlier process made. Use one LocalBackend for all clients, or a "
+        'file: LocalBackend(store="assistants.db").',
+    )
+
+
+def not_json(error: ValueError) -> ApiError:
+    return bad(
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+        "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
+        f"JSON: {error})"
+    )
+
+
+def wrong_type(given: str) -> ApiError:
+    """The words for a body that is neither JSON nor, where files are taken, a form."""
+    return ApiError(
+        415,
+        f"Unsupported content type: '{given}'. This API method only accepts 'application/json' requests, but "
+        f"you specified the header 'Content-Type: {given}'. Please try again with a supported content type.",
+        code="unsupported_content_type",
+    )
+
+
+def too_large(limit: int) -> ApiError:
+    return ApiError(413, f"The request's body is larger than the {limit:,} bytes that this server takes.")
+
+
+def deleted(kind: str, id: str, run_id: str) -> ApiError:
+    """For whoever reads a run that was under way."""
+    return ApiError(404, f"The {kind} '{id}' was deleted while run '{run_id}' was under way.")
+
+
+def unknown_url(method: str, path: str) -> ApiError:
+    return ApiError(404, f"Invalid URL ({method} {path})")
+
+
+def not_sent(method: str, path: str) -> ApiError:
+    return bad(
+        f'{method} {path} was not sent: the upstream "echo" sends nothing anywhere, and answers the '
+        'Assistants API\'s requests alone. The upstreams "responses" and "chat" leave others to the '
+        "client's own server.",
+        code="not_sent",
+    )
+
+
+def of_upstream(error: UpstreamError) -> ApiError:
+    """What the upstream's server refused, in its words."""
+    refused = ApiError(error.status or 502, error.message, param=error.param, code=error.code)
+    refused.again = False  # the client's own retries have been made
+    return refused
+
+
+def busy_for_run(thread_id: str, run_id: str) -> ApiError:
+    return bad(f"Thread {thread_id} already has an active run {run_id}.")
+
+
+def busy_for_message(thread_id: str, run_id: str) -> ApiError:
+    return bad(f"Can't add messages to {thread_id} while a run {run_id} is active.")
+
+
+def nothing_to_answer() -> ApiError:
+    return bad(
+        "Run creation requires a Thread with a user message or an assistant with instructions.",
+        code="invalid_thread",
+    )
+
+
+def not_waiting(status: str) -> ApiError:
+    return bad(f'Runs in status "{status}" do not accept tool outputs.')
+
+
+def wrong_outputs(expected: list[str], got: list[str]) -> ApiError:
+    return bad(f"Expected tool outputs for call_ids {expected}, got {got}")
+
+
+def not_cancellable(status: str) -> ApiError:
+    return bad(f"Cannot cancel run with status '{status}'.")
+
+
+def closed() -> ApiError:
+    return ApiError(500, "The backend has been closed.")
+
+
+def forked() -> ApiError:
+    """Connections, locks and threads do not survive a fork."""
+    return ApiError(
+        500,
+        "This backend was made before its process forked. Make a LocalBackend in each process; give them "
+        "one store (sqlite:///file.db) if they are to share assistants and threads.",
+    )

@@ -1,0 +1,328 @@
+"""A run from ``queued`` to its end: a conversation's pieces in, stored objects and events out. Sans-IO."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+
+from .._store import schema
+from .._store.database import AWAY, StoreClosed
+from .._store.transaction import Transaction
+from ..upstreams._fitting import fitted
+from ..upstreams._options import added
+from . import lifecycle, objects
+from .effects import Abandoned, Do, Emit, Interrupted, Steps
+from .port import (
+    Call,
+    ContentDelta,
+    Conversation,
+    Failed,
+    FileContent,
+    Finished,
+    Json,
+    Kept,
+    MessageEnd,
+    Next,
+    Open,
+    Sleep,
+    ThreadResources,
+    ToolCallDelta,
+    Turn,
+    Upstream,
+    UpstreamError,
+)
+from .turn import turn_of
+from .unfinished import OpenItems
+
+Event = tuple[str, Json]
+
+_SAVE_EVERY = 0.1  # seconds between two writes of a message that grows
+_FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each pause is twice the last
+_LONGEST_PAUSE = 5.0
+_LAST_PAUSE = 0.4  # of a process that ends
+_ASKS = (Call, Open, Next, Sleep)
+
+logger = logging.getLogger("streaming_assistants")
+
+
+class _Lost(Exception):
+    """The run is no longer ours: it was ended by somebody else, or its thread was deleted."""
+
+    def __init__(self, events: list[Event]) -> None:
+        super().__init__()
+        self.events = events  # what its reader is owed
+
+
+class _Stopped(Exception):
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Execution:
+    """One run, or one stretch of it between two submits.
+
+    ``opening`` are the events of what the request itself has done already.
+    """
+
+    def __init__(
+        self,
+        run: Json,
+        keeper: lifecycle.Keeper,
+        upstream: Upstream,
+        *,
+        opening: list[Event],
+        models: Mapping[str, str],
+        generating: bool = False,
+        upstream_options: Mapping[str, Json] | None = None,
+    ) -> None:
+        self.run_id: str = run["id"]
+        self._thread_id: str = run["thread_id"]
+        self._keeper = keeper
+        self._upstream = upstream
+        self._opening = opening
+        self._models = models
+        self._generating = generating
+        self._options = upstream_options or {}
+        self._expires_at = float(run["expires_at"])
+        self._items = OpenItems(run, keeper, on_message=self._note_generating)
+        self._save_at = 0.0
+        self._resources: Json = None  # the thread's, as the upstream knows them
+
+    def steps(self) -> Steps:
+        try:
+            yield from self._steps()
+        except (StoreClosed, Abandoned):
+            raise
+        except Exception as error:
+            # A defect of ours, or a store that failed: the thread must not stay busy for it.
+            logger.exception("Run %s broke off.", self.run_id)
+            message = f"The backend raised {type(error).__name__}."
+            last_error = {"code": "server_error", "message": message}
+            yield from self._end(self._end_as("failed", {"last_error": last_error}))
+
+    def _steps(self) -> Steps:
+        abandoned = False
+        try:
+            try:
+                yield Emit(self._opening)
+                turn = yield from self._begin()
+                ending = yield from self._converse(turn)
+            except _Stopped as stopped:
+                ending = self._end_as(stopped.status, None)
+            except Abandoned:
+                abandoned = True
+                message = "The process that drove the run ended before the run did."
+                ending = self._end_as("failed", {"last_error": {"code": "server_error", "message": message}})
+        except _Lost as lost:
+            logger.debug("Run %s was ended elsewhere.", self.run_id)
+            yield Emit(lost.events, last=True)
+        else:
+            yield from self._end(ending, abandoned)
+
+    def _end(self, ending: Callable[[Transaction], list[Event]], abandoned: bool = False) -> Steps:
+        """Ends the stretch and tells its reader. A store that is away is asked again until it is back: a run
+        that nobody ends keeps its thread locked. Where the process ends, it is asked a few times more."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                events = yield Do(ending)
+                break
+            except _Lost as lost:
+                events = lost.events
+                break
+            except AWAY as error:
+                logger.warning("The store is away; run %s ends when it is back: %s", self.run_id, error)
+                if abandoned and pause > _LAST_PAUSE:
+                    raise Abandoned from error
+            try:
+                yield Sleep(pause)
+            except Interrupted:
+                logger.debug("Run %s is asked for; its end is tried now.", self.run_id)
+            except Abandoned:
+                abandoned = True
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        yield Emit(events, last=True)
+
+    def _begin(self) -> Generator[Do | Emit, Any, Turn]:
+        def action(tx: Transaction) -> tuple[Json, Turn]:
+            row = self._row(tx)
+            now = self._keeper.now()
+            told = {"status": "in_progress", "started_at": now}
+            run = tx.change(schema.runs, self.run_id, told, row=row)
+            return run, turn_of(tx, run, row["hidden"], self._models)
+
+        turn: Turn
+        run, turn = yield Do(action)
+        self._save_at = self._keeper.clock() + _SAVE_EVERY
+        self._resources = turn.thread_tool_resources
+        yield Emit([("thread.run.in_progress", run)])
+        return turn
+
+    def _converse(self, turn: Turn) -> Generator[Any, Any, Callable[[Transaction], list[Event]]]:
+        """Drives the conversation; answers with the transaction that ends the stretch."""
+        if turn.max_completion_tokens is not None and turn.max_completion_tokens <= 0:
+            return self._finish(Finished("max_completion_tokens"))
+        if turn.max_prompt_tokens is not None:
+            shorter = fitted(turn, turn.max_prompt_tokens)
+            if shorter is None:
+                return self._finish(Finished("max_prompt_tokens"))
+            turn = shorter
+        conversation: Conversation | None = None
+        try:
+            conversation = self._upstream(turn)
+            said = yield from self._listen(conversation)
+        except (_Lost, _Stopped, Abandoned, StoreClosed):
+            raise
+        except AWAY:
+            raise
+        except UpstreamError as error:
+            said = failure(error)
+        except Exception as error:
+            logger.exception("The upstream of run %s raised.", self.run_id)
+            said = Failed("server_error", f"The upstream raised {type(error).__name__}: {error}")
+        finally:
+            if conversation is not None:
+                conversation.close()
+        if isinstance(said, Failed):
+            last_error = {"code": said.code, "message": said.message}
+            return self._end_as("failed", {"last_error": last_error})
+        return self._finish(said)
+
+    def _listen(self, conversation: Conversation) -> Generator[Any, Any, Finished | Failed]:
+        answer: Any = None
+        trouble: UpstreamError | None = None
+        while True:
+            try:
+                piece = conversation.send(answer) if trouble is None else conversation.throw(trouble)
+            except StopIteration:
+                return Finished()
+            answer = trouble = None
+            if isinstance(piece, _ASKS):
+                if isinstance(piece, Open):
+                    piece = replace(piece, body=added(piece.body, self._options))
+                try:
+                    answer = yield piece
+                except UpstreamError as error:
+                    trouble = error
+                except Interrupted:
+                    yield from self._glance()
+                    trouble = UpstreamError("The request to the upstream was broken off.")
+                if self._keeper.clock() >= self._save_at:
+                    yield from self._glance()
+            elif isinstance(piece, ContentDelta):
+                yield from self._items.add_content(piece.part)
+            elif isinstance(piece, MessageEnd):
+                self._items.end_message()
+            elif isinstance(piece, ToolCallDelta):
+                yield from self._items.add_tool_call(piece.call)
+            elif isinstance(piece, (Finished, Failed)):
+                return piece
+            elif isinstance(piece, Kept):
+                yield Do(partial(self._items.keep, piece.value))
+            elif isinstance(piece, ThreadResources):
+                yield Do(partial(self._keep_resources, piece.tool_resources))
+            elif isinstance(piece, FileContent):
+                yield Do(partial(_keep_file, piece))
+            else:
+                raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
+
+    def _glance(self) -> Steps:
+        """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
+        try:
+            yield Do(self._look)
+        except AWAY as error:
+            logger.warning("The store is away, and run %s goes on without it: %s", self.run_id, error)
+            self._save_at = self._keeper.clock() + _LONGEST_PAUSE
+        else:
+            self._items.saved()
+
+    def _look(self, tx: Transaction) -> None:
+        """Sees what others did to the run, and stores what has grown since the last look."""
+        began = self._keeper.clock()
+        self._row(tx)
+        self._items.save(tx)
+        # A slow store is asked less often.
+        now = self._keeper.clock()
+        self._save_at = now + max(_SAVE_EVERY, 10 * (now - began))
+
+    def _keep_resources(self, resources: Json, tx: Transaction) -> None:
+        # Indexing takes its time, in which a client may have given the thread other resources.
+        row = tx.get(schema.threads, self._thread_id, lock=True)
+        if row is None:
+            raise self._lost(tx)
+        merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
+        tx.change(schema.threads, self._thread_id, {"tool_resources": merged}, row=row)
+        self._resources = resources
+
+    def _row(self, tx: Transaction) -> RowMapping:
+        row = tx.get(schema.runs, self.run_id, lock=True)
+        if row is None or not row["active"] or row["owner"] != self._keeper.owner:
+            raise self._lost(tx)
+        if row["data"]["status"] == "cancelling":
+            raise _Stopped("cancelled")
+        if self._keeper.clock() >= self._expires_at:
+            raise _Stopped("expired")
+        return row
+
+    def _lost(self, tx: Transaction) -> _Lost:
+        return _Lost(lifecycle.farewell(tx, self._thread_id, self.run_id))
+
+    def _note_generating(self, tx: Transaction, begun: bool) -> None:
+        row = self._row(tx)
+        if self._generating:
+            status = "generating" if begun else "in_progress"
+            tx.change(schema.runs, self.run_id, {"status": status}, row=row)
+
+    def _end_as(self, status: str, changes: Json) -> Callable[[Transaction], list[Event]]:
+        def action(tx: Transaction) -> list[Event]:
+            row = tx.get(schema.runs, self.run_id, lock=True)
+            if row is None or not row["active"] or row["owner"] != self._keeper.owner:
+                raise self._lost(tx)
+            events = self._items.break_off(tx)
+            return [*events, *lifecycle.end(tx, self._keeper, row, status, changes)]
+
+        return action
+
+    def _finish(self, said: Finished) -> Callable[[Transaction], list[Event]]:
+        def action(tx: Transaction) -> list[Event]:
+            try:
+                row = self._row(tx)
+            except _Stopped as stopped:
+                return self._end_as(stopped.status, None)(tx)
+            spent = objects.usage(said.usage)
+            total = objects.add_usage(row["hidden"].get("usage"), spent)
+            hidden = {**row["hidden"], "usage": total, "rounds": row["hidden"].get("rounds", 0) + 1}
+            waiting = self._items.calls_without_output() if said.reason is None else []
+            if waiting:
+                self._items.save(tx)
+                needed = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": waiting}}
+                waits = {"status": "requires_action", "required_action": needed}
+                hidden["step_usage"] = spent
+                run = tx.change(schema.runs, self.run_id, waits, row=row, owner=None, hidden=hidden)
+                return [("thread.run.requires_action", run)]
+            events = self._items.end_all(tx, said.reason, spent)
+            now = self._keeper.now()
+            told: Json = {"status": "completed", "completed_at": now, "expires_at": None}
+            told["usage"] = total or objects.nothing()
+            if said.reason is not None:
+                told["status"] = "incomplete"
+                told["incomplete_details"] = {"reason": said.reason}
+            run = tx.change(schema.runs, self.run_id, told, row=row, active=False, owner=None, hidden=hidden)
+            return [*events, (f"thread.run.{told['status']}", run)]
+
+        return action
+
+
+def _keep_file(file: FileContent, tx: Transaction) -> None:
+    tx.keep_file(file.file_id, file.filename, file.content)
+
+
+def failure(error: UpstreamError) -> Failed:
+    code = "rate_limit_exceeded" if error.status == 429 else "server_error"
+    return Failed(code, error.message)

@@ -1,0 +1,172 @@
+"""The message and the tool step that a run has open: grown by deltas, stored at their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .._store import schema
+from .._store.transaction import Transaction
+from . import objects
+from .deltas import add_content, add_tool_call
+from .effects import Do, Emit
+from .lifecycle import Keeper
+from .port import Json
+
+Event = tuple[str, Json]
+Growth = Generator["Do | Emit", Any, None]
+
+_MESSAGE_REASON = {"max_completion_tokens": "max_tokens", "content_filter": "content_filter"}
+
+
+class OpenItems:
+    """At most one of the two is open at a time: tool calls and messages are steps, one after another."""
+
+    def __init__(self, run: Json, keeper: Keeper, on_message: Callable[[Transaction, bool], None]) -> None:
+        self._run = run
+        self._keeper = keeper
+        self._on_message = on_message
+        self._step_id = ""
+        self._message_id = ""
+        self._content: list[Json] = []
+        self._calls: list[Json] | None = None
+        self._unsaved = False
+        self._message_over = False
+
+    def add_content(self, part: Json) -> Growth:
+        if self._calls is not None or self._message_over:
+            yield from self._close()
+        if not self._message_id:
+            events = yield Do(self._begin_message)
+            yield Emit(events)
+        part = add_content(self._content, part)
+        self._unsaved = True
+        delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
+        yield Emit([("thread.message.delta", delta)])
+
+    def add_tool_call(self, call: Json) -> Growth:
+        if self._message_id:
+            yield from self._close()
+        if self._calls is None:
+            events = yield Do(self._begin_tools)
+            yield Emit(events)
+        assert self._calls is not None
+        fresh = call.get("index", len(self._calls)) == len(self._calls)
+        call = add_tool_call(self._calls, call)
+        self._unsaved = True
+        if call["type"] == "file_search" and not fresh:
+            return  # what was found came with the step, as the hosted API had it
+        details = {"type": "tool_calls", "tool_calls": [call]}
+        delta = {
+            "id": self._step_id,
+            "object": "thread.run.step.delta",
+            "delta": {"step_details": details},
+        }
+        yield Emit([("thread.run.step.delta", delta)])
+
+    def end_message(self) -> None:
+        """The message is whole. It is closed with what comes next: at the turn's end, with its usage."""
+        self._message_over = bool(self._message_id)
+
+    def calls_without_output(self) -> list[Json]:
+        """The open function calls as ``required_action`` lists them."""
+        return [
+            {
+                "id": call["id"],
+                "type": "function",
+                "function": {key: call["function"][key] for key in ("name", "arguments")},
+            }
+            for call in self._calls or []
+            if call["type"] == "function" and call["function"].get("output") is None
+        ]
+
+    def keep(self, value: Json, tx: Transaction) -> None:
+        """Stores what the upstream wants back with the open tool step."""
+        if self._calls is not None:
+            tx.change(schema.steps, self._step_id, {}, hidden={"kept": value})
+
+    def save(self, tx: Transaction) -> None:
+        """Stores what has grown, so that others see it before the item is whole."""
+        if not self._unsaved:
+            return
+        if self._message_id:
+            tx.change(schema.messages, self._message_id, {"content": self._content})
+        elif self._calls is not None:
+            details = {"type": "tool_calls", "tool_calls": self._calls}
+            tx.change(schema.steps, self._step_id, {"step_details": details})
+
+    def saved(self) -> None:
+        """What :meth:`save` wrote is committed."""
+        self._unsaved = False
+
+    def break_off(self, tx: Transaction) -> list[Event]:
+        """Stores what there is, before the run's end closes it; a message that is whole is closed as such."""
+        if self._message_over:
+            return self.end_all(tx, None, None)
+        self.save(tx)
+        return []
+
+    def end_all(self, tx: Transaction, reason: str | None, usage: Json) -> list[Event]:
+        """Closes what is open; ``reason`` is why the model stopped early. ``usage`` is the turn's and goes to
+        its last step: an upstream tells it for the turn as a whole."""
+        now = self._keeper.now()
+        events: list[Event] = []
+        if self._message_id:
+            told: Json = {"status": "completed", "completed_at": now, "content": self._content}
+            if reason is not None:
+                details = {"reason": _MESSAGE_REASON.get(reason, reason)}
+                told = {"status": "incomplete", "incomplete_at": now, "incomplete_details": details}
+                told["content"] = self._content
+            message = tx.change(schema.messages, self._message_id, told)
+            if message is not None:  # a client may delete a message while it grows
+                events.append((f"thread.message.{told['status']}", message))
+        if self._message_id or self._calls is not None:
+            told = {"status": "completed", "completed_at": now, "usage": usage or objects.nothing()}
+            if self._calls is not None:
+                told["step_details"] = {"type": "tool_calls", "tool_calls": self._calls}
+            step = tx.change(schema.steps, self._step_id, told)
+            events.append(("thread.run.step.completed", step))
+        return events
+
+    def _close(self) -> Growth:
+        def action(tx: Transaction) -> list[Event]:
+            self._on_message(tx, False)
+            return self.end_all(tx, None, None)
+
+        events = yield Do(action)
+        self._message_id = self._step_id = ""
+        self._content = []
+        self._calls = None
+        self._unsaved = self._message_over = False
+        yield Emit(events)
+
+    def _begin_message(self, tx: Transaction) -> list[Event]:
+        self._on_message(tx, True)
+        now = self._keeper.now()
+        thread_id = self._run["thread_id"]
+        message = objects.answer(self._run, now)
+        creation = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
+        step = self._add_step(tx, creation, now)
+        tx.add(schema.messages, message, thread_id=thread_id, run_id=self._run["id"])
+        self._message_id = message["id"]
+        self._content = []
+        return [
+            ("thread.run.step.created", step),
+            ("thread.run.step.in_progress", step),
+            ("thread.message.created", message),
+            ("thread.message.in_progress", message),
+        ]
+
+    def _begin_tools(self, tx: Transaction) -> list[Event]:
+        self._on_message(tx, False)
+        step = self._add_step(tx, {"type": "tool_calls", "tool_calls": []}, self._keeper.now())
+        self._calls = []
+        return [("thread.run.step.created", step), ("thread.run.step.in_progress", step)]
+
+    def _add_step(self, tx: Transaction, details: Json, now: int) -> Json:
+        thread_id = self._run["thread_id"]
+        step = objects.step(self._run, details, now)
+        newest = tx.newest_seq(schema.messages, thread_id=thread_id)
+        tx.add(schema.steps, step, thread_id=thread_id, run_id=self._run["id"], after_message=newest)
+        self._step_id = step["id"]
+        return step

@@ -1,0 +1,293 @@
+"""The hook into a client: Assistants requests are answered in process, all others pass through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+import anyio.to_thread
+import wrapt
+
+from streaming_assistants import _sdk
+
+from ._engine import api_errors
+from ._http.paths import assistants_path, file_content_path
+from ._http.routes import POLL_AFTER, Reply, Request
+from ._jobs.asking import AsyncOutside, Client, HttpRequest, Outside, Response
+from ._jobs.feed import AsyncFeed, Feed
+from ._jobs.job import AsyncJob, Job
+
+if TYPE_CHECKING:
+    from ._local import LocalBackend
+
+HttpClient: TypeAlias = Any
+"""A client of httpx or httpx2."""
+Late: TypeAlias = Callable[[TimeoutError], Exception]
+"""Makes the transport's own error of a reader that has waited for too long."""
+
+_TURN_SECONDS = 0.005
+_PASSED_ON = ("accept", "content-type", "openai-beta")
+
+
+def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
+    """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
+    if not _sdk.is_client(client):
+        raise TypeError(
+            f"A backend attaches to OpenAI, AsyncOpenAI and their Azure clients, not {type(client).__name__}."
+        )
+    kind = _AsyncProxy if _sdk.is_async(client) else _Proxy
+    proxy: _Guest = kind(_unhooked(client, backend), backend, client)
+    inner = proxy.__wrapped__
+    _set_http_client(client, proxy)
+
+    def detach() -> None:
+        proxy._self_backend = None  # for copies of the client, and for a wrapper that sits on top of ours
+        if _http_client(client) is proxy:
+            _set_http_client(client, inner)
+
+    return detach
+
+
+def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
+    """The client's HTTP client; a copy of an attached client comes with its original's proxy."""
+    inner = _http_client(client)
+    while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
+        inner = inner.__wrapped__
+    return inner
+
+
+def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
+    """Answers a request and starts the work it asks for; the feed is the body where there is one."""
+    reply = backend.handle(request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = Outside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = backend.handle(request, done)
+    work = reply.work
+    if work is None:
+        return reply, None
+    feed = None if reply.encode is None else Feed(reply.encode, reply.end)
+    backend.start(lambda database: Job(work, database, Outside(client), feed))
+    return reply, feed
+
+
+async def run_async(
+    backend: LocalBackend, client: Client, request: Request
+) -> tuple[Reply, AsyncFeed | None]:
+    """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
+    reply = await _handle(backend, request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = await AsyncOutside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = await _handle(backend, request, done)
+    work = reply.work
+    if work is None:
+        # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
+        # tasks that drive runs get their time here, as they would while a request is on the network.
+        await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
+        return reply, None
+    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+    backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
+    return reply, feed
+
+
+async def _handle(backend: LocalBackend, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+    if backend.blocking:
+        return await anyio.to_thread.run_sync(partial(backend.handle, request, done))
+    return backend.handle(request, done)
+
+
+class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
+    """Passes for the HTTP client that it wraps; ``_self_`` names are the proxy's own (wrapt's rule)."""
+
+    _self_backend: LocalBackend | None
+
+    def __init__(self, inner: HttpClient, backend: LocalBackend, client: Client) -> None:
+        super().__init__(inner)
+        self._self_backend = backend
+        self._self_client = client
+
+    def _self_path(self, request: HttpRequest) -> str | None:
+        """The path within the API, of a request that the backend answers."""
+        if self._self_backend is None:
+            return None
+        path, base_path = request.url.path, _base_path(self._self_client)
+        return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
+
+    def _self_refusal(self, request: HttpRequest) -> Response | None:
+        """The answer to a request that is not the backend's, where none may leave the process."""
+        if self._self_backend is None or not self._self_backend.offline:
+            return None
+        error = api_errors.not_sent(request.method, request.url.path)
+        http = _transport_of(request)
+        response = http.Response(error.status, json=error.body, request=request)
+        response.elapsed = timedelta(0)
+        return response
+
+
+class _Proxy(_Guest):
+    def send(self, request: HttpRequest, **options: object) -> Response:
+        path, backend = self._self_path(request), self._self_backend
+        if path is None or backend is None:
+            return self._self_refusal(request) or self.__wrapped__.send(request, **options)
+        request.read()
+        reply, feed = run_sync(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return self._self_refusal(request) or self.__wrapped__.send(request, **options)
+        response = _response(request, reply, _Body, feed)
+        if not options.get("stream"):
+            response.read()
+        return response
+
+
+class _AsyncProxy(_Guest):
+    async def send(self, request: HttpRequest, **options: object) -> Response:
+        path, backend = self._self_path(request), self._self_backend
+        if path is None or backend is None:
+            return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
+        await request.aread()
+        reply, feed = await run_async(backend, self._self_client, _request(request, path))
+        if _not_ours(path, reply):
+            return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
+        response = _response(request, reply, _AsyncBody, feed)
+        if not options.get("stream"):
+            await response.aread()
+        return response
+
+
+class _Body:
+    def __init__(self, feed: Feed | None, body: bytes, late: Late) -> None:
+        self._feed = feed
+        self._body = body
+        self._late = late
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._feed is None:
+            yield self._body
+            return
+        try:
+            yield from self._feed
+        except TimeoutError as error:
+            raise self._late(error) from None
+
+    def close(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+
+    __del__ = close  # a response that nobody reads must not hold its run up
+
+
+class _AsyncBody:
+    def __init__(self, feed: AsyncFeed | None, body: bytes, late: Late) -> None:
+        self._feed = feed
+        self._body = body
+        self._late = late
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._feed is None:
+            yield self._body
+            return
+        try:
+            async for chunk in self._feed:
+                yield chunk
+        except TimeoutError as error:
+            raise self._late(error) from None
+
+    async def aclose(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+
+    __del__ = _leave
+
+
+def _not_ours(path: str, reply: Reply) -> bool:
+    """Whether the request was for a file that no run of ours has made."""
+    return reply.status == 404 and path.startswith("/files/")
+
+
+def _request(request: HttpRequest, path: str) -> Request:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(request.method, path, request.url.query.decode("ascii"), headers, request.content)
+
+
+async def pass_on(
+    client: Client,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    content: bytes | AsyncIterator[bytes],
+) -> Response:
+    """Sends a request that is not the backend's to the client's own server; the response is open.
+
+    ``path`` is within the API. Of the caller's headers those go along that say what the body is.
+    """
+    own = {**client.default_headers, **client.auth_headers}
+    sent = {name.lower(): value for name, value in own.items() if isinstance(value, str)}
+    sent.update({name: headers[name] for name in _PASSED_ON if name in headers})
+    if not isinstance(content, bytes) and "content-length" in headers:
+        sent["content-length"] = headers["content-length"]
+    http = _http_client(client)
+    url = str(client.base_url).rstrip("/") + path + (f"?{query}" if query else "")
+    made = http.build_request(method, url, headers=sent, content=content or None)
+    return await http.send(made, stream=True)
+
+
+# What follows touches private names of the SDK, or names that depend on its release.
+
+
+def _http_client(client: Client) -> HttpClient:
+    return client._client
+
+
+def _set_http_client(client: Client, http_client: Client) -> None:
+    client._client = http_client
+
+
+def _base_path(client: Client) -> str:
+    path: str = client.base_url.path
+    return path.rstrip("/")
+
+
+def _transport_of(request: HttpRequest) -> HttpClient:
+    """The module that the request comes from: httpx, or httpx2 from SDK 3.0 on."""
+    return sys.modules[type(request).__module__.partition(".")[0]]
+
+
+def _response(
+    request: HttpRequest, reply: Reply, kind: type[_Body] | type[_AsyncBody], feed: Feed | AsyncFeed | None
+) -> Response:
+    """A response of the flavour that the request has."""
+    http = _transport_of(request)
+    base = http.AsyncByteStream if kind is _AsyncBody else http.SyncByteStream
+
+    def late(error: TimeoutError) -> Exception:
+        made: Exception = http.ReadTimeout(str(error), request=request)
+        return made
+
+    if feed is not None:
+        feed.patience = (request.extensions.get("timeout") or {}).get("read")
+    stream = _body_class(kind is _AsyncBody, base)(feed, reply.body, late)
+    response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
+    response.elapsed = timedelta(0)
+    return response
+
+
+@cache
+def _body_class(is_async: bool, base: type[Any]) -> type[Any]:
+    """One class for each flavour and colour, however many responses there are."""
+    kind = _AsyncBody if is_async else _Body
+    return type(kind.__name__, (kind, base), {})

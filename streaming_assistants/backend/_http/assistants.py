@@ -1,0 +1,61 @@
+"""/assistants"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from .._engine import checks, lifecycle, objects, refusals, shapes
+from .._store import schema
+from .context import Answer, Context
+from .searching import with_stores
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.ASSISTANT, ctx.body, ("model",))
+    assistant = objects.assistant(ctx.body, ctx.keeper.now())
+    if ctx.strict:
+        refusals.assistant(ctx.body, assistant, ctx.settings.models, v1=ctx.v1)
+    stores = with_stores(ctx, ctx.body)
+    if stores is not ctx.body:
+        assistant = objects.assistant(stores, ctx.keeper.now())
+    ctx.tx.add(schema.assistants, assistant, hidden={"given": objects.given(ctx.body)})
+    return Answer(assistant)
+
+
+def retrieve(ctx: Context) -> Answer:
+    return Answer(assistant_row(ctx)["data"])
+
+
+def update(ctx: Context) -> Answer:
+    """Only what the body names is changed."""
+    checks.fields(shapes.ASSISTANT, ctx.body)
+    row = assistant_row(ctx)
+    old, hidden = row["data"], row["hidden"] or {}
+    made = objects.assistant({**old, **ctx.body, "model": ctx.body.get("model") or old["model"]}, 0)
+    if ctx.strict:
+        refusals.assistant(ctx.body, made, ctx.settings.models, v1=ctx.v1)
+    stores = with_stores(ctx, ctx.body)
+    if stores is not ctx.body:
+        made = objects.assistant({**made, "tool_resources": stores["tool_resources"]}, 0)
+    named = {key for key in ctx.body if key in old}
+    if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
+        named |= {"tools", "tool_resources"}
+    changes = {key: made[key] for key in named}
+    given = objects.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
+    hidden = {**hidden, "given": given}
+    return Answer(ctx.tx.change(schema.assistants, old["id"], changes, row=row, hidden=hidden))
+
+
+def remove(ctx: Context) -> Answer:
+    id = assistant_row(ctx)["id"]
+    ended = lifecycle.end_for_deleted_assistant(ctx.tx, ctx.keeper, id)
+    ctx.tx.remove(schema.assistants, id)
+    return Answer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
+
+
+def index(ctx: Context) -> Answer:
+    return Answer(ctx.page(schema.assistants, "assistant"))
+
+
+def assistant_row(ctx: Context) -> RowMapping:
+    return ctx.row(schema.assistants, "assistant", ctx.ids["assistant_id"])

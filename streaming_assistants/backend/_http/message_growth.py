@@ -1,0 +1,88 @@
+"""``GET /threads/{id}/messages?stream=true``: the newest assistant's message while it grows.
+
+Astra Assistants streamed runs this way before the API had streams of its own: frames of data alone, each
+with the text that was added, until the run ends; then ``[DONE]``.
+"""
+
+from __future__ import annotations
+
+from .._engine import api_errors
+from .._engine.effects import Changed, Do, Emit, Steps, Work
+from .._engine.lifecycle import PENDING, Keeper, overdue
+from .._engine.port import Json
+from .._store import schema
+from .._store.transaction import Transaction
+
+# Seconds between two looks at what nobody tells of: a run that another process drives, and one of this
+# process that another one has ended.
+_ELSEWHERE, _HERE = 0.2, 5.0
+
+
+def growth(thread_id: str, keeper: Keeper) -> Work:
+    return Work(_steps(thread_id, keeper), thread_id)
+
+
+def _steps(thread_id: str, keeper: Keeper) -> Steps:
+    shown: dict[str, list[int]] = {}  # for each message how much of each of its text parts has been sent
+
+    def look(tx: Transaction) -> tuple[float | None, list[Json]]:
+        """After how many seconds to look again, unless something changes; and the messages."""
+        run = tx.newest(schema.runs, thread_id=thread_id)
+        again = None
+        if run is not None and run["data"]["status"] in PENDING and overdue(tx, keeper, run) is None:
+            again = _HERE if run["owner"] == keeper.owner else _ELSEWHERE
+        if tx.get(schema.threads, thread_id) is None:
+            raise api_errors.missing("thread", thread_id)
+        if run is None:
+            newest = tx.newest(schema.messages, thread_id=thread_id)
+            messages = [] if newest is None else [newest["data"]]
+        else:
+            messages = [row["data"] for row in tx.all(schema.messages, thread_id=thread_id, run_id=run["id"])]
+        return again, messages
+
+    while True:
+        try:
+            again, messages = yield Do(look, writes=False)
+        except api_errors.ApiError as error:
+            yield Emit([("", error.body)], last=True)
+            return
+        for message in messages:
+            page = _page(message, shown.setdefault(message["id"], []))
+            if page is not None:
+                yield Emit([("", page)])
+        if again is None:
+            return
+        yield Changed(again)
+
+
+def _page(message: Json, sent: list[int]) -> Json | None:
+    """The frame for what a message has gained; None when it has gained nothing."""
+    content = []
+    for index, part in enumerate(message["content"]):
+        if index == len(sent):
+            sent.append(0)
+        value = part["text"]["value"] if part["type"] == "text" else ""
+        if len(value) > sent[index]:
+            content.append({"index": index, "type": "text", "delta": {"value": value[sent[index] :]}})
+            sent[index] = len(value)
+    if not content:
+        return None
+    return {
+        "object": "thread.message.delta",
+        "first_id": message["id"],
+        "last_id": message["id"],
+        "data": [
+            {
+                "id": message["id"],
+                "object": "thread.message",
+                "created_at": message["created_at"],
+                "thread_id": message["thread_id"],
+                "role": message["role"],
+                "content": content,
+                "assistant_id": message["assistant_id"],
+                "run_id": message["run_id"],
+                "file_ids": [entry["file_id"] for entry in message["attachments"]],
+                "metadata": message["metadata"],
+            }
+        ],
+    }

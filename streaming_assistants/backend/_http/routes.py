@@ -1,0 +1,216 @@
+"""The API at HTTP level, without HTTP: a request in, a status with JSON or with a stream of events out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from .._engine import api_errors, objects, refusals
+from .._engine.api_errors import ApiError
+from .._engine.effects import Work
+from .._engine.port import Json
+from .._store.database import Database, StoreClosed
+from .._strict_json import decoded
+from ..upstreams._vector_stores import Errand
+from . import assistants, run_requests, threads, v1_files, views
+from .context import Answer, Context, NeedsOutside, NeedsWrite, Settings
+
+logger = logging.getLogger("streaming_assistants")
+
+
+POLL_AFTER = "openai-poll-after-ms"
+"""The header of a run that is pending, which the SDK's polling heeds."""
+
+_FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
+
+
+@dataclass(frozen=True)
+class Request:
+    """``path`` starts at ``/assistants`` or ``/threads``; header names are in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
+    ``end`` its last bytes. With an ``errand`` it is none yet: that is to be done first."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    work: Work | None = None
+    encode: Callable[[str, Json], bytes] | None = None
+    end: bytes = b""
+    interrupts: Sequence[str] = ()
+    errand: Errand | None = None
+
+
+class Route(NamedTuple):
+    method: str
+    pattern: re.Pattern[str]
+    endpoint: Callable[[Context], Answer]
+
+
+def _routes() -> list[Route]:
+    thread = "/threads/{thread_id}"
+    run = thread + "/runs/{run_id}"
+    table: list[tuple[str, str, Callable[[Context], Answer]]] = [
+        ("POST", "/assistants", assistants.create),
+        ("GET", "/assistants", assistants.index),
+        ("GET", "/assistants/{assistant_id}", assistants.retrieve),
+        ("POST", "/assistants/{assistant_id}", assistants.update),
+        ("DELETE", "/assistants/{assistant_id}", assistants.remove),
+        ("GET", "/assistants/{assistant_id}/files", v1_files.index),
+        ("POST", "/assistants/{assistant_id}/files", v1_files.create),
+        ("GET", "/assistants/{assistant_id}/files/{file_id}", v1_files.retrieve),
+        ("DELETE", "/assistants/{assistant_id}/files/{file_id}", v1_files.remove),
+        ("POST", "/threads", threads.create),
+        ("POST", "/threads/runs", run_requests.create_thread_and_run),
+        ("GET", thread, threads.retrieve),
+        ("POST", thread, threads.update),
+        ("DELETE", thread, threads.remove),
+        ("POST", thread + "/messages", threads.add_message),
+        ("GET", thread + "/messages", threads.messages),
+        ("GET", thread + "/messages/{message_id}", threads.retrieve_message),
+        ("POST", thread + "/messages/{message_id}", threads.update_message),
+        ("DELETE", thread + "/messages/{message_id}", threads.remove_message),
+        ("GET", thread + "/messages/{message_id}/files", v1_files.of_message),
+        ("GET", thread + "/messages/{message_id}/files/{file_id}", v1_files.of_message_one),
+        ("POST", thread + "/runs", run_requests.create),
+        ("GET", thread + "/runs", run_requests.index),
+        ("GET", run, run_requests.retrieve),
+        ("POST", run, run_requests.update),
+        ("POST", run + "/cancel", run_requests.cancel),
+        ("POST", run + "/submit_tool_outputs", run_requests.submit),
+        ("GET", run + "/steps", run_requests.steps),
+        ("GET", run + "/steps/{step_id}", run_requests.step),
+    ]
+    return [
+        Route(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), endpoint)
+        for method, path, endpoint in table
+    ]
+
+
+class App:
+    """Every request is one transaction; an answer is sent only after it is committed."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self.closing = False
+        self._settings = settings
+        self._routes = _routes()
+        self._pid = os.getpid()
+
+    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
+        """Answers, whatever the request holds: what goes wrong is an answer too. ``done`` are the results
+        of the errands that earlier replies to this request asked for."""
+        headers = {"x-request-id": "req_" + secrets.token_hex(16)}
+        try:
+            if os.getpid() != self._pid:
+                headers["x-should-retry"] = "false"
+                raise api_errors.forked()
+            if self.closing and request.method != "GET":
+                raise StoreClosed
+            return self._answer(request, headers, done or {})
+        except NeedsOutside as needs:
+            return Reply(0, {}, errand=needs.errand)
+        except ApiError as error:
+            if not error.again:
+                headers["x-should-retry"] = "false"
+            return _refusal(self._hinted(error), headers)
+        except StoreClosed:  # or it is being closed, and begins nothing more
+            refused = api_errors.closed()
+        except Exception:
+            logger.exception("%s %s failed.", request.method, request.path)
+            refused = ApiError(500, "The backend had an error while processing your request.")
+        headers["x-should-retry"] = "false"  # it would fail again, or act twice
+        return _refusal(refused, headers)
+
+    def _hinted(self, error: ApiError) -> ApiError:
+        kind, id = error.missing or ("", "")
+        made = objects.is_made({"assistant": "asst"}.get(kind, kind), id)
+        foreign = made and kind in ("assistant", "thread") and self.database.in_memory
+        return api_errors.missing_in_memory(kind, id) if foreign else error
+
+    def file(self, path: str) -> Reply | None:
+        """The content of a file that a tool made in a run; None where the upstream has the file."""
+        match = _FILE_CONTENT.fullmatch(path)
+        if match is None:
+            return None
+        with self.database.read() as tx:
+            content = tx.file(match[1])
+        if content is None:
+            return None
+        return Reply(200, {"content-type": "application/octet-stream"}, content)
+
+    def _answer(self, request: Request, headers: dict[str, str], done: Mapping[str, Json]) -> Reply:
+        path = request.path.rstrip("/")
+        for route in self._routes:
+            match = route.pattern.fullmatch(path)
+            if match is not None and route.method == request.method:
+                break
+        else:
+            found = self.file(path) if request.method == "GET" else None
+            if found is not None:
+                return found
+            raise api_errors.unknown_url(request.method, request.path)
+        v1 = "assistants=v1" in request.headers.get("openai-beta", "")
+        answer = self._run(route, match.groupdict(), request, v1, done)
+        interrupts = answer.interrupts
+        if answer.stream:
+            headers["content-type"] = "text/event-stream"
+            headers["cache-control"] = "no-cache"
+            encode = views.encoder(include=answer.include, v1=v1)
+            run = answer.work is not None and answer.work.run_id is not None
+            end = views.DONE if run else views.DONE_UNNAMED
+            return Reply(200, headers, b"", answer.work, encode, end, interrupts)
+        if answer.poll_after_ms is not None:
+            headers[POLL_AFTER] = str(answer.poll_after_ms)
+        body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
+        return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
+
+    def _run(
+        self, route: Route, ids: dict[str, str], request: Request, v1: bool, done: Mapping[str, Json]
+    ) -> Answer:
+        if self._settings.strict:
+            refusals.ids(ids)
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        include = any(name in ("include", "include[]") and "results" in value for name, value in pairs)
+        body = _decoded(request.body) if request.method == "POST" else {}
+        writes = request.method != "GET"
+        while True:
+            with self.database.write() if writes else self.database.read() as tx:
+                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1, done)
+                try:
+                    return route.endpoint(context)
+                except NeedsWrite:
+                    writes = True
+
+
+def _decoded(body: bytes) -> Json:
+    if not body.strip():
+        return {}
+    try:
+        return decoded(body)
+    except ValueError as error:
+        raise api_errors.not_json(error) from None
+
+
+def _refusal(error: ApiError, headers: dict[str, str]) -> Reply:
+    return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())
+
+
+def _json_headers(headers: dict[str, str]) -> dict[str, str]:
+    return {**headers, "content-type": "application/json"}

@@ -1,0 +1,134 @@
+"""/threads/runs, /threads/{id}/runs and their steps"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from .._engine import checks, lifecycle, refusals, shapes
+from .._engine.effects import Work
+from .._engine.port import Json
+from .._engine.run import Execution
+from .._store import schema
+from .context import Answer, Context, NeedsWrite
+from .searching import attach
+from .threads import add_thread, thread_row
+
+_POLL_AFTER_MS = 100
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.RUN, ctx.body, ("assistant_id",))
+    _refuse(ctx)
+    return _begin(ctx, ctx.ids["thread_id"], [])
+
+
+def create_thread_and_run(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
+    _refuse(ctx)
+    ctx.row(
+        schema.assistants, "assistant", ctx.body["assistant_id"]
+    )  # before anything is made for the thread
+    given = dict(ctx.body.get("thread") or {})
+    if ctx.body.get("tool_resources"):
+        given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
+    thread = add_thread(ctx, given)
+    return _begin(ctx, thread["id"], [("thread.created", thread)])
+
+
+def retrieve(ctx: Context) -> Answer:
+    run = _row(ctx)["data"]
+    return Answer(run, poll_after_ms=_POLL_AFTER_MS if run["status"] in lifecycle.PENDING else None)
+
+
+def update(ctx: Context) -> Answer:
+    checks.fields(shapes.METADATA_UPDATE, ctx.body)
+    id = _row(ctx)["id"]
+    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
+    return Answer(ctx.tx.change(schema.runs, id, changes))
+
+
+def index(ctx: Context) -> Answer:
+    thread_id = thread_row(ctx)["id"]
+    active = ctx.tx.newest(schema.runs, thread_id=thread_id, active=True)
+    if active is not None:
+        _settled(ctx, active)
+    return Answer(ctx.page(schema.runs, "run", thread_id=thread_id))
+
+
+def cancel(ctx: Context) -> Answer:
+    return Answer(lifecycle.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=[ctx.ids["run_id"]])
+
+
+def submit(ctx: Context) -> Answer:
+    checks.fields(shapes.TOOL_OUTPUTS, ctx.body, ("tool_outputs",))
+    row = _row(ctx)
+    run, events = lifecycle.submit(ctx.tx, ctx.keeper, row, ctx.body["tool_outputs"])
+    return _go_on(ctx, run, events, row["hidden"].get("include", False))
+
+
+def steps(ctx: Context) -> Answer:
+    run_id = _row(ctx)["id"]
+    page = ctx.page(schema.steps, "run step", run_id=run_id)
+    return Answer({**page, "data": [_at_rest(step) for step in page["data"]]}, include=ctx.include)
+
+
+def step(ctx: Context) -> Answer:
+    run_id = _row(ctx)["id"]
+    row = ctx.row(schema.steps, "run step", ctx.ids["step_id"], run_id=run_id)
+    return Answer(_at_rest(row["data"]), include=ctx.include)
+
+
+def _refuse(ctx: Context) -> None:
+    """What the hosted API refused of a run before it looked for its assistant."""
+    if ctx.strict:
+        refusals.ids({"assistant_id": ctx.body["assistant_id"]})
+        refusals.truncation(ctx.body.get("truncation_strategy"))
+        refusals.messages(ctx.body.get("additional_messages"), "additional_messages")
+
+
+def _begin(ctx: Context, thread_id: str, events: list[lifecycle.Event]) -> Answer:
+    run = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
+    if ctx.strict:
+        refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
+    thread = ctx.row(schema.threads, "thread", thread_id)
+    attach(ctx, thread["data"], ctx.body.get("additional_messages") or [])
+    events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
+    return _go_on(ctx, run, events, ctx.include)
+
+
+def _go_on(ctx: Context, run: Json, events: list[lifecycle.Event], include: bool) -> Answer:
+    settings = ctx.settings
+    execution = Execution(
+        run,
+        settings.keeper,
+        settings.upstream,
+        opening=events,
+        models=settings.models,
+        generating=settings.generating,
+        upstream_options=settings.upstream_options,
+    )
+    work = Work(execution.steps(), run["thread_id"], run["id"])
+    stream = ctx.body.get("stream") is True
+    return Answer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+
+
+def _row(ctx: Context) -> RowMapping:
+    thread_id = thread_row(ctx)["id"]
+    row = ctx.row(schema.runs, "run", ctx.ids["run_id"], thread_id=thread_id)
+    return _settled(ctx, row)
+
+
+def _settled(ctx: Context, row: RowMapping) -> RowMapping:
+    """The row, after a run that was left behind has been ended."""
+    status = lifecycle.overdue(ctx.tx, ctx.keeper, row)
+    if status is None:
+        return row
+    if not ctx.writes:
+        raise NeedsWrite
+    lifecycle.end(ctx.tx, ctx.keeper, row, status)
+    return ctx.row(schema.runs, "run", row["id"])
+
+
+def _at_rest(step: Json) -> Json:
+    """A step as a plain answer shows it: only what still goes on expires."""
+    return step if step["status"] == "in_progress" else {**step, "expires_at": None}

@@ -1,0 +1,106 @@
+"""/threads and /threads/{id}/messages"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import RowMapping
+
+from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
+from .._engine.port import Json
+from .._store import schema
+from .context import Answer, Context
+from .message_growth import growth
+from .searching import attach, with_notes, with_stores
+
+
+def create(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD, ctx.body)
+    return Answer(add_thread(ctx, ctx.body))
+
+
+def add_thread(ctx: Context, body: Json) -> Json:
+    """Stores a thread with its messages."""
+    if ctx.strict:
+        refusals.messages(body.get("messages"), "messages")
+    now = ctx.keeper.now()
+    thread = objects.thread(with_stores(ctx, body, of_thread=True), now)
+    ctx.tx.add(schema.threads, thread)
+    thread = attach(ctx, thread, body.get("messages") or [])
+    for given in body.get("messages") or []:
+        message = objects.message(given, thread["id"], now)
+        ctx.tx.add(schema.messages, message, thread_id=thread["id"])
+    return thread
+
+
+def retrieve(ctx: Context) -> Answer:
+    return Answer(thread_row(ctx)["data"])
+
+
+def update(ctx: Context) -> Answer:
+    checks.fields(shapes.THREAD_UPDATE, ctx.body)
+    thread = thread_row(ctx)
+    id = thread["id"]
+    body = with_notes(thread["data"], with_stores(ctx, ctx.body, of_thread=True))
+    changes = {key: value or {} for key, value in body.items()}
+    return Answer(ctx.tx.change(schema.threads, id, changes))
+
+
+def remove(ctx: Context) -> Answer:
+    id = thread_row(ctx)["id"]
+    active = ctx.tx.newest(schema.runs, thread_id=id, active=True)
+    if active is not None:
+        ctx.tx.get(schema.runs, active["id"], lock=True)  # whoever drives it finishes its writing first
+    ctx.tx.remove(schema.threads, id)
+    interrupts = [] if active is None else [active["id"]]
+    return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
+
+
+def add_message(ctx: Context) -> Answer:
+    checks.fields(shapes.MESSAGE, ctx.body, ("role", "content"))
+    if ctx.strict:
+        refusals.message(ctx.body)
+    thread = thread_row(ctx)
+    thread_id = thread["id"]
+    active = lifecycle.active_run(ctx.tx, ctx.keeper, thread_id)
+    if active is not None:
+        raise api_errors.busy_for_message(thread_id, active["id"])
+    attach(ctx, thread["data"], [ctx.body])
+    message = objects.message(ctx.body, thread_id, ctx.keeper.now())
+    ctx.tx.add(schema.messages, message, thread_id=thread_id)
+    return Answer(message)
+
+
+def retrieve_message(ctx: Context) -> Answer:
+    return Answer(message_row(ctx)["data"])
+
+
+def update_message(ctx: Context) -> Answer:
+    checks.fields(shapes.METADATA_UPDATE, ctx.body)
+    id = message_row(ctx)["id"]
+    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
+    return Answer(ctx.tx.change(schema.messages, id, changes))
+
+
+def remove_message(ctx: Context) -> Answer:
+    id = message_row(ctx)["id"]
+    ctx.tx.remove(schema.messages, id)
+    return Answer({"id": id, "object": "thread.message.deleted", "deleted": True})
+
+
+def messages(ctx: Context) -> Answer:
+    """A page; with ``stream=true`` the growth of the newest assistant's message, as Astra streams it."""
+    thread_id = thread_row(ctx)["id"]
+    if ctx.query.get("stream") == "true":
+        return Answer(None, growth(thread_id, ctx.keeper), stream=True)
+    where = {"thread_id": thread_id}
+    if ctx.query.get("run_id"):
+        where["run_id"] = ctx.query["run_id"]
+    return Answer(ctx.page(schema.messages, "message", **where))
+
+
+def thread_row(ctx: Context) -> RowMapping:
+    return ctx.row(schema.threads, "thread", ctx.ids["thread_id"])
+
+
+def message_row(ctx: Context) -> RowMapping:
+    thread_id = thread_row(ctx)["id"]
+    return ctx.row(schema.messages, "message", ctx.ids["message_id"], thread_id=thread_id)

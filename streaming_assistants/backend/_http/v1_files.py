@@ -1,0 +1,86 @@
+"""/assistants/{id}/files and /threads/{id}/messages/{id}/files: of assistants=v1, SDKs before 1.21."""
+
+from __future__ import annotations
+
+from .._engine import api_errors, checks, objects
+from .._engine.port import Json
+from .._store import schema
+from .assistants import assistant_row
+from .context import Answer, Context
+from .threads import message_row
+
+
+def index(ctx: Context) -> Answer:
+    assistant = assistant_row(ctx)["data"]
+    return Answer(_list([_of_assistant(assistant, id) for id in _ids(assistant)]))
+
+
+def create(ctx: Context) -> Answer:
+    """Lets the assistant's tools use a file that has been uploaded."""
+    checks.fields({"file_id": checks.text()}, ctx.body, ("file_id",))
+    assistant, id = assistant_row(ctx)["data"], ctx.body["file_id"]
+    _keep(ctx, assistant, [*(known for known in _ids(assistant) if known != id), id])
+    return Answer(_of_assistant(assistant, id))
+
+
+def retrieve(ctx: Context) -> Answer:
+    assistant = assistant_row(ctx)["data"]
+    return Answer(_of_assistant(assistant, _known(ctx, _ids(assistant))))
+
+
+def remove(ctx: Context) -> Answer:
+    """Takes the file from the assistant; the upload itself stays."""
+    assistant = assistant_row(ctx)["data"]
+    id = _known(ctx, _ids(assistant))
+    _keep(ctx, assistant, [known for known in _ids(assistant) if known != id])
+    return Answer({"id": id, "object": "assistant.file.deleted", "deleted": True})
+
+
+def of_message(ctx: Context) -> Answer:
+    message = message_row(ctx)["data"]
+    return Answer(_list([_of_message(message, id) for id in _attached(message)]))
+
+
+def of_message_one(ctx: Context) -> Answer:
+    message = message_row(ctx)["data"]
+    return Answer(_of_message(message, _known(ctx, _attached(message))))
+
+
+def _ids(assistant: Json) -> list[str]:
+    return objects.file_ids(assistant)
+
+
+def _attached(message: Json) -> list[str]:
+    return [each["file_id"] for each in message["attachments"] if each.get("file_id")]
+
+
+def _known(ctx: Context, ids: list[str]) -> str:
+    id = ctx.ids["file_id"]
+    if id not in ids:
+        raise api_errors.missing("file", id)
+    return id
+
+
+def _keep(ctx: Context, assistant: Json, ids: list[str]) -> None:
+    resources = objects.resources_of(assistant["tool_resources"], assistant["tools"], ids)
+    ctx.tx.change(schema.assistants, assistant["id"], {"tool_resources": resources})
+
+
+def _of_assistant(assistant: Json, id: str) -> Json:
+    made = assistant["created_at"]
+    return {"id": id, "object": "assistant.file", "created_at": made, "assistant_id": assistant["id"]}
+
+
+def _of_message(message: Json, id: str) -> Json:
+    made = message["created_at"]
+    return {"id": id, "object": "thread.message.file", "created_at": made, "message_id": message["id"]}
+
+
+def _list(data: list[Json]) -> Json:
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": False,
+    }

@@ -1,0 +1,94 @@
+"""How an object is shown: file search contents only where asked for, and v1's fields to v1 clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from .._engine import objects
+from .._engine.port import Json
+
+
+def answered(data: Json, *, include: bool, v1: bool) -> Json:
+    """An object or a list of objects as a plain answer gives it."""
+    if data.get("object") == "list":
+        return {**data, "data": [answered(each, include=include, v1=v1) for each in data["data"]]}
+    if data.get("object") == "thread.message" and data["status"] == "completed":
+        # The hosted API told how a message came about in events only, and here of one that is not whole.
+        data = {key: value for key, value in data.items() if key not in _MAKING}
+    return shown(data, include=include, v1=v1)
+
+
+def shown(data: Json, *, include: bool, v1: bool) -> Json:
+    """An object or an event's data as the client receives it."""
+    kind = data.get("object")
+    if v1:
+        data = _v1(data, kind)
+    if kind in ("thread.run.step", "thread.run.step.delta"):
+        return _step(data, include, v1)
+    if kind in ("assistant", "thread") and "file_search" in data["tool_resources"]:
+        # What else is in there are notes of what has to go, or has gone, into a thread's vector store.
+        stores = data["tool_resources"]["file_search"].get("vector_store_ids") or []
+        resources = {**data["tool_resources"], "file_search": {"vector_store_ids": stores}}
+        return {**data, "tool_resources": resources}
+    return data
+
+
+_MAKING = frozenset({"status", "completed_at", "incomplete_at", "incomplete_details"})
+
+
+def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:
+    """Frames for events. ASCII throughout: SDKs before 1.16.2 cut a line at U+2028 and U+0085."""
+
+    def encode(name: str, data: Json) -> bytes:
+        if name.startswith("thread.run.") and data["object"] == "thread.run":
+            data = {**data, "tool_resources": _in_events(data["tool_resources"])}
+        if name and not name.endswith("message.delta"):
+            data = shown(data, include=include, v1=v1)
+        body = json.dumps(data, separators=(",", ":"))
+        return (f"event: {name}\ndata: {body}\n\n" if name else f"data: {body}\n\n").encode()
+
+    return encode
+
+
+DONE = b"event: done\ndata: [DONE]\n\n"
+DONE_UNNAMED = b"data: [DONE]\n\n"
+
+
+def _in_events(resources: Json) -> Json:
+    # The hosted API showed this entry in every run of a stream and in no run of a plain answer.
+    return {"code_interpreter": {"file_ids": []}, **resources}
+
+
+def _step(step: Json, include: bool, v1: bool) -> Json:
+    delta = step["object"].endswith("delta")
+    details = step["delta"]["step_details"] if delta else step["step_details"]
+    calls = details.get("tool_calls")
+    if not calls or not any(call["type"] == "file_search" for call in calls):
+        return step
+    details = {**details, "tool_calls": [_call(call, include, v1) for call in calls]}
+    if delta:
+        return {**step, "delta": {**step["delta"], "step_details": details}}
+    return {**step, "step_details": details}
+
+
+def _call(call: Json, include: bool, v1: bool) -> Json:
+    if call["type"] != "file_search":
+        return call
+    search = call.get("file_search") or {}
+    if v1:
+        return {**call, "type": "retrieval", "retrieval": {}}
+    if include or not search.get("results"):
+        return call
+    results = [{key: value for key, value in each.items() if key != "content"} for each in search["results"]]
+    return {**call, "file_search": {**search, "results": results}}
+
+
+def _v1(data: Json, kind: str | None) -> Json:
+    if kind in ("assistant", "thread.run"):
+        files = objects.file_ids(data)
+        tools = [{"type": "retrieval"} if tool["type"] == "file_search" else tool for tool in data["tools"]]
+        return {**data, "tools": tools, "file_ids": files}
+    if kind == "thread.message":
+        return {**data, "file_ids": [each["file_id"] for each in data["attachments"] if each.get("file_id")]}
+    return data

@@ -1,0 +1,287 @@
+"""What a conversation asks of the outside, done with the caller's own client: its key, its retries, its
+routing. One class of each colour; what they share is above them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import Any, TypeAlias
+
+import anyio
+import openai
+
+from streaming_assistants import _sdk
+from streaming_assistants._protocol.sse import Frame, FrameDecoder
+
+from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
+from .._http.paths import requested_path
+from .._strict_json import from_upstream
+from .characters import Characters
+from .masking import Mask
+from .reasons import reason
+
+Client: TypeAlias = Any
+"""An OpenAI or AsyncOpenAI client, of any release."""
+
+HttpRequest: TypeAlias = Any
+"""A request of httpx or httpx2."""
+
+Response: TypeAlias = Any
+"""A response of httpx or httpx2."""
+
+
+logger = logging.getLogger("streaming_assistants")
+
+# What may come after a stream's last event: some bytes of framing, in a chunk or two.
+_LAST_CHUNKS = 4
+_LAST_SECONDS = 1.0
+
+
+class _Events:
+    """The JSON events of an open stream, from the bytes of its body, without the keys of ``mask``."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._decoder = FrameDecoder()
+        self._characters = Characters()
+        self._frames: deque[Frame] = deque()
+        self.ended = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes of the body."""
+        self._frames.extend(self._decoder.feed(chunk))
+
+    def close(self) -> None:
+        last = self._decoder.close()
+        if last is not None:
+            self._frames.append(last)
+        self.ended = True
+
+    def pop(self) -> Json:
+        """The next event; None when more bytes are needed, or none will come."""
+        while self._frames:
+            data = self._mask.data(self._frames.popleft().data.strip())
+            if data == DONE.encode():
+                self.ended = True
+                self._frames.clear()
+                return DONE
+            if data:
+                try:
+                    return self._characters.decode(data)
+                except ValueError:
+                    shown = self._mask.text(data.decode("utf-8", "replace"))[:80]
+                    raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from None
+        return None
+
+
+class _Outside:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._events: _Events | None = None
+
+    def _open_events(self) -> _Events:
+        if self._events is None:
+            raise RuntimeError("An upstream asked for the next event before it opened a stream.")
+        return self._events
+
+    def _trouble(self, error: Exception) -> UpstreamError:
+        """The SDK's or the transport's exception as an UpstreamError, without the client's key."""
+        status = code = param = None
+        message = str(error) or type(error).__name__
+        if isinstance(error, openai.APIError):
+            message = error.message
+        elif type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
+            message = f"The connection to the upstream broke: {message}"
+        if isinstance(error, openai.APIStatusError):
+            status = error.status_code
+            told = reason(error.response.content)
+            message = told.get("message") or message
+            code = told.get("code")
+            param = told.get("param")
+        elif error.__cause__ is not None and str(error.__cause__) not in message:
+            message = f"{message} ({error.__cause__})"
+        # Some servers quote the key that they refuse; what a run says of its failure is stored.
+        message = self._mask(getattr(error, "request", None)).text(str(message))
+        code, param = (each if isinstance(each, str) else None for each in (code, param))
+        return UpstreamError(message, status, code, param)
+
+    def _mask(self, request: HttpRequest) -> Mask:
+        """Hides the keys of the client, and of a request that has been made with one of its own."""
+        return Mask([*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})])
+
+    def _answer(self, call: Call, response: Response) -> Json:
+        """What a plain request is sent: bytes, or JSON."""
+        mask = self._mask(response.request)
+        body = mask.data(response.content)
+        if call.raw:
+            return body
+        try:
+            return from_upstream(body)
+        except ValueError:
+            shown = mask.text(body.decode("utf-8", "replace"))[:80]
+            raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
+
+    def _arguments(self, call: Call) -> dict[str, Any]:
+        url, query = _sdk.inference_url(self._client, _checked(call.path))
+        arguments: dict[str, Any] = {
+            "path": url,
+            "cast_to": _sdk.response_class(),
+            "options": {"params": query},
+        }
+        if call.body is not None:
+            arguments["body"] = call.body
+        if call.files is not None:
+            arguments["files"] = call.files
+            arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
+        return arguments
+
+    def _stream_arguments(self, piece: Open) -> dict[str, Any]:
+        url, query = _sdk.inference_url(self._client, _checked(piece.path))
+        return {
+            "path": url,
+            "cast_to": object,
+            "body": piece.body,
+            "options": {"params": query},
+            "stream": True,
+        }
+
+
+def _checked(path: str) -> str:
+    """A path with ids that a client has given. Raises UpstreamError where one of them leads elsewhere."""
+    if requested_path(path.partition("?")[0].encode()) is None:
+        raise UpstreamError(f"The upstream is not asked for {path}: an id in it is none.", 400)
+    return path
+
+
+class Outside(_Outside):
+    """For a sync client."""
+
+    _response: Any = None
+
+    def ask(self, piece: Call | Open | Next) -> Json:
+        """Does what is asked; raises :class:`UpstreamError` when that fails."""
+        try:
+            if isinstance(piece, Next):
+                return self._next()
+            if isinstance(piece, Open):
+                return self._open(piece)
+            return self._call(piece)
+        except UpstreamError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
+            raise self._trouble(error) from None
+
+    def attempt(self, call: Call) -> Json:
+        """The answer, or the :class:`UpstreamError` in its place."""
+        try:
+            return self.ask(call)
+        except UpstreamError as error:
+            return error
+
+    def break_off(self) -> None:
+        """Wakes a thread that waits for the open stream; called from another thread."""
+        response = self._response
+        if response is not None:
+            _sdk.interrupt(response)
+
+    def read_out(self) -> None:
+        """Reads the end of a stream whose last event has come, so that its connection can serve again."""
+        if self._response is not None:
+            try:
+                for _ in range(_LAST_CHUNKS):
+                    if next(self._chunks, None) is None:
+                        break
+            except Exception as error:  # noqa: BLE001 - all that was asked for has come
+                logger.debug("the connection of an answer that is whole broke: %s", type(error).__name__)
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
+    def _call(self, call: Call) -> Json:
+        method = getattr(self._client, call.method.lower())
+        return self._answer(call, method(**self._arguments(call)))
+
+    def _open(self, piece: Open) -> None:
+        self.close()
+        method = getattr(self._client, piece.method.lower())
+        stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
+        self._response = stream.response
+        self._chunks = stream.response.iter_bytes()
+        self._events = _Events(self._mask(stream.response.request))
+
+    def _next(self) -> Json:
+        events = self._open_events()
+        while (event := events.pop()) is None and not events.ended:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                events.close()
+            else:
+                events.feed(chunk)
+        return event
+
+
+class AsyncOutside(_Outside):
+    """For an async client."""
+
+    _response: Any = None
+
+    async def ask(self, piece: Call | Open | Next) -> Json:
+        """Does what is asked; raises :class:`UpstreamError` when that fails."""
+        try:
+            if isinstance(piece, Next):
+                return await self._next()
+            if isinstance(piece, Open):
+                return await self._open(piece)
+            return await self._call(piece)
+        except UpstreamError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
+            raise self._trouble(error) from None
+
+    async def attempt(self, call: Call) -> Json:
+        """The answer, or the :class:`UpstreamError` in its place."""
+        try:
+            return await self.ask(call)
+        except UpstreamError as error:
+            return error
+
+    async def read_out(self) -> None:
+        """Reads the end of a stream whose last event has come, so that its connection can serve again."""
+        if self._response is not None:
+            try:
+                with anyio.move_on_after(_LAST_SECONDS):
+                    for _ in range(_LAST_CHUNKS):
+                        if await anext(self._chunks, None) is None:
+                            break
+            except Exception as error:  # noqa: BLE001 - all that was asked for has come
+                logger.debug("the connection of an answer that is whole broke: %s", type(error).__name__)
+
+    async def aclose(self) -> None:
+        if self._response is not None:
+            response, self._response = self._response, None
+            await response.aclose()
+
+    async def _call(self, call: Call) -> Json:
+        method = getattr(self._client, call.method.lower())
+        return self._answer(call, await method(**self._arguments(call)))
+
+    async def _open(self, piece: Open) -> None:
+        await self.aclose()
+        method = getattr(self._client, piece.method.lower())
+        stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
+        self._response = stream.response
+        self._chunks = stream.response.aiter_bytes()
+        self._events = _Events(self._mask(stream.response.request))
+
+    async def _next(self) -> Json:
+        events = self._open_events()
+        while (event := events.pop()) is None and not events.ended:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
+                events.close()
+            else:
+                events.feed(chunk)
+        return event

@@ -1,0 +1,384 @@
+"""LocalBackend: a store, an upstream and the engine between them, attached to clients."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ._engine.port import Upstream
+
+if TYPE_CHECKING:
+    from ._http.routes import Reply, Request
+    from ._jobs.asking import Client
+    from ._jobs.job import AsyncJob, Job
+
+_UPSTREAMS = ("responses", "chat", "echo")
+
+logger = logging.getLogger("streaming_assistants")
+
+
+class LocalBackend:
+    """Answers ``/assistants`` and ``/threads`` requests of the clients it is attached to.
+
+    ``upstream`` is where inference comes from: ``"responses"`` (``POST /responses`` of the client's own
+    server), ``"chat"`` (``POST /chat/completions``), ``"echo"`` (built in, no network) or a function as
+    :mod:`streaming_assistants.backend._engine.port` describes it. ``store`` is the path of a SQLite file
+    or a SQLAlchemy URL: ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file.
+    ``models`` maps the names of models in the code to names that the upstream knows. With ``generating`` a
+    run that streams text has the status ``generating``, as Astra Assistants reported it.
+    ``upstream_options`` are members for the body of every request for inference (``{"store": False}``),
+    over what the backend puts there.
+    Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
+    form, empty messages, ``json_schema`` beside hosted tools, and their like. ``context_window`` is how
+    many tokens the models of ``"chat"`` take; older turns of a longer thread are left out under ``auto``
+    truncation. ``clock`` answers with the time in seconds since the epoch; by default it is
+    the store's own.
+
+    Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
+    """
+
+    def __init__(
+        self,
+        upstream: str | Upstream = "responses",
+        store: str | os.PathLike[str] = "sqlite://",
+        *,
+        models: Mapping[str, str] | None = None,
+        generating: bool = False,
+        upstream_options: Mapping[str, Any] | None = None,
+        strict: bool = True,
+        context_window: int | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        try:
+            from ._engine.lifecycle import Keeper
+            from ._http.context import Settings
+            from ._http.routes import App
+            from ._store import owners
+            from ._store.database import Database
+            from .upstreams._options import checked
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
+                raise
+            raise ImportError(
+                "The backend needs SQLAlchemy, which is not installed: "
+                "pip install 'streaming_assistants[backend]'"
+            ) from None
+        found = _upstream(upstream, context_window)
+        options = checked(upstream_options)
+        self.upstream: str = (
+            upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
+        )
+        self.models: dict[str, str] = dict(models or {})
+        self._database = Database(store)
+        self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
+        self._offline: bool = getattr(found, "offline", False)
+        stores = upstream == "responses"
+        settings = Settings(self._keeper, found, self.models, generating, options, strict, stores)
+        self._app = App(self._database, settings)
+        self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
+        self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
+        self._lock = threading.Lock()
+        self._closing = threading.Lock()
+        self._watch: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._leaves_with_them = False
+        self._seen_at = 0.0
+        self._pid = os.getpid()
+        self._began = owners.started(self._pid) or ""
+        self.settle()
+
+    def attach(self, client: Client) -> Callable[[], None]:
+        """Answers the client's Assistants requests from now on; its other requests go where they went.
+
+        ``client`` is an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI. Copies made from it later
+        (``with_options()``, ``copy()``) are answered too. The function that comes back takes it back.
+        """
+        from ._hook import attach
+
+        try:
+            take_back = attach(self, client)
+        except BaseException:
+            self._left()
+            raise
+        self._clients.add(client)
+
+        def detach() -> None:
+            take_back()
+            self._clients.discard(client)
+            self._left()
+
+        return detach
+
+    def _left(self) -> None:
+        if self._leaves_with_them and not self._clients:
+            self._leave()
+
+    def close(self) -> None:
+        """Ends the backend: runs under way end as failed, and the store is closed.
+
+        Within an event loop whose tasks drive runs, ``await aclose()`` instead: they need the loop to end.
+        """
+        self._stop()
+        with self._closing:
+            if not self._database.closed:
+                self._close_store()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, for async clients."""
+        import anyio
+
+        from ._jobs.job import AsyncJob
+
+        jobs = await anyio.to_thread.run_sync(self._stop)
+        with anyio.move_on_after(_STOP_SECONDS):
+            for job in jobs:
+                if isinstance(job, AsyncJob):
+                    await job.finished.wait()
+        self.close()
+
+    def _stop(self) -> list[Job | AsyncJob]:
+        """Ends all work, what begins only now, too; waits for that of threads, some seconds at most."""
+        self._closed.set()
+        self._app.closing = True
+        deadline = time.monotonic() + _STOP_SECONDS
+        stopped: list[Job | AsyncJob] = []
+        while True:
+            with self._lock:
+                jobs = [job for job in self._under_way if job not in stopped]
+            if not jobs:
+                return stopped
+            for job in jobs:
+                job.stop()
+            for job in jobs:
+                job.wait(max(0.0, deadline - time.monotonic()))
+            stopped += jobs
+
+    def _leave(self) -> None:
+        """Closes without waiting for an event loop: runs in one have their end there, and then the store."""
+        self._stop()
+        with self._lock:
+            busy = bool(self._under_way)
+        if not busy:
+            self.close()
+
+    def _close_store(self) -> None:
+        try:
+            with self._database.write() as tx:
+                tx.forget(self._keeper.owner)
+        except Exception as error:  # noqa: BLE001 - who is not seen any more is forgotten by the others
+            logger.warning("The store was away when its backend was closed: %s", error)
+        self._database.close()
+
+    def __enter__(self) -> LocalBackend:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # For the shells: transport and server.
+
+    @property
+    def offline(self) -> bool:
+        """Whether no request may leave the process: those that the backend cannot answer are refused."""
+        return self._offline
+
+    @property
+    def blocking(self) -> bool:
+        """Whether :meth:`handle` may wait for a disk, a network or another process."""
+        return self._database.blocking
+
+    def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+        """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
+        an errand is asked for again, with what came of it in ``done``, by the errand's key."""
+        if request.method == "POST":
+            from ._store.database import AWAY, StoreClosed
+
+            with contextlib.suppress(StoreClosed, *AWAY):  # the request itself will find out
+                self._stay_seen()
+        reply = self._app.handle(request, done)
+        for run_id in reply.interrupts:
+            with self._lock:
+                job = self._jobs.get(run_id)
+            if job is not None:
+                self._wake(job, run_id)
+        return reply
+
+    def start(self, make: Callable[[Any], Job | AsyncJob]) -> None:
+        """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
+        job = make(self._database)
+        run_id = job.work.run_id
+        with self._lock:
+            self._under_way.add(job)
+            if run_id is not None:
+                self._jobs[run_id] = job
+                self._keeper.take_up(run_id)
+            if self._watch is None:
+                self._begin_watch()
+        if self._closed.is_set():
+            job.stop()
+        job.start(self._ended)
+
+    def _begin_watch(self) -> None:
+        self._watch = threading.Thread(
+            target=self._watch_over, name="streaming_assistants watch", daemon=True
+        )
+        try:
+            self._watch.start()
+        except RuntimeError as error:  # the interpreter ends, or the system has no more threads
+            self._watch = None
+            logger.warning("Nobody watches over the runs: %s", error)
+
+    def settle(self) -> None:
+        """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
+        from ._engine import lifecycle
+
+        with self._database.read() as tx:
+            if not any(lifecycle.overdue(tx, self._keeper, row) for row in tx.active_runs()):
+                return
+        ended = []
+        with self._database.write() as tx:
+            for row in tx.active_runs():
+                status = lifecycle.overdue(tx, self._keeper, row)
+                if status is not None:
+                    ended.append((row["id"], lifecycle.end(tx, self._keeper, row, status)))
+        for run_id, events in ended:
+            logger.info("Run %s was left behind and has ended: %s.", run_id, events[-1][0])
+            with self._lock:
+                job = self._jobs.get(run_id)
+            if job is not None:
+                job.conclude(events)
+                job.interrupt()
+
+    def _ended(self, job: Job | AsyncJob) -> None:
+        run_id = job.work.run_id
+        with self._lock:
+            self._under_way.discard(job)
+            if run_id is not None and self._jobs.get(run_id) is job:
+                del self._jobs[run_id]
+                self._keeper.let_go(run_id)
+            last = self._leaves_with_them and self._closed.is_set() and not self._under_way
+        if last:
+            self.close()
+
+    def _watch_over(self) -> None:
+        """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
+        drivers of runs that another process has changed."""
+        from ._store.database import AWAY, StoreClosed
+
+        idle, away = 0, False
+        while idle < _IDLE_ROUNDS and not self._closed.wait(_WATCH_EVERY):
+            with self._lock:
+                jobs = dict(self._jobs)
+                idle = 0 if self._under_way else idle + 1
+            if idle:
+                continue
+            try:
+                self._stay_seen()
+                if away:
+                    away = False  # the store is back: others say first that they live, and are judged then
+                else:
+                    self._look_after(jobs)
+            except StoreClosed:
+                break
+            except AWAY as error:
+                if not away:
+                    logger.warning("The store is away: %s", error)
+                away = True
+            except Exception:
+                logger.exception("The store could not be asked after the runs under way.")
+        with self._lock:
+            self._watch = None
+            if self._under_way and not self._closed.is_set():
+                self._begin_watch()
+
+    def _look_after(self, jobs: Mapping[str, Job | AsyncJob]) -> None:
+        from ._jobs.job import AsyncJob
+
+        self.settle()
+        with self._database.read() as tx:
+            active = {row["id"]: row for row in tx.active_runs()}
+        for run_id, job in jobs.items():
+            row = active.get(run_id)
+            if isinstance(job, AsyncJob) and job.forsaken:
+                job.give_up()
+            elif row is None or row["data"]["status"] == "cancelling":
+                self._wake(job, run_id)
+
+    def _wake(self, job: Job | AsyncJob, run_id: str) -> None:
+        """Has a run's driver look at the store; its reader is told if the run has ended there."""
+        from ._engine import lifecycle
+        from ._store.database import AWAY
+
+        try:
+            with self._database.read() as tx:
+                events = lifecycle.farewell(tx, job.work.thread_id, run_id)
+        except AWAY as error:
+            logger.warning("The store is away; the driver of run %s will see: %s", run_id, error)
+            events = []
+        if events:
+            job.conclude(events)
+        job.interrupt()
+
+    def _stay_seen(self) -> None:
+        from ._store import owners
+
+        now = self._keeper.clock()
+        if not self.blocking:
+            return  # nobody else sees a store in memory
+        if now - self._seen_at >= owners.LEASE / 4:
+            with self._database.write() as tx:
+                tx.forget_unseen(now - owners.LEASE)
+                tx.seen(self._keeper.owner, self._keeper.place, self._pid, self._began, now)
+            self._seen_at = now
+
+
+_WATCH_EVERY = 1.0  # seconds
+_IDLE_ROUNDS = 10
+_STOP_SECONDS = 5.0
+
+
+def resolve(spec: str | LocalBackend) -> LocalBackend:
+    """The backend that ``patch(client, backend=...)`` means: one by the name of its upstream, or itself.
+
+    One that is made here is closed when the last client that it is attached to is detached from it.
+    """
+    if isinstance(spec, LocalBackend):
+        return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"backend= takes a str or a LocalBackend, not {type(spec).__name__}.")
+    made = LocalBackend(spec)
+    made._leaves_with_them = True  # nobody else can close it
+    return made
+
+
+def _upstream(given: str | Upstream, context_window: int | None) -> Upstream:
+    if context_window is not None and given != "chat":
+        raise ValueError(
+            'context_window= is for upstream="chat"; Chat(context_window=...) for one of your own.'
+        )
+    if not isinstance(given, str):
+        if not callable(given):
+            raise TypeError(f"upstream= takes a str or a function, not {type(given).__name__}.")
+        return given
+    if given not in _UPSTREAMS:
+        raise ValueError(f"There is no upstream {given!r}; there are {', '.join(_UPSTREAMS)}.")
+    module = importlib.import_module(f"{__package__}.upstreams.{given}")
+    found: Upstream = (
+        module.Chat(context_window=context_window) if given == "chat" else getattr(module, given)
+    )
+    return found

@@ -1,0 +1,207 @@
+"""What can be read and written within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import RowMapping
+
+from .._engine.port import Json
+from . import schema
+
+Where = dict[str, Any]
+
+
+class Page(NamedTuple):
+    """``rows`` in the order asked for; ``more`` when others lie beyond the last one."""
+
+    rows: Sequence[RowMapping]
+    more: bool
+
+
+class Transaction:
+    """Rows come back as mappings of the table's columns; ``data`` is the object as a client sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.changed: set[Any] = set()  # the threads that it has written to
+
+    def add(self, table: Table, data: Json, **columns: object) -> int:
+        """Stores a new object; answers with its ``seq``."""
+        self.changed.add(columns.get("thread_id") or data["id"])
+        result = self.connection.execute(_insert(table), {"id": data["id"], "data": data, **columns})
+        key = result.inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def get(self, table: Table, id: str, *, lock: bool = False, **where: object) -> RowMapping | None:
+        """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
+        query = _select(table, ("id", *where), "lock" if lock else "")
+        return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
+
+    def change(
+        self, table: Table, id: str, changes: Json, *, row: RowMapping | None = None, **columns: object
+    ) -> Json | None:
+        """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
+
+        Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
+        what the caller has already read and locked.
+        """
+        row = row or self.get(table, id, lock=True)
+        if row is None:
+            return None
+        self._note(row)
+        data = {**row["data"], **changes}
+        values = {"data": data, **columns}
+        self.connection.execute(_update(table, tuple(values)), {**values, "where_id": id})
+        return data
+
+    def remove(self, table: Table, id: str) -> bool:
+        row = self.get(table, id, lock=True)
+        if row is None:
+            return False
+        self._note(row)
+        self.connection.execute(delete(table).where(table.c.id == id))
+        if table is not schema.threads:  # those are not listed
+            place = {"id": id, "seq": row["seq"], "thread_id": row.get("thread_id")}
+            self.connection.execute(insert(schema.removed), place)
+        return True
+
+    def _note(self, row: RowMapping) -> None:
+        self.changed.add(row.get("thread_id") or row["id"])
+
+    def seq(self, table: Table, id: str, **where: object) -> int | None:
+        """Where an object is in its list, or was; None when it never was in there."""
+        row = self.get(table, id, lock=False, **where)
+        if row is None:
+            place = {"thread_id": where["thread_id"]} if "thread_id" in where else {}
+            row = self.get(schema.removed, id, lock=False, **place)
+        return None if row is None else int(row["seq"])
+
+    def all(self, table: Table, **where: object) -> Sequence[RowMapping]:
+        """Every row that fits, oldest first."""
+        query = _select(table, tuple(where), "oldest first")
+        return self.connection.execute(query, _bound(where)).mappings().all()
+
+    def newest(self, table: Table, **where: object) -> RowMapping | None:
+        query = _select(table, tuple(where), "newest")
+        return self.connection.execute(query, _bound(where)).mappings().first()
+
+    def newest_seq(self, table: Table, **where: object) -> int:
+        """The seq of the newest row that fits; 0 when none does."""
+        query = _select(table, tuple(where), "newest seq")
+        return int(self.connection.scalar(query, _bound(where)) or 0)
+
+    def page(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        limit: int,
+        ascending: bool,
+        after: int | None,
+        before: int | None,
+    ) -> Page:
+        """A page between two cursors (each a ``seq``, left out itself).
+
+        With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
+        """
+        seq = table.c.seq
+        query = select(table).where(*_terms(table, where))
+        if after is not None:
+            query = query.where(seq > after if ascending else seq < after)
+        if before is not None:
+            query = query.where(seq < before if ascending else seq > before)
+        backwards = before is not None and after is None
+        upwards = ascending != backwards
+        query = query.order_by(seq.asc() if upwards else seq.desc()).limit(limit + 1)
+        rows = list(self.connection.execute(query).mappings())
+        more = len(rows) > limit
+        rows = rows[:limit]
+        if backwards:
+            rows.reverse()
+        return Page(rows, more)
+
+    def active_runs(self) -> Sequence[RowMapping]:
+        query = select(schema.runs).where(schema.runs.c.active).order_by(schema.runs.c.seq)
+        return self.connection.execute(query).mappings().all()
+
+    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+        self.connection.execute(delete(schema.files).where(schema.files.c.id == id))
+        self.connection.execute(insert(schema.files).values(id=id, filename=filename, content=content))
+
+    def file(self, id: str) -> bytes | None:
+        """The content of a file that a tool made."""
+        content = self.connection.scalar(select(schema.files.c.content).where(schema.files.c.id == id))
+        return None if content is None else bytes(content)
+
+    # Owners: which backends live.
+
+    def owner(self, id: str) -> RowMapping | None:
+        query = select(schema.owners).where(schema.owners.c.id == id)
+        return self.connection.execute(query).mappings().one_or_none()
+
+    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
+        """Notes that the owner lives."""
+        table = schema.owners
+        values = {"place": place, "pid": pid, "started": started, "seen_at": now}
+        if not self.connection.execute(update(table).where(table.c.id == id).values(values)).rowcount:
+            self.connection.execute(insert(table).values(id=id, **values))
+
+    def forget_unseen(self, before: float) -> None:
+        """Drops the owners that have not been seen since: to have no row is to be dead."""
+        self.connection.execute(delete(schema.owners).where(schema.owners.c.seen_at < before))
+
+    def forget(self, id: str) -> None:
+        self.connection.execute(delete(schema.owners).where(schema.owners.c.id == id))
+
+
+def _terms(table: Table, where: Where) -> list[Any]:
+    return [table.c[name] == value for name, value in where.items()]
+
+
+# The statements of every run are built once: building one costs more than running it.
+
+
+@lru_cache(maxsize=256)
+def _select(table: Table, names: tuple[str, ...], kind: str) -> Select[Any]:
+    query = select(func.max(table.c.seq)) if kind == "newest seq" else select(table)
+    query = query.where(*[table.c[name] == bindparam(f"where_{name}") for name in names])
+    if kind == "lock":
+        # A lock that inserts of child rows do not wait for: they would deadlock with each other.
+        return query.with_for_update(key_share=True)
+    if kind == "oldest first":
+        return query.order_by(table.c.seq)
+    if kind == "newest":
+        return query.order_by(table.c.seq.desc()).limit(1)
+    return query
+
+
+@lru_cache(maxsize=64)
+def _insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@lru_cache(maxsize=64)
+def _update(table: Table, names: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(table).where(table.c.id == bindparam("where_id")).values(values)
+
+
+def _bound(where: Where) -> Where:
+    return {f"where_{name}": value for name, value in where.items()}

@@ -1,0 +1,229 @@
+"""Files on their way between the model's world and the thread's: images in, results out, attachments."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import logging
+import mimetypes
+import re
+from collections.abc import Generator
+from urllib.parse import quote
+
+from .._engine.port import Call, FileContent, Json, Piece, Sleep, ThreadResources, Turn, UpstreamError
+from ._history import attached
+from ._members import Fault, failure, member
+
+logger = logging.getLogger("streaming_assistants")
+
+INDEXING_SECONDS = 60.0
+"""How long a run waits for attachments to be searchable; the hosted API waited as long and then went on."""
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+_CONTAINER_URL = re.compile(r"/containers/([^/?#]+)/files/([^/?#]+)/content(?:[?#]|\Z)")
+
+
+def image_type(content: bytes) -> str | None:
+    """The media type of an image that models take, by its first bytes; None for anything else."""
+    for signature, media_type in _SIGNATURES.items():
+        if content.startswith(signature):
+            return media_type
+    return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+
+
+def data_url(file_id: str) -> Generator[Piece, Json, str]:
+    """Fetches an uploaded image and returns it as a data URL, for an upstream that knows no file ids."""
+    try:
+        content = yield Call("GET", f"/files/{quote(file_id, safe='')}/content", raw=True)
+    except UpstreamError as error:
+        raise Fault(
+            f"The image_file {file_id} could not be read from this server's /files ({error.message}). Send "
+            'the image as image_url with a data URL, or use upstream="responses", which takes file ids.',
+            "rate_limit_exceeded" if error.status == 429 else "server_error",
+        ) from error
+    media_type = image_type(content)
+    if media_type is None:
+        raise Fault(
+            f"The image_file {file_id} is no PNG, JPEG, GIF or WebP image. Please make sure your image has "
+            "of one the following formats: ['png', 'jpeg', 'gif', 'webp'].",
+            "invalid_prompt",
+        )
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+class Results:
+    """Brings files that a tool made to ``/files``, each once a turn, so that their ids can be fetched."""
+
+    def __init__(self) -> None:
+        self._published: dict[str, str] = {}
+        self._images: dict[bytes, str] = {}  # by content: a plot comes as an output and as a citation
+
+    def from_container(
+        self, container_id: str, file_id: str, filename: str | None
+    ) -> Generator[Piece, Json, str]:
+        """Returns the id in ``/files``, or the container's own id if the copy failed (logged)."""
+        key = f"{container_id}/{file_id}"
+        if key not in self._published:
+            path = f"/containers/{quote(container_id, safe='')}/files/{quote(file_id, safe='')}/content"
+            try:
+                content = yield Call("GET", path, raw=True)
+            except UpstreamError as error:
+                logger.warning("container file %s could not be read: HTTP status %s", file_id, error.status)
+                return file_id
+            self._published[key] = (yield from self._publish(content, filename or file_id)) or file_id
+        return self._published[key]
+
+    def from_url(self, url: str) -> Generator[Piece, Json, str | None]:
+        """The id for an image output's URL: a data URL, or a container file's. None for another URL.
+
+        A foreign URL is not fetched: the client would send its key along.
+        """
+        found = _CONTAINER_URL.search(url)
+        if found:
+            return (yield from self.from_container(found[1], found[2], None))
+        if not url.startswith("data:"):
+            return None
+        if url not in self._published:
+            try:
+                content = base64.b64decode(url.partition(",")[2], validate=True)
+            except binascii.Error as error:
+                raise Fault("The upstream sent an image output that is no valid base64.") from error
+            file_id = yield from self._publish(content, "image")
+            if file_id is None:
+                return None
+            self._published[url] = file_id
+        return self._published[url]
+
+    def _publish(self, content: bytes, filename: str) -> Generator[Piece, Json, str | None]:
+        media_type = image_type(content)
+        digest = hashlib.sha256(content).digest()
+        if digest in self._images:
+            return self._images[digest]
+        if media_type and "." not in filename:
+            filename += "." + media_type.partition("/")[2]
+        # Of the purposes that a client may upload, OpenAI lets only "vision" (images) and "batch" (JSONL)
+        # be downloaded; Azure knows neither "vision" nor "user_data" in some of its API versions.
+        for purpose in ("vision" if media_type else "user_data", "assistants"):
+            kind = media_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+            try:
+                answer = yield Call(
+                    "POST", "/files", {"purpose": purpose}, files={"file": (filename, content, kind)}
+                )
+            except UpstreamError as error:
+                logger.warning("a tool's file was refused by /files as %s: status %s", purpose, error.status)
+                continue
+            file_id = member(answer, "id", str)
+            if media_type:
+                self._images[digest] = file_id
+            yield FileContent(file_id, filename, content)
+            return file_id
+        logger.warning("a tool's file could not be copied to /files; its message keeps the upstream's id")
+        return None
+
+
+def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
+    """Puts message attachments for file_search into the thread's vector store, which it makes if needed.
+
+    Returns the thread's vector store ids. A file that OpenAI cannot index fails the turn; one that takes
+    longer than :data:`INDEXING_SECONDS` does not.
+    """
+    thread = dict(turn.thread_tool_resources or {})
+    search = dict(thread.get("file_search") or {})
+    stores: list[str] = list(search.get("vector_store_ids") or [])
+    known: list[str] = list(search.get("file_ids") or [])
+    wanted = search.pop("vector_stores", None) or []
+    filling: list[str] = search.pop("filling", None) or []
+    waiting: list[str] = search.pop("waiting", None) or []
+    if ((turn.assistant_tool_resources or {}).get("file_search") or {}).get("vector_stores"):
+        raise Fault(
+            "The assistant's tool_resources.file_search.vector_stores asks for a new vector store, which "
+            "this backend makes for threads only. Create it with client.vector_stores.create(file_ids=...) "
+            "and give the assistant its id in vector_store_ids."
+        )
+
+    def remembered() -> ThreadResources:
+        found = {**search, "vector_store_ids": list(stores), "file_ids": list(known)}
+        return ThreadResources({**thread, "file_search": found})
+
+    for store in wanted:  # the helper of threads.create
+        made = yield from _made(store)
+        stores.append(made)
+        yield remembered()
+    for store_id in filling:
+        yield from _filled(store_id, (yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")))
+    new = [file_id for file_id in attached(turn, "file_search") if file_id not in known]
+    if not new and not waiting:
+        if filling:
+            yield remembered()
+        return stores
+
+    if not stores:
+        # The hosted API's own expiry for the store of a thread's attachments.
+        body = {
+            "expires_after": {"anchor": "last_active_at", "days": 7},
+            "metadata": {"thread": turn.thread_id},
+        }
+        stores.append(member((yield Call("POST", "/vector_stores", body)), "id", str))
+        yield remembered()
+    path = f"/vector_stores/{quote(stores[0], safe='')}/files"
+    states: dict[str, Json] = {}
+    for file_id in new:
+        try:
+            states[file_id] = yield Call("POST", path, {"file_id": file_id})
+        except UpstreamError as error:  # noqa: PERF203 - a file is a request, not a number
+            raise _unsearchable(file_id, error.message, error.status) from error
+    for file_id in waiting:
+        try:
+            states[file_id] = yield Call("GET", f"{path}/{quote(file_id, safe='')}")
+        except UpstreamError as error:  # noqa: PERF203
+            if error.status != 404:  # taken out of the store again
+                raise
+    waited, pause = 0.0, 0.25
+    while True:
+        for file_id, state in list(states.items()):
+            status = member(state, "status", str)
+            if status == "completed":
+                del states[file_id]
+            elif status != "in_progress":
+                reason = failure(state.get("last_error")).message if state.get("last_error") else status
+                raise _unsearchable(file_id, reason, None)
+        if not states or waited >= INDEXING_SECONDS:
+            break
+        yield Sleep(pause)
+        waited, pause = waited + pause, min(pause * 2, 2.0)
+        for file_id in states:
+            states[file_id] = yield Call("GET", f"{path}/{quote(file_id, safe='')}")
+    if states:
+        logger.warning("%d attached files are not searchable after %g s", len(states), waited)
+    known += new
+    yield remembered()
+    return stores
+
+
+def _made(store: Json) -> Generator[Piece, Json, str]:
+    """Makes a vector store as ``tool_resources`` describes it, waits for its files, returns its id."""
+    state = yield Call("POST", "/vector_stores", {k: v for k, v in store.items() if v is not None})
+    store_id = member(state, "id", str)
+    yield from _filled(store_id, state)
+    return store_id
+
+
+def _filled(store_id: str, state: Json) -> Generator[Piece, Json, None]:
+    """Waits until the files of a store can be searched."""
+    waited, pause = 0.0, 0.25
+    while state.get("status") == "in_progress" and waited < INDEXING_SECONDS:
+        yield Sleep(pause)
+        waited, pause = waited + pause, min(pause * 2, 2.0)
+        state = yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")
+    if (state.get("file_counts") or {}).get("failed"):
+        logger.warning("%s files of vector store %s failed", state["file_counts"]["failed"], store_id)
+
+
+def _unsearchable(file_id: str, reason: str, status: int | None) -> Fault:
+    code = "rate_limit_exceeded" if status == 429 else "server_error"
+    return Fault(
+        f"The attached file {file_id} could not be made searchable: {reason} "
+        "Delete the message, or attach the file to another tool, to go on with the thread.",
+        code,
+    )

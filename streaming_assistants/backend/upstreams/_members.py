@@ -1,0 +1,103 @@
+"""Typed reading of raw JSON, and the one way a conversation gives up."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from .._engine.port import Failed, Json
+
+T = TypeVar("T")
+
+
+class Fault(Exception):
+    """Ends the turn as failed; the conversation that catches it says so with :meth:`failed`."""
+
+    def __init__(self, message: str, code: str = "server_error") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    def failed(self) -> Failed:
+        return Failed(self.code, self.message)
+
+
+def member(value: Json, name: str, kind: type[T]) -> T:
+    """``value[name]``, which must be a ``kind``; raises :class:`Fault` that says what came instead."""
+    found = optional(value, name, kind)
+    if found is None:
+        raise Fault(f"The upstream sent a malformed event: {name!r} is missing or null.")
+    return found
+
+
+def optional(value: Json, name: str, kind: type[T]) -> T | None:
+    """Like :func:`member`, but None where the member is missing or null."""
+    if not isinstance(value, dict):
+        raise Fault(f"The upstream sent a malformed event: expected an object, got {_name(value)}.")
+    found = value.get(name)
+    if found is None or (isinstance(found, kind) and not (kind is int and isinstance(found, bool))):
+        return found
+    raise Fault(f"The upstream sent a malformed event: {name!r} is {_name(found)}, not {kind.__name__}.")
+
+
+def members(value: Json, name: str) -> list[Json]:
+    """``value[name]`` as a list; empty where it is missing or null."""
+    return optional(value, name, list) or []
+
+
+def usage(value: Json, prompt: str, completion: str) -> Json:
+    """The Assistants API's usage from an upstream's, whose names for the two counts are given."""
+    if value is None:
+        return None
+    sent, received = optional(value, prompt, int) or 0, optional(value, completion, int) or 0
+    total = optional(value, "total_tokens", int)
+    counted: Json = {
+        "prompt_tokens": sent,
+        "completion_tokens": received,
+        "total_tokens": sent + received if total is None else total,
+    }
+    for ours, theirs, name in (
+        ("prompt_token_details", f"{prompt}_details", "cached_tokens"),
+        ("completion_tokens_details", f"{completion}_details", "reasoning_tokens"),
+    ):
+        some = optional(optional(value, theirs, dict) or {}, name, int)
+        if some:
+            counted[ours] = {name: some}
+    return counted
+
+
+_RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "insufficient_quota", "tokens", "requests"})
+_INPUT = frozenset(
+    {
+        "invalid_prompt",
+        "content_policy_violation",
+        "content_filter",
+        "context_length_exceeded",
+        "bio_policy",
+        "misalignment_policy_violation",
+        "data_residency_mismatch",
+        "failed_to_download_image",
+        "empty_image_file",
+        "unsupported_image_media_type",
+    }
+)
+
+
+def failure(error: Json) -> Failed:
+    """A :class:`Failed` from an upstream's error object (or bare message), in the three codes of a run."""
+    if not isinstance(error, dict):
+        return Failed("server_error", str(error) if error else "The upstream reported an error.")
+    names = {str(error.get(key)) for key in ("code", "type")}
+    message = error.get("message")
+    if not isinstance(message, str) or not message:
+        message = f"The upstream reported an error without a message (code {error.get('code')!r})."
+    if names & _RATE or "429" in names:
+        return Failed("rate_limit_exceeded", message)
+    if names & _INPUT or any(
+        name.startswith(("invalid_image", "invalid_base64", "image_")) for name in names
+    ):
+        return Failed("invalid_prompt", message)
+    return Failed("server_error", message)
+
+
+def _name(value: Json) -> str:
+    return "null" if value is None else type(value).__name__

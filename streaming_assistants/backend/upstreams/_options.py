@@ -1,0 +1,36 @@
+"""What a program adds to every request for inference: ``LocalBackend(upstream_options={...})``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._engine.port import Json
+
+_OWN = ("model", "input", "messages", "stream")
+
+
+def checked(options: Mapping[str, Json] | None) -> dict[str, Json]:
+    """The members to add; those of ``extra_body``, as the SDK calls it, are members like the others.
+
+    Raises ValueError for what the backend decides by itself.
+    """
+    found = dict(options or {})
+    found.update(found.pop("extra_body", None) or {})
+    for name in _OWN:
+        if name in found:
+            raise ValueError(f"upstream_options cannot set {name!r}: the backend sends its own.")
+    return found
+
+
+def added(body: Json, options: Mapping[str, Json]) -> Json:
+    """``body`` with the options over it: objects are merged, lists are joined, all else is replaced."""
+    merged = dict(body)
+    for name, value in options.items():
+        there = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(there, Mapping):
+            merged[name] = added(there, value)
+        elif isinstance(value, list) and isinstance(there, list):
+            merged[name] = [*there, *(entry for entry in value if entry not in there)]
+        else:
+            merged[name] = value
+    return merged

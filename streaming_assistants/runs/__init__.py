@@ -1,1 +1,0 @@
-"""What a run is while it streams: snapshots, callbacks, ends. Sans-IO."""

@@ -1,1 +1,0 @@
-"""From bytes to typed events, without a socket in sight."""
