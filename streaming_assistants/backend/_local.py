@@ -40,8 +40,9 @@ class LocalBackend:
     Without ``strict`` requests are taken that the hosted API refused though they can be done: ids of any
     form, empty messages, ``json_schema`` beside hosted tools, and their like. ``context_window`` is how
     many tokens the models of ``"chat"`` take; older turns of a longer thread are left out under ``auto``
-    truncation. ``clock`` answers with the time in seconds since the epoch; by default it is
-    the store's own.
+    truncation. With ``think="drop"`` a text loses the ``<think>...</think>`` that it begins with, where a
+    server does not tell a model's thoughts apart. ``clock`` answers with the time in seconds since the
+    epoch; by default it is the store's own.
 
     Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
     """
@@ -56,6 +57,7 @@ class LocalBackend:
         upstream_options: Mapping[str, Any] | None = None,
         strict: bool = True,
         context_window: int | None = None,
+        think: str = "keep",
         clock: Callable[[], float] | None = None,
     ) -> None:
         try:
@@ -65,6 +67,7 @@ class LocalBackend:
             from ._store import owners
             from ._store.database import Database
             from .upstreams._options import checked
+            from .upstreams._thinking import without_thoughts
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
                 raise
@@ -82,6 +85,10 @@ class LocalBackend:
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
         self._offline: bool = getattr(found, "offline", False)
         stores = upstream == "responses"
+        if think not in ("keep", "drop"):
+            raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
+        if think == "drop":
+            found = without_thoughts(found)
         settings = Settings(self._keeper, found, self.models, generating, options, strict, stores)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids

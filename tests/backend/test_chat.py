@@ -44,6 +44,8 @@ from tests.backend.driving import (
     user,
 )
 
+ESTIMATE = {"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 7}  # of "Hello" and "Hi"
+
 
 def run(events: Any, *answers: Any, **values: Any) -> Transcript:
     return drive(chat(turn(**values)), copy.deepcopy(events), answers)
@@ -249,7 +251,7 @@ def test_a_server_that_refuses_stream_options_is_asked_without(message: str, sta
         UpstreamError(message, status),
     )
     assert ["stream_options" in one.body for one in done.asked] == [True, False]
-    assert done.end == Finished()
+    assert done.end == Finished(usage=ESTIMATE)
 
 
 def test_a_model_that_refuses_max_tokens_gets_the_newer_name() -> None:
@@ -512,7 +514,7 @@ def test_a_stream_is_whole_when_something_said_so(events: Any, failed: bool) -> 
 
 def test_a_connection_that_breaks_after_the_finish_reason_is_no_failure() -> None:
     done = run([*fakes.chat_text("Hi")[:-1], UpstreamError("broken")])
-    assert (done.text, done.end) == ("Hi", Finished())
+    assert (done.text, done.end) == ("Hi", Finished(usage=ESTIMATE))
     with pytest.raises(UpstreamError, match="broken"):
         run([*fakes.chat_text("Hi")[:2], UpstreamError("broken")])
 

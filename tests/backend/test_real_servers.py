@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from streaming_assistants.backend import LocalBackend
 from tests.backend import fakes
 from tests.loopback import Loopback, Reply, Request
 
@@ -308,3 +309,165 @@ async def test_a_page_of_html_is_no_reason(make_api: MakeApi, server: Loopback) 
     _, run = await answered(make_api, server, "chat", page)
     assert run["status"] == "failed"
     assert run["last_error"]["message"]
+
+
+# What else is taken as it comes
+
+
+def called(**delta: Any) -> Any:
+    function = {"name": "get_weather", "arguments": PARIS}
+    return {"tool_calls": [{"index": 0, "id": "call_0", "type": "function", "function": function, **delta}]}
+
+
+NULLS = {"role": None, "content": None, "refusal": None, "function_call": None, "tool_calls": None}
+CUT = [{"name": "get_weather", "arguments": cut} for cut in (PARIS[:5], PARIS[5:])]
+CALLS: dict[str, list[Any]] = {
+    "a whole call in one delta": [called()],
+    "id, name and type in every delta": [called(function=each) for each in CUT],
+    "null members in every delta": [NULLS, {**NULLS, **called()}, NULLS],
+    "reasoning first": [{"content": None, "reasoning_content": "I need"}, {"reasoning": " it."}, called()],
+}
+
+
+@pytest.mark.parametrize("form", CALLS)
+async def test_calls_in_the_forms_of_servers(make_api: MakeApi, server: Loopback, form: str) -> None:
+    script = fakes.chat(*CALLS[form], finish="tool_calls")
+    api, run = await answered(make_api, server, "chat", script, fakes.chat_text("Mild."))
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    assert await calls_of(api, run) == [("get_weather", PARIS)]
+    assert await said(api, run) == ["Mild."]
+
+
+def with_first(**delta: Any) -> fakes.Script:
+    return [fakes.chunk({"role": "assistant", **delta}), *fakes.chat_text("Hi", "!")[1:]]
+
+
+def with_usage(place: int) -> fakes.Script:
+    """The usage in the chunk at ``place`` and in no chunk of its own."""
+    script = fakes.chat_text("Hi", "!")[:-1]
+    script[place]["usage"] = fakes.CHAT_USAGE
+    return script
+
+
+def extended(**members: Any) -> fakes.Script:
+    return [{**chunk, **members} for chunk in fakes.chat_text("Hi", "!")]
+
+
+TEXTS: dict[str, fakes.Script] = {
+    "first content is null": with_first(content=None),
+    "first members are null": with_first(**{**NULLS, "role": "assistant"}),
+    "usage in the finish chunk": with_usage(-1),
+    "usage beside text": with_usage(1),
+    "timings": extended(timings={"prompt_n": 3, "predicted_ms": 1.5}),
+    "float timestamps": extended(created=1_750_000_000.25),
+}
+
+
+@pytest.mark.parametrize("ending", [b"data: [DONE]\n\n", b""], ids=["DONE", "no DONE"])
+@pytest.mark.parametrize("form", TEXTS)
+async def test_texts_in_the_forms_of_servers(
+    make_api: MakeApi, server: Loopback, form: str, ending: bytes
+) -> None:
+    body = [*fakes.chat_sse(TEXTS[form], done=False), ending]
+    api, run = await answered(make_api, server, "chat", Reply.sse(body))
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    assert await said(api, run) == ["Hi!"]
+    assert run["usage"]["total_tokens"] == 17
+
+
+def without_usage(script: fakes.Script) -> fakes.Script:
+    bare = [{name: value for name, value in event.items() if name != "usage"} for event in script]
+    if "response" in bare[-1]:
+        bare[-1]["response"].pop("usage")
+    return bare
+
+
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+async def test_usage_that_no_server_tells_is_estimated(
+    make_api: MakeApi, server: Loopback, kind: str
+) -> None:
+    script = getattr(fakes, f"{kind}_text")("Hello there, friend.")
+    api, run = await answered(make_api, server, kind, without_usage(script), assistant={"tools": []})
+    assert run["usage"]["completion_tokens"] == 5  # twenty bytes
+    assert run["usage"]["prompt_tokens"] > 1
+    (step,) = await api.steps(run)
+    assert step["usage"]["total_tokens"] == run["usage"]["total_tokens"]
+
+
+async def test_frames_of_responses_without_a_name_and_thoughts_beside_the_text(
+    make_api: MakeApi, server: Loopback
+) -> None:
+    script = fakes.ResponseScript().text("Hi", end=False)
+    for kind in ("reasoning_text", "reasoning_summary_text"):
+        script.emit(f"response.{kind}.delta", item_id="rs_9", output_index=9, delta="Hm.")
+        script.emit(f"response.{kind}.done", item_id="rs_9", output_index=9, text="Hm.")
+    script.emit("response.queued", response={"id": "resp_1", "status": "queued", "created_at": 1.5})
+    body = list(fakes.chat_sse(script.completed(), done=False))
+    api, run = await answered(make_api, server, "responses", Reply.sse(body))
+    assert (run["status"], await said(api, run)) == ("completed", ["Hi"])
+
+
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+async def test_a_forced_call_that_the_server_does_not_make_is_no_failure(
+    make_api: MakeApi, server: Loopback, kind: str
+) -> None:
+    script = getattr(fakes, f"{kind}_text")("No.")
+    api, run = await answered(make_api, server, kind, script, tool_choice="required")
+    assert (run["status"], await said(api, run)) == ("completed", ["No."])
+
+
+# Thoughts in the text
+
+THOUGHT = ["\n<th", "ink>\nHm, <b> or", " </b>?\n</thi", "nk>\n", "\n 42", " <think> is a mark"]
+
+
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+@pytest.mark.parametrize(
+    ("deltas", "kept"),
+    [
+        (THOUGHT, "42 <think> is a mark"),
+        (["<think>", "</think>", "42"], "42"),
+        (["<", "thin", "g> 42"], "<thing> 42"),
+        (["<thin"], "<thin"),
+        (["  ", "42"], "  42"),
+    ],
+)
+async def test_thoughts_are_dropped_on_demand(
+    make_api: MakeApi, server: Loopback, kind: str, deltas: list[str], kept: str
+) -> None:
+    getattr(fakes, f"serve_{kind}")(server, getattr(fakes, f"{kind}_text")(*deltas))
+    for think, expected in (("keep", "".join(deltas)), ("drop", kept)):
+        api = make_api(kind, think=think, client={"base_url": server.url + "/v1"})
+        assistant_id, thread_id = await api.assistant(), await api.thread("hello")
+        events = await api.stream(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id})
+        shown = [
+            part["text"]["value"]
+            for name, data in events
+            if name == "thread.message.delta"
+            for part in data["delta"]["content"]
+        ]
+        assert "".join(shown) == expected
+        assert "thread.run.completed" in [name for name, _ in events]
+        assert text_of((await api.messages(thread_id))[-1]) == expected
+
+
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+async def test_a_message_of_thoughts_alone_is_none(make_api: MakeApi, server: Loopback, kind: str) -> None:
+    if kind == "chat":
+        call = fakes.call_delta(0, PARIS, id="call_1", name="get_weather")
+        first = fakes.chat({"content": "<think>\nI need it.\n</think>\n\n"}, {"tool_calls": [call]})
+    else:
+        first = (
+            fakes.ResponseScript().text("<think>I need it.</think>").call("get_weather", PARIS).completed()
+        )
+    last = getattr(fakes, f"{kind}_text")("<think>unfinished")
+    getattr(fakes, f"serve_{kind}")(server, first, last)
+    api = make_api(kind, think="drop", client={"base_url": server.url + "/v1"})
+    run = await submitted(api, await api.settled(await api.run("hello")))
+    assert (run["status"], await said(api, run)) == ("completed", [])
+    assert await calls_of(api, run) == [("get_weather", PARIS)]
+
+
+def test_think_is_kept_or_dropped() -> None:
+    with pytest.raises(ValueError, match="'hide'"):
+        LocalBackend("echo", think="hide")

@@ -17,6 +17,7 @@ class Output:
 
     def __init__(self) -> None:
         self.functions = 0
+        self.size = 0  # bytes of all that was said, for servers that do not count
         self._parts: dict[Hashable, int] = {}
         self._speaking = False
         self._calls = 0
@@ -26,6 +27,7 @@ class Output:
     def say(self, key: Hashable, kind: str, value: Json) -> Iterator[Piece]:
         """Content for the part that the upstream knows as ``key``."""
         index = self._parts.setdefault(key, len(self._parts))
+        self._count(value)
         self._speaking = True
         yield from self._or_hold(ContentDelta({"index": index, "type": kind, kind: value}))
 
@@ -44,6 +46,7 @@ class Output:
         if not self.functions:
             yield from self.end_message()
         self.functions += kind == "function"
+        self._count(value)
         self._calls += 1
         yield ToolCallDelta({"index": self.last_call, "id": id, "type": kind, kind: value})
 
@@ -52,6 +55,7 @@ class Output:
         return self._calls - 1
 
     def grow_call(self, index: int, kind: str, value: Json) -> Iterator[Piece]:
+        self._count(value)
         yield ToolCallDelta({"index": index, "type": kind, kind: value})
 
     def keep(self, name: str, value: Json) -> Iterator[Piece]:
@@ -70,6 +74,10 @@ class Output:
                 yield from self.keep("items", items)
             if self._held:
                 yield from self.keep("unsaid", _messages(self._held))
+
+    def _count(self, value: Json) -> None:
+        texts = value.values() if isinstance(value, dict) else [value]
+        self.size += sum(len(text.encode("utf-8", "replace")) for text in texts if isinstance(text, str))
 
     def _or_hold(self, piece: ContentDelta | MessageEnd) -> Iterator[Piece]:
         if self.functions:

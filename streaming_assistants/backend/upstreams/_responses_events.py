@@ -37,6 +37,11 @@ class Response:
         self._drawn: list[str] = []  # images that code made, for the message that follows
         self._pictured: set[str] = set()
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that was said."""
+        return self._output.size
+
     def read(self, kind: str, event: Json) -> Conversation:
         if kind == "response.output_item.added":
             yield from self._added(optional(event, "output_index", int), member(event, "item", dict))

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Piece, Turn, UpstreamError
 from ._chat_calls import ToolCalls
 from ._chat_request import adapted, check, request
-from ._fitting import Window, fitted, known, learned, overflowed, prompt_tokens, shorter
+from ._fitting import Window, estimated, fitted, known, learned, overflowed, prompt_tokens, shorter
 from ._members import Fault, failure, member, members, optional, usage
 from ._output import Output, unsaid
 
@@ -35,29 +35,30 @@ class Chat:
         try:
             check(turn)
             yield from unsaid(turn)
-            first = yield from self._begin(turn)
-            if isinstance(first, Finished):
-                yield first
+            begun = yield from self._begin(turn)
+            if begun is None:
+                yield Finished("max_prompt_tokens")
             else:
-                yield from _follow(first)
+                yield from _follow(*begun)
         except Fault as fault:
             yield fault.failed()
 
-    def _begin(self, turn: Turn) -> Generator[Piece, Json, Json]:
-        """Opens the stream, with what fits of the conversation; answers with its first event."""
+    def _begin(self, turn: Turn) -> Generator[Piece, Json, tuple[Turn, Json] | None]:
+        """Opens the stream, with what fits of the conversation; answers with that and the first event, or
+        with None where too little fits."""
         window = self._learned.get(turn.model) or self._given or known(turn.model)
         room = window.room(turn)
         while True:
             fitting = turn if room is None else fitted(turn, room)
             if fitting is None and turn.truncation == "auto":
-                return Finished("max_prompt_tokens")
+                return None
             sent = fitting or turn
             body = yield from request(sent)
             try:
                 yield from _open(body)
                 first = yield Next()
                 _refused(first)
-                return first
+                return sent, first
             except UpstreamError as error:
                 if turn.truncation != "auto" or not overflowed(error):
                     raise
@@ -94,7 +95,7 @@ def _open(body: Json) -> Conversation:
             body = other
 
 
-def _follow(first: Json) -> Conversation:
+def _follow(turn: Turn, first: Json) -> Conversation:
     output = Output()
     calls = ToolCalls(output)
     spent: Json = None
@@ -135,7 +136,7 @@ def _follow(first: Json) -> Conversation:
     if reason not in _REASONS:
         yield from calls.close()
     yield from output.close(whole=reason not in _REASONS)
-    yield Finished(_REASONS.get(reason or "stop"), spent)
+    yield Finished(_REASONS.get(reason or "stop"), spent or estimated(turn, output.size))
 
 
 def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:

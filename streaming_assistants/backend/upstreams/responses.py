@@ -6,10 +6,12 @@ Source of the events: https://platform.openai.com/docs/api-reference/responses-s
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
 from ._containers import container
 from ._files import searchable
+from ._fitting import estimated
 from ._history import has_tool
 from ._members import Fault, failure, member, optional, usage
 from ._output import unsaid
@@ -29,18 +31,20 @@ def responses(turn: Turn) -> Conversation:
         body = request(turn, stores, place)
         yield from unsaid(turn)
         yield Open("POST", "/responses", body)
-        yield from _follow(Response(turn), turn.max_completion_tokens)
+        yield from _follow(turn, Response(turn))
     except Fault as fault:
         yield fault.failed()
 
 
-def _follow(response: Response, limit: int | None) -> Conversation:
+def _follow(turn: Turn, response: Response) -> Conversation:
     while (event := (yield Next())) is not None and event != DONE:
         kind = member(event, "type", str)
         if kind in ("response.completed", "response.incomplete"):
             last = member(event, "response", dict)
-            end = _finished(last, kind, limit)
+            end = _finished(last, kind, turn.max_completion_tokens)
             yield from response.close(last, isinstance(end, Finished) and end.reason is None)
+            if isinstance(end, Finished) and end.usage is None:
+                end = replace(end, usage=estimated(turn, response.size))
             yield end
             return
         if kind == "response.failed":
