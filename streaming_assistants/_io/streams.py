@@ -1,7 +1,7 @@
 """The streams that a caller iterates, and the context managers around handlers.
 
 The only place where reading a response has a colour. What is read, what it means and what is still owed
-is decided in ``wire``, ``runs`` and ``reading``; the two classes of a pair differ by ``async`` and ``await``.
+is decided in ``_protocol`` and ``reading``; the two classes of a pair differ by ``async`` and ``await``.
 """
 
 from __future__ import annotations

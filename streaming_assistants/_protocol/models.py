@@ -1,12 +1,11 @@
 """One name for each model of the Assistants API, whatever the SDK calls it or whether it has it.
 
 ``model("Message")`` is the SDK's class where the installed release has one (``ThreadMessage`` before
-1.14), and the class of :mod:`._models_absent` where it has none.
+1.14), and the class of :mod:`.absent_models` where it has none.
 """
 
 from __future__ import annotations
 
-import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,8 +113,9 @@ def model(name: str) -> type[pydantic.BaseModel]:
     places = _PLACES.get(name) or ((_THREADS, name), (_STEPS, name))
     found = _sdk.find(places)
     if found is None:
-        absent = importlib.import_module(f"{__package__}._models_absent")
-        found = getattr(absent, name, None)
+        from . import absent_models  # which are made of these
+
+        found = getattr(absent_models, name, None)
     if found is None:
         raise AttributeError(f"no model of the Assistants API is called {name!r}")
     return found

@@ -1,6 +1,6 @@
 """Vector stores where the SDK has none (before 1.21): the endpoints, and the objects that carry them.
 
-The objects come empty: the table in ``capabilities.py`` puts the methods on them, as it puts on the SDK's
+The objects come empty: the table in ``_patch/table.py`` puts the methods on them, as it puts on the SDK's
 own what a release of it lacks.
 """
 
