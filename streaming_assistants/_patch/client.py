@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import openai
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         PatchedOpenAI,
     )
     from streaming_assistants.backend import LocalBackend
+    from streaming_assistants.backend.upstreams.registry import UpstreamName
 
-    Backend: TypeAlias = Literal["responses", "chat", "echo"] | LocalBackend | None
+    Backend: TypeAlias = UpstreamName | LocalBackend | None
 
 ClientT = TypeVar("ClientT")
 Method = Callable[..., Any]

@@ -20,6 +20,7 @@ from ._http.routes import POLL_AFTER, Reply, Request
 from ._jobs.asking import AsyncOutside, Client, HttpRequest, Outside, Response
 from ._jobs.feed import AsyncFeed, Feed
 from ._jobs.job import AsyncJob, Job
+from .upstreams import registry
 
 if TYPE_CHECKING:
     from ._local import LocalBackend
@@ -128,7 +129,7 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
         """The answer to a request that is not the backend's, where none may leave the process."""
         if self._self_backend is None or not self._self_backend.offline:
             return None
-        error = api_errors.not_sent(request.method, request.url.path)
+        error = api_errors.not_sent(request.method, request.url.path, registry.with_server())
         http = _transport_of(request)
         response = http.Response(error.status, json=error.body, request=request)
         response.elapsed = timedelta(0)

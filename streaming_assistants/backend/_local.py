@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 import secrets
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from ._http.routes import Reply, Request
     from ._jobs.asking import Client
     from ._jobs.job import AsyncJob, Job
-
-_UPSTREAMS = ("responses", "chat", "echo")
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -66,6 +63,7 @@ class LocalBackend:
             from ._http.routes import App
             from ._store import owners
             from ._store.database import Database
+            from .upstreams import registry
             from .upstreams._options import checked
             from .upstreams._thinking import without_thoughts
         except ModuleNotFoundError as error:
@@ -75,7 +73,7 @@ class LocalBackend:
                 "The backend needs SQLAlchemy, which is not installed: "
                 "pip install 'streaming_assistants[backend]'"
             ) from None
-        found = _upstream(upstream, context_window)
+        infer = registry.upstream(upstream, context_window=context_window)
         options = checked(upstream_options)
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
@@ -83,13 +81,13 @@ class LocalBackend:
         self.models: dict[str, str] = dict(models or {})
         self._database = Database(store)
         self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
-        self._offline: bool = getattr(found, "offline", False)
-        stores = upstream == "responses"
+        self._offline: bool = getattr(infer, "offline", False)
+        stores = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
         if think not in ("keep", "drop"):
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
         if think == "drop":
-            found = without_thoughts(found)
-        settings = Settings(self._keeper, found, self.models, generating, options, strict, stores)
+            infer = without_thoughts(infer)
+        settings = Settings(self._keeper, infer, self.models, generating, options, strict, stores)
         self._app = App(self._database, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
         self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
@@ -371,21 +369,3 @@ def resolve(spec: str | LocalBackend) -> LocalBackend:
     made = LocalBackend(spec)
     made._leaves_with_them = True  # nobody else can close it
     return made
-
-
-def _upstream(given: str | Upstream, context_window: int | None) -> Upstream:
-    if context_window is not None and given != "chat":
-        raise ValueError(
-            'context_window= is for upstream="chat"; Chat(context_window=...) for one of your own.'
-        )
-    if not isinstance(given, str):
-        if not callable(given):
-            raise TypeError(f"upstream= takes a str or a function, not {type(given).__name__}.")
-        return given
-    if given not in _UPSTREAMS:
-        raise ValueError(f"There is no upstream {given!r}; there are {', '.join(_UPSTREAMS)}.")
-    module = importlib.import_module(f"{__package__}.upstreams.{given}")
-    found: Upstream = (
-        module.Chat(context_window=context_window) if given == "chat" else getattr(module, given)
-    )
-    return found

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streaming_assistants.backend._serve.process import serve
+from streaming_assistants.backend.upstreams import registry
 
 _MB = 1024 * 1024
 
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "STREAMING_ASSISTANTS_API_KEY, with commas between them, where no list of processes shows them.",
     )
     add = parser.add_argument
-    add("--upstream", default="responses", choices=["responses", "chat", "echo"], help="default: responses")
+    add("--upstream", default="responses", choices=registry.NAMES, help="default: responses")
     add("--store", default="sqlite://", help="SQLAlchemy URL; default: sqlite:// (memory)")
     add("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1")
     add("--port", type=_port, default=8000, help="default: 8000; 0 takes a free one")

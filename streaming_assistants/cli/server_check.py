@@ -11,6 +11,7 @@ import openai
 
 from streaming_assistants import _sdk, patch
 from streaming_assistants._patch.closed import is_closed
+from streaming_assistants.backend.upstreams import registry
 
 _SECONDS = 10.0
 
@@ -96,7 +97,7 @@ class _Asked:
             return self.no(said, f"The server wants another key: set {self._name}.")
         if status in (404, 405, 410, 501):
             if _speaks(client):
-                return self.no(f"HTTP {status}: no Assistants API, but it has models", _MODELS)
+                return self.no(f"HTTP {status}: no Assistants API, but it has models", _of_upstreams())
             return self.no(f"HTTP {status}: no Assistants API here", _BACKEND)
         return self.no(said, "The server has an error of its own: look into its log.")
 
@@ -113,13 +114,14 @@ def _without_password(url: str) -> str:
     return re.sub(r"//[^/\s]*@", "//", url)
 
 
+def _of_upstreams() -> str:
+    ways = [f"backend={name!r} on its {path}" for name, path in registry.with_server().items()]
+    return f"patch(client, ...) runs Assistants code on one that it has: {', or '.join(ways)}."
+
+
 _CLOSED = (
     "Since 2026-08-26 nobody hosts it: patch(client, backend='responses') runs the same code on the "
     "Responses API of this server. See docs/migration.md."
-)
-_MODELS = (
-    "patch(client, backend='chat') runs Assistants code on its /chat/completions, and "
-    "backend='responses' on its /responses where it has that."
 )
 _NETWORK = "Check the address, the network, and that the server runs."
 _URL = "Check the URL: it is what OpenAI(base_url=) takes."

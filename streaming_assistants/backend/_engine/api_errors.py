@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .port import UpstreamError
@@ -79,11 +80,12 @@ def unknown_url(method: str, path: str) -> ApiError:
     return ApiError(404, f"Invalid URL ({method} {path})")
 
 
-def not_sent(method: str, path: str) -> ApiError:
+def not_sent(method: str, path: str, others: Iterable[str]) -> ApiError:
+    """``others`` are the upstreams that leave such requests to the client's own server."""
+    named = " and ".join(f'"{name}"' for name in others)
     return bad(
-        f'{method} {path} was not sent: the upstream "echo" sends nothing anywhere, and answers the '
-        'Assistants API\'s requests alone. The upstreams "responses" and "chat" leave others to the '
-        "client's own server.",
+        f'{method} {path} was not sent: an upstream like "echo" sends nothing anywhere, and answers the '
+        f"Assistants API's requests alone. The upstreams {named} leave others to the client's own server.",
         code="not_sent",
     )
 

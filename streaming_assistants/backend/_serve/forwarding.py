@@ -17,6 +17,7 @@ from .._hook import pass_on
 from .._jobs.asking import Client, Response
 from .._jobs.masking import Mask, MaskedStream
 from .._strict_json import decoded
+from ..upstreams import registry
 from . import passing
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Forwarding:
         """The server's answer, without the key that it was asked with."""
         from starlette.responses import Response, StreamingResponse
 
-        if self._upstream not in ("responses", "chat"):
+        if self._upstream not in registry.with_server():
             return self._alone(route)
         query = passing.query_of(query)
         response = await self._sent(method, self._path(route), query, headers, content)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from .._jobs.asking import Client
 from .._local import LocalBackend
+from ..upstreams import registry
 from .app import LARGEST_JSON, LARGEST_UPLOAD, app, not_installed
 from .guard import is_loopback
 
@@ -56,7 +57,7 @@ def serve(
     client = _client(upstream, base_url)
     with _listener(host, port) as listener:
         port = listener.getsockname()[1]
-        if upstream != "echo" and _is_own(str(client.base_url), host, port):
+        if upstream in registry.with_server() and _is_own(str(client.base_url), host, port):
             raise ValueError(f"The upstream's address, {client.base_url}, is this server's own.")
         with _opened(upstream, store, models) as backend:
             told = _told(host, port, bool(api_keys))
@@ -103,7 +104,7 @@ def _client(upstream: str, base_url: str | None) -> Client:
     import openai
 
     base_url = base_url or os.environ.get("OPENAI_BASE_URL")  # which the oldest releases do not read
-    if upstream == "echo":
+    if upstream not in registry.with_server():
         return openai.AsyncOpenAI(api_key="unused", base_url=base_url)
     try:
         return openai.AsyncOpenAI(base_url=base_url)

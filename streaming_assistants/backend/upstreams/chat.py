@@ -14,6 +14,7 @@ from ._chat_request import adapted, check, request
 from ._fitting import Window, estimated, fitted, known, learned, overflowed, prompt_tokens, shorter
 from ._members import Fault, failure, member, members, optional, usage
 from ._output import Output, unsaid
+from .registry import BuiltIn
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -71,6 +72,9 @@ class Chat:
 def chat(turn: Turn) -> Conversation:
     """One inference by POST /chat/completions. See :mod:`.base` for the protocol."""
     yield from Chat()(turn)
+
+
+UPSTREAM = BuiltIn(Chat, options=("context_window",), path="/chat/completions")
 
 
 def _refused(chunk: Json) -> None:

@@ -45,6 +45,7 @@ from .._engine.port import (
 from . import _functions_only as functions_only
 from ._members import Fault
 from ._samples import Unfit, as_json
+from .registry import BuiltIn
 
 _FOREVER = 3600.0  # longer than any run may take
 _COMMAND = re.compile(r"echo:(fail|rate_limit|stall|limit|filter|raise)\b[ \t]*([^\n]*)\n?")
@@ -131,6 +132,8 @@ class Echo:
 
 echo = Echo()
 """The upstream that ``backend="echo"`` names."""
+
+UPSTREAM = BuiltIn(lambda: echo)
 
 
 def _obey(command: str, argument: str) -> Conversation:

@@ -17,6 +17,7 @@ from ._members import Fault, failure, member, optional, usage
 from ._output import unsaid
 from ._responses_events import Response
 from ._responses_request import request
+from .registry import BuiltIn
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -34,6 +35,9 @@ def responses(turn: Turn) -> Conversation:
         yield from _follow(turn, Response(turn))
     except Fault as fault:
         yield fault.failed()
+
+
+UPSTREAM = BuiltIn(lambda: responses, path="/responses", vector_stores=True)
 
 
 def _follow(turn: Turn, response: Response) -> Conversation:
