@@ -1,7 +1,7 @@
-"""Carries out what a helper of several requests plans: one driver for each colour.
+"""Carries out plans (see ``_protocol/plan.py``): to their end, or yielding what they say.
 
-A helper is a generator that yields steps and is sent what came of each; an exception is thrown in. The
-two drivers differ by ``async`` and ``await``, and by how they do several things at once.
+One driver of each colour for each; a pair differs by ``async`` and ``await``, and by how several things are
+done at once. ``invoking`` makes an Invoke of an effect that is no driver's own, Ask first of all.
 """
 
 from __future__ import annotations
@@ -10,55 +10,115 @@ import contextvars
 import inspect
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 
-from streaming_assistants._protocol.poll import Pause, Steps
-from streaming_assistants._protocol.waits import WaitedTooLong
+from streaming_assistants._protocol.plan import Invoke, Outcome, Say, Sleep, Together, WaitedTooLong
+
+ResultT = TypeVar("ResultT")
+Invoking: TypeAlias = Callable[[Any], Invoke]
 
 
-class Call(NamedTuple):
-    """Asks for one call; what it gives is awaited where it can be.
-
-    ``within``: the seconds that it may take in all, after which WaitedTooLong is thrown in.
-    """
-
-    make: Callable[[], Any]
-    within: float | None = None
+def _unknown(effect: Any) -> Invoke:
+    raise TypeError(f"expected an effect that can be carried out, got {effect!r}")
 
 
-class Together(NamedTuple):
-    """Asks for several calls, ``limit`` at a time; is sent what each gave or the exception it raised."""
-
-    makes: Sequence[Callable[[], Any]]
-    limit: int
-
-
-def run(steps: Steps) -> Any:
-    """Carries out ``steps`` and gives what they end with. Anything but an Exception leaves at once."""
-    answer: Any = None
-    error: Exception | None = None
+def run(plan: Generator[Any, Any, ResultT], invoking: Invoking = _unknown) -> ResultT:
+    """Carries out ``plan`` and gives what it ends with. Anything but an Exception leaves at once."""
+    outcome = Outcome()
     try:
         while True:
-            step = steps.send(answer) if error is None else steps.throw(error)
-            answer = error = None
-            try:
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                elif isinstance(step, Together):
-                    answer = _together(step)
-                else:
-                    answer = called(step.make, step.within)
-            except Exception as raised:  # noqa: BLE001  (the plan decides; what it does not take comes out)
-                error = raised
+            outcome = _carried_out(outcome.into(plan), invoking)
     except StopIteration as end:
-        return end.value
+        return end.value  # type: ignore[no-any-return]
     finally:
-        steps.close()
+        plan.close()
+
+
+async def run_async(plan: Generator[Any, Any, ResultT], invoking: Invoking = _unknown) -> ResultT:
+    """The async form of :func:`run`."""
+    outcome = Outcome()
+    try:
+        while True:
+            outcome = await _carried_out_async(outcome.into(plan), invoking)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        plan.close()
+
+
+def said(
+    plan: Generator[Any, Any, None], invoking: Invoking = _unknown, *, stopped: Callable[[], bool] = bool
+) -> Iterator[Any]:
+    """Carries out ``plan`` and yields what it says, until its end or until it is ``stopped``."""
+    outcome = Outcome()
+    try:
+        while not stopped():
+            try:
+                effect = outcome.into(plan)
+            except StopIteration:
+                return
+            if isinstance(effect, Say):
+                yield effect.what
+                outcome = Outcome()
+            else:
+                outcome = _carried_out(effect, invoking)
+    finally:
+        plan.close()
+
+
+async def said_async(
+    plan: Generator[Any, Any, None], invoking: Invoking = _unknown, *, stopped: Callable[[], bool] = bool
+) -> AsyncIterator[Any]:
+    """The async form of :func:`said`."""
+    outcome = Outcome()
+    try:
+        while not stopped():
+            try:
+                effect = outcome.into(plan)
+            except StopIteration:
+                return
+            if isinstance(effect, Say):
+                yield effect.what
+                outcome = Outcome()
+            else:
+                outcome = await _carried_out_async(effect, invoking)
+    finally:
+        plan.close()
+
+
+def _carried_out(effect: Any, invoking: Invoking) -> Outcome:
+    try:
+        if isinstance(effect, Sleep):
+            time.sleep(effect.seconds)
+            return Outcome()
+        if isinstance(effect, Together):
+            return Outcome(_together(effect))
+        call = effect if isinstance(effect, Invoke) else invoking(effect)
+        return Outcome(_read(call, called(call.make, call.within)))
+    except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+        return Outcome(error=error)
+
+
+async def _carried_out_async(effect: Any, invoking: Invoking) -> Outcome:
+    try:
+        if isinstance(effect, Sleep):
+            await anyio.sleep(effect.seconds)
+            return Outcome()
+        if isinstance(effect, Together):
+            return Outcome(await _together_async(effect))
+        call = effect if isinstance(effect, Invoke) else invoking(effect)
+        return Outcome(_read(call, await called_async(call.make, call.within)))
+    except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+        return Outcome(error=error)
+
+
+def _read(call: Invoke, made: Any) -> Any:
+    return made if call.read is None else call.read(made)
 
 
 def called(make: Callable[[], Any], within: float | None) -> Any:
@@ -69,35 +129,35 @@ def called(make: Callable[[], Any], within: float | None) -> Any:
     """
     if within is None:
         return make()
-    found: Future[Any] = Future()
+    future: Future[Any] = Future()
 
     def work() -> None:
         try:
-            found.set_result(make())
+            future.set_result(make())
         except BaseException as error:  # noqa: BLE001  (carried over to the caller's thread)
-            found.set_exception(error)
+            future.set_exception(error)
 
     threading.Thread(target=partial(contextvars.copy_context().run, work), daemon=True).start()
     over = threading.Event()
-    found.add_done_callback(lambda _: over.set())
+    future.add_done_callback(lambda _: over.set())
     if not over.wait(max(within, 0)):
         raise WaitedTooLong
-    return found.result()
+    return future.result()
 
 
 async def called_async(make: Callable[[], Any], within: float | None) -> Any:
     """The async form of :func:`called`, which cancels what it gives up."""
     if within is None:
-        answer = make()
-        return await answer if inspect.isawaitable(answer) else answer
+        made = make()
+        return await made if inspect.isawaitable(made) else made
     with anyio.move_on_after(within):
         return await called_async(make, None)
     raise WaitedTooLong
 
 
-def _together(step: Together) -> list[Any]:
-    pool = ThreadPoolExecutor(max_workers=step.limit)
-    futures = [pool.submit(make) for make in step.makes]
+def _together(effect: Together) -> list[Any]:
+    pool = ThreadPoolExecutor(max_workers=effect.limit)
+    futures = [pool.submit(make) for make in effect.makes]
     try:
         return [future.exception() or future.result() for future in futures]
     finally:
@@ -105,41 +165,18 @@ def _together(step: Together) -> list[Any]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def run_async(steps: Steps) -> Any:
-    """The async form of :func:`run`."""
-    answer: Any = None
-    error: Exception | None = None
-    try:
-        while True:
-            step = steps.send(answer) if error is None else steps.throw(error)
-            answer = error = None
-            try:
-                if isinstance(step, Pause):
-                    await anyio.sleep(step.seconds)
-                elif isinstance(step, Together):
-                    answer = await _together_async(step)
-                else:
-                    answer = await called_async(step.make, step.within)
-            except Exception as raised:  # noqa: BLE001  (the plan decides; what it does not take comes out)
-                error = raised
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
-
-
-async def _together_async(step: Together) -> list[Any]:
-    found: list[Any] = [None] * len(step.makes)
-    limit = anyio.Semaphore(step.limit)
+async def _together_async(effect: Together) -> list[Any]:
+    made: list[Any] = [None] * len(effect.makes)
+    limit = anyio.Semaphore(effect.limit)
 
     async def one(place: int, make: Callable[[], Any]) -> None:
         async with limit:
             try:
-                found[place] = await make()
+                made[place] = await make()
             except Exception as error:  # noqa: BLE001  (handed to the plan, which knows the others)
-                found[place] = error
+                made[place] = error
 
     async with anyio.create_task_group() as tasks:
-        for place, make in enumerate(step.makes):
+        for place, make in enumerate(effect.makes):
             tasks.start_soon(one, place, make)
-    return found
+    return made

@@ -20,8 +20,9 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
 from streaming_assistants._protocol.events import Malformed
 from streaming_assistants._protocol.follow import Answer, Follow, Look
+from streaming_assistants._protocol.plan import WaitedTooLong
 from streaming_assistants._protocol.settle import Pause
-from streaming_assistants._protocol.waits import WaitedTooLong, Waits
+from streaming_assistants._protocol.waits import Waits
 from streaming_assistants.errors import MalformedEventError, NoFinalObjectError, PollTimeoutError
 
 from .drive import called, called_async

@@ -182,7 +182,7 @@ def _method(resource: str, endpoint: Endpoint) -> Capability:
 
 
 def _helping(
-    resource: str, method: str, plan: polling.Plan, takes: frozenset[str], *listed: Defect
+    resource: str, method: str, plan: polling.Helper, takes: frozenset[str], *listed: Defect
 ) -> Capability:
     def make(client: Any, _: Method) -> Method:
         return polling.started(client, plan)
@@ -191,7 +191,7 @@ def _helping(
 
 
 def _waiting(
-    resource: str, method: str, plan: polling.Plan, params: type, *listed: Defect, ids: str = ""
+    resource: str, method: str, plan: polling.Helper, params: type, *listed: Defect, ids: str = ""
 ) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
     takes = names(params) | {*ids.split()}
@@ -200,7 +200,7 @@ def _waiting(
 
 
 def _later(
-    resource: str, method: str, plan: polling.Plan, takes: frozenset[str], parameter: str, shown: str
+    resource: str, method: str, plan: polling.Helper, takes: frozenset[str], parameter: str, shown: str
 ) -> Capability:
     def extended(client: Any, below: Method) -> Method:
         sdks = class_method(resolve(client, resource), method)

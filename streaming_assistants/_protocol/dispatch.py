@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 from .earlier import told_earlier
 from .snapshots import MessageState, StepState, TextPart, calls_of, required_calls, tool_call
-
-PENDING = frozenset({"queued", "in_progress", "cancelling", "generating"})
-"""The states of a run that goes on. Every other status, known or not, is an end."""
+from .status import PENDING
 
 
 class Notice(NamedTuple):

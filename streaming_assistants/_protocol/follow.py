@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from .chunks import MessageChunk, growth
-from .dispatch import PENDING
 from .settle import Pause
+from .status import PENDING
 from .waits import HEADER, Waits
 
 Json = dict[str, Any]

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import openai
 
 from . import models
-from .dispatch import PENDING
 from .earlier import submitted
+from .status import PENDING
 
 Json = Any
 Items = list[dict[str, Json]]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .plan import WaitedTooLong
+
 HEADER = "openai-poll-after-ms"
 DEFAULT_SECONDS = 1.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.01, 60.0
@@ -56,10 +58,6 @@ class Terms:
         if not (math.isfinite(asked) and asked >= 0):
             return DEFAULT_SECONDS
         return min(max(asked, SHORTEST_SECONDS), LONGEST_SECONDS)
-
-
-class WaitedTooLong(Exception):
-    """The deadline passed."""
 
 
 class Waits:

@@ -16,7 +16,8 @@ from streaming_assistants._io.drive import called, called_async
 from streaming_assistants._io.message_reading import BETA, Following, streamed
 from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants._io.reading import broken
-from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, WaitedTooLong, Waits
+from streaming_assistants._protocol.plan import WaitedTooLong
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Waits
 
 from .operations import Operation, checked_id, request_options, spoken, with_headers
 from .params import RequestParams, names

@@ -1,6 +1,6 @@
 """The helpers that start something and wait for its end, on a client of either colour.
 
-Each is a generator of steps (see ``drive.py``); what is wrong with a call is said before the first.
+Each is a plan; what is wrong with a call is said before its first effect.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants._io import drive
-from streaming_assistants._io.drive import Call
 from streaming_assistants._io.reading import broken, reported
-from streaming_assistants._protocol import poll
 from streaming_assistants._protocol.failures import failure, is_failure
-from streaming_assistants._protocol.poll import Answer, Expired, Steps
-from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, WaitedTooLong
+from streaming_assistants._protocol.plan import Invoke, Plan, Received, WaitedTooLong
+from streaming_assistants._protocol.poll import Expired, poll
+from streaming_assistants._protocol.status import is_pending
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms
 from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 
 from .endpoint import Endpoint
@@ -37,8 +37,8 @@ _SLACK = 0.05  # seconds
 
 REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
 
-Plan = Callable[[Any, tuple[Any, ...], dict[str, Any]], Steps]
-"""``(client, args, kwargs)`` of a call: raises for what is wrong with it, else gives its steps."""
+Helper = Callable[[Any, tuple[Any, ...], dict[str, Any]], Plan[Any]]
+"""``(client, args, kwargs)`` of a call: raises for what is wrong with it, else gives its plan."""
 
 RETRIEVE_RUN = Endpoint(
     "get",
@@ -56,7 +56,7 @@ class Wanted:
     """What a caller wants of the waiting: its terms, and to be told of each answer."""
 
     terms: Terms
-    tell: Callable[[Any], Call] | None
+    tell: Callable[[Any], Invoke] | None
     began: float = field(default_factory=time.monotonic)
 
     def left(self) -> float | None:
@@ -86,7 +86,7 @@ class Wanted:
                 f"Expected a plain function for `on_poll` but received the `async def` {on_poll!r}; "
                 "a sync client cannot await it"
             )
-        return cls(terms, lambda thing: Call(partial(on_poll, thing)))
+        return cls(terms, lambda thing: Invoke(partial(on_poll, thing)))
 
 
 UNLIMITED = Wanted(Terms(), None)
@@ -99,16 +99,16 @@ class Watch:
     endpoint: Endpoint
     noun: str
     id_name: str
-    pending: Callable[[Any], bool] = poll.is_pending
+    pending: Callable[[Any], bool] = is_pending
 
-    def steps(self, client: Any, wanted: Wanted, kwargs: Mapping[str, Any]) -> Steps:
-        """Polls the thing that ``kwargs`` name. What is wrong with them is said before the first step."""
+    def plan(self, client: Any, wanted: Wanted, kwargs: Mapping[str, Any]) -> Plan[Any]:
+        """Polls the thing that ``kwargs`` name. What is wrong with them is said before the first effect."""
         headers = {"X_Stainless_Poll_Helper": "true"}
         if wanted.terms.interval_ms is not None:
             headers["X_Stainless_Custom_Poll_Interval"] = str(wanted.terms.interval_ms)
         request = self.endpoint.request((), kwargs, **headers)
 
-        def fetch(left: float | None) -> Call:
+        def ask(left: float | None) -> Invoke:
             # Retries are the plan's, which knows the deadline.
             options: dict[str, Any] = {"max_retries": 0}
             if left is not None:
@@ -116,12 +116,11 @@ class Watch:
                 options["timeout"] = _sdk.capped(given, left)
                 # A server that is silent meets the timeout first, which also ends the connection.
                 left += _SLACK
-            return Call(partial(self.endpoint.raw, client, request, **options), left)
+            return Invoke(partial(self.endpoint.raw, client, request, **options), left, _read)
 
-        plan = poll.poll(
+        plan = poll(
             wanted.terms,
-            fetch=fetch,
-            read=_read,
+            ask=ask,
             clock=time.monotonic,
             tell=wanted.tell,
             pending=self.pending,
@@ -132,7 +131,7 @@ class Watch:
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 
-    def _named(self, plan: Steps, id: str, terms: Terms) -> Steps:
+    def _named(self, plan: Plan[Any], id: str, terms: Terms) -> Plan[Any]:
         try:
             thing = yield from plan
         except Expired as error:
@@ -152,14 +151,14 @@ class Watch:
         return thing if getattr(thing, "id", id) == id else _sdk.changed(thing, id=id)
 
 
-def _read(response: Any) -> Answer:
+def _read(response: Any) -> Received:
     """What a response holds. Raises for what is no object with a status."""
     raw = _sdk.response_of(response)
     try:
-        answer = Answer(*_sdk.read(response))
+        received = Received(*_sdk.read(response))
     except _sdk.UNREADABLE as error:
         raise _unreadable(raw, str(error)) from error
-    thing = answer.thing
+    thing = received.value
     if not isinstance(thing, pydantic.BaseModel):
         raise _unreadable(raw, f"got {thing!r:.80}")
     status = getattr(thing, "status", None)
@@ -168,7 +167,7 @@ def _read(response: Any) -> Answer:
         raise reported(said["message"], raw.request, said)
     if not isinstance(status, (str, types.NoneType)):
         raise _unreadable(raw, f"expected a text as its 'status', got {status!r:.80}")
-    return answer
+    return received
 
 
 def _unreadable(raw: Any, why: str) -> MalformedEventError:
@@ -180,16 +179,16 @@ def _unreadable(raw: Any, why: str) -> MalformedEventError:
     )
 
 
-def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Steps:
+def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Plan[Any]:
     """Starts what is polled then; ``ids`` are what has to be known of it."""
     sent = _sdk.request(client, endpoint.verb.upper(), request.path)
     return made_by(sent, partial(endpoint.send, client, request), wanted, *ids)
 
 
-def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Steps:
+def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Plan[Any]:
     """What a call makes, which has ``ids``; ``sent`` is its request. Raises for what is no such object."""
     try:
-        made = yield Call(make, wanted.left())
+        made = yield Invoke(make, wanted.left())
     except WaitedTooLong:
         raise PollTimeoutError(
             f"{sent.url} was not answered in time. What it starts may have begun.",
@@ -211,15 +210,15 @@ def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> St
 RUN_WATCH = Watch(RETRIEVE_RUN, "Run", "run_id")
 
 
-def started(client: Any, plan: Plan) -> Method:
+def started(client: Any, helper: Helper) -> Method:
     """The method that a client gets for a helper, of the client's colour."""
     carry_out = drive.run_async if _sdk.is_async(client) else drive.run
-    return lambda *args, **kwargs: carry_out(plan(client, args, kwargs))
+    return lambda *args, **kwargs: carry_out(helper(client, args, kwargs))
 
 
-def extended(client: Any, plan: Plan, taken: frozenset[str], below: Method) -> Method:
+def extended(client: Any, helper: Helper, taken: frozenset[str], below: Method) -> Method:
     """``below``, and ours for a call with parameters that ``below`` does not take."""
-    ours = started(client, plan)
+    ours = started(client, helper)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return below(*args, **kwargs) if kwargs.keys() <= taken else ours(*args, **kwargs)
@@ -227,30 +226,30 @@ def extended(client: Any, plan: Plan, taken: frozenset[str], below: Method) -> M
     return call
 
 
-def poll_run(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def poll_run(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``runs.poll``."""
     return polled(RUN_WATCH, client, args, kwargs)
 
 
-def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``poll`` of anything: the ids are the caller's."""
     wanted = Wanted.taken(client, kwargs)
     operation = watch.endpoint.operation
-    return watch.steps(client, wanted, operation.bind(args, kwargs))
+    return watch.plan(client, wanted, operation.bind(args, kwargs))
 
 
-def create_and_poll(endpoint: Endpoint) -> Plan:
+def create_and_poll(endpoint: Endpoint) -> Helper:
     """Starts or continues a run, and polls it."""
 
-    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
         wanted = Wanted.taken(client, kwargs)
         request = endpoint.request(args, {**kwargs, "stream": False})
         again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
 
-        def go() -> Steps:
+        def go() -> Plan[Any]:
             run = yield from start(client, endpoint, request, wanted, "id", "thread_id")
             ids = {"run_id": run.id, "thread_id": run.thread_id}
-            return (yield from RUN_WATCH.steps(client, wanted, {**ids, **again}))
+            return (yield from RUN_WATCH.plan(client, wanted, {**ids, **again}))
 
         return go()
 

@@ -10,13 +10,13 @@ from typing import Any
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants._io.drive import Together
-from streaming_assistants._protocol.poll import Steps, is_pending_batch
+from streaming_assistants._protocol.plan import Plan, Together
+from streaming_assistants._protocol.status import is_pending_batch
 from streaming_assistants.errors import FileUploadError, MalformedEventError, both
 
 from .endpoint import Endpoint
 from .operations import checked_id
-from .polling import UNLIMITED, Plan, Wanted, Watch, made_by, polled, start
+from .polling import UNLIMITED, Helper, Wanted, Watch, made_by, polled, start
 from .stores import CREATE_BATCH, CREATE_FILE, RETRIEVE_BATCH, RETRIEVE_FILE
 
 Json = Any
@@ -34,12 +34,12 @@ _ATTACH = _called(CREATE_FILE, "create")
 BATCH_WATCH = Watch(_called(RETRIEVE_BATCH, "poll"), "File batch", "batch_id", is_pending_batch)
 
 
-def poll_file(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def poll_file(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.poll``."""
     return polled(FILE_WATCH, client, args, kwargs)
 
 
-def poll_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def poll_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``file_batches.poll``."""
     return polled(BATCH_WATCH, client, args, kwargs)
 
@@ -48,18 +48,18 @@ def _store(bound: dict[str, Any]) -> dict[str, Any]:
     return {"vector_store_id": bound["vector_store_id"]}
 
 
-def _attached(watch: Watch, create: Endpoint, *ids: str) -> Plan:
+def _attached(watch: Watch, create: Endpoint, *ids: str) -> Helper:
     """Attaches what is uploaded, and polls it: what the call names, or what the answer has as ``ids``."""
 
-    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
         wanted = Wanted.taken(client, kwargs)
         bound = create.operation.bind(args, kwargs)
         request = create.request((), bound)
 
-        def go() -> Steps:
+        def go() -> Plan[Any]:
             made = yield from start(client, create, request, wanted, *ids)
             named = {watch.id_name: bound.get(watch.id_name) or made.id}
-            return (yield from watch.steps(client, wanted, {**named, **_store(bound)}))
+            return (yield from watch.plan(client, wanted, {**named, **_store(bound)}))
 
         return go()
 
@@ -77,15 +77,15 @@ def _uploaded(client: Any, file: Any) -> Callable[[], Any]:
     return partial(client.files.create, file=file, purpose="assistants")
 
 
-def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Steps]:
-    """The file of a call, and the steps that upload and attach it."""
+def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Plan[Any]]:
+    """The file of a call, and the plan that uploads and attaches it."""
     file = kwargs.pop("file", None)
     if file is None:
         raise TypeError(f"{name}() missing 1 required keyword-only argument: 'file'")
     checked_id("vector_store_id", kwargs.get("vector_store_id"))
     _ATTACH.request((), {**kwargs, "file_id": "file-"})  # what is wrong with the call is said now
 
-    def go() -> Steps:
+    def go() -> Plan[Any]:
         sent = _sdk.request(client, "POST", "/files")
         uploaded = yield from made_by(sent, _uploaded(client, file), UNLIMITED, "id")
         request = _ATTACH.request((), {**kwargs, "file_id": uploaded.id})
@@ -95,29 +95,29 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Step
     return file, go()
 
 
-def upload(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def upload(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.upload``: the file is attached; nobody waits for it."""
     _keyword_only("upload", args)
-    _, steps = _one_file(client, kwargs, "upload")
+    _, attaching = _one_file(client, kwargs, "upload")
 
-    def go() -> Steps:
-        _, attached = yield from steps
+    def go() -> Plan[Any]:
+        _, attached = yield from attaching
         return attached
 
     return go()
 
 
-def upload_and_poll(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def upload_and_poll(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.upload_and_poll``."""
     _keyword_only("upload_and_poll", args)
     wanted = Wanted.taken(client, kwargs)
-    _, steps = _one_file(client, kwargs, "upload_and_poll")
+    _, attaching = _one_file(client, kwargs, "upload_and_poll")
 
-    def go() -> Steps:
-        file_id, _ = yield from steps
+    def go() -> Plan[Any]:
+        file_id, _ = yield from attaching
         wanted_now = wanted.begun()
         ids = {"file_id": file_id, "vector_store_id": kwargs["vector_store_id"]}
-        return (yield from FILE_WATCH.steps(client, wanted_now, ids))
+        return (yield from FILE_WATCH.plan(client, wanted_now, ids))
 
     return go()
 
@@ -127,7 +127,7 @@ def _keyword_only(name: str, args: tuple[Any, ...]) -> None:
         raise TypeError(f"{name}() takes no positional arguments but {len(args)} were given")
 
 
-def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Steps:
+def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``file_batches.upload_and_poll``.
 
     Raises FileUploadError, which is also of the class of the first file's error, when a file cannot be
@@ -141,7 +141,7 @@ def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     bound = create.operation.bind(args, kwargs)
     create.request((), bound)  # what is wrong with the call is said now
 
-    def go() -> Steps:
+    def go() -> Plan[Any]:
         found = yield Together([_uploaded(client, file) for file in files], limit)
         found = [each if isinstance(each, BaseException) else _with_id(client, each) for each in found]
         failed = {place: each for place, each in enumerate(found) if isinstance(each, BaseException)}
@@ -156,7 +156,7 @@ def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         except openai.OpenAIError as error:
             raise upload_error("The batch could not be created", uploaded, {-1: error}) from error
         ids = {"batch_id": batch.id, "vector_store_id": bound["vector_store_id"]}
-        return (yield from BATCH_WATCH.steps(client, now, ids))
+        return (yield from BATCH_WATCH.plan(client, now, ids))
 
     return go()
 

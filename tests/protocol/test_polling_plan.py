@@ -9,7 +9,9 @@ import openai
 import pytest
 
 from streaming_assistants import _sdk
-from streaming_assistants._protocol.poll import Answer, Expired, Pause, is_pending, is_pending_batch, poll
+from streaming_assistants._protocol.plan import Invoke, Received, Say, Sleep
+from streaming_assistants._protocol.poll import Expired, poll
+from streaming_assistants._protocol.status import is_pending, is_pending_batch
 from streaming_assistants._protocol.waits import Terms
 
 
@@ -17,8 +19,8 @@ def thing(status: str | None, **more: Any) -> Any:
     return SimpleNamespace(status=status, **more)
 
 
-def answer(status: str | None, **headers: str) -> Answer:
-    return Answer(
+def answer(status: str | None, **headers: str) -> Received:
+    return Received(
         thing(status), {name.replace("_", "-"): value for name, value in headers.items()}, "request"
     )
 
@@ -48,10 +50,9 @@ class Drive:
     def run(self) -> Any:
         plan = poll(
             self.terms,
-            fetch=lambda left: ("fetch", left),
-            read=lambda found: found,
+            ask=lambda left: Invoke(lambda: left, left),
             clock=lambda: self.now,
-            tell=lambda found: ("tell", found),
+            tell=Say,
             **self.more,
         )
         sent: Any = None
@@ -60,13 +61,14 @@ class Drive:
             while True:
                 step = plan.send(sent) if error is None else plan.throw(error)
                 sent = error = None
-                if isinstance(step, Pause):
+                if isinstance(step, Sleep):
                     self.pauses.append(round(step.seconds, 6))
                     self.now += step.seconds
-                elif step[0] == "tell":
-                    self.told.append(step[1].status)
+                elif isinstance(step, Say):
+                    self.told.append(step.what.status)
                 else:
-                    self.lefts.append(step[1])
+                    assert isinstance(step, Invoke)
+                    self.lefts.append(step.within)
                     self.now += self.take
                     found = self.answers.pop(0)
                     sent, error = (None, found) if isinstance(found, Exception) else (found, None)

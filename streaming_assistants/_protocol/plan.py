@@ -1,0 +1,90 @@
+"""What a plan asks of whoever carries it out: the one vocabulary of effects. Sans-IO.
+
+A plan is a generator that decides and never waits. It yields an effect and is sent what came of it, or has
+the exception thrown in that came instead; what it returns is its result. Who carries plans out, in either
+colour, is in ``_io/drive.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Asks the server for ``GET path``; is sent a :class:`Received`.
+
+    ``retries`` is how often a failure is tried again, None for as often as the client does it; ``within``
+    as of :class:`Invoke`.
+    """
+
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    retries: int | None = None
+    within: float | None = None
+
+
+class Received(NamedTuple):
+    """What a server answered: the value, the headers (found by any case), and the request that was made."""
+
+    value: Any
+    headers: Mapping[str, str]
+    request: Any = None
+
+
+@dataclass(frozen=True)
+class Invoke:
+    """Makes one call; is sent what it gives, awaited where it can be, as ``read`` makes it of that.
+
+    ``within``: the seconds that it may take in all, after which WaitedTooLong is thrown in.
+    """
+
+    make: Callable[[], Any]
+    within: float | None = None
+    read: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Together:
+    """Makes several calls, ``limit`` at a time; is sent what each gave or the exception that it raised."""
+
+    makes: Sequence[Callable[[], Any]]
+    limit: int
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Asks for a pause, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Say:
+    """Hands ``what`` to whoever reads; is sent None once they want more."""
+
+    what: Any
+
+
+Effect: TypeAlias = Ask | Invoke | Together | Sleep | Say
+
+Plan: TypeAlias = Generator[Effect, Any, ResultT]
+
+
+class WaitedTooLong(Exception):
+    """A deadline passed."""
+
+
+class Outcome(NamedTuple):
+    """What came of an effect, and of nothing yet before the first."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    def into(self, plan: Generator[Any, Any, Any]) -> Any:
+        """Hands it to the plan; the effect that follows. Raises StopIteration at the plan's end."""
+        return plan.send(self.value) if self.error is None else plan.throw(self.error)
