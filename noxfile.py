@@ -4,6 +4,7 @@ nox                     lint, types, the tests on the short list of SDKs, exampl
 nox -s sdk              the tests on the short list of SDK releases
 nox -s clients          what was written for the hosted API, on the backend, with LangChain
 nox -s node             npm's openai 4 to 7 and Azure's client on the served backend; needs node and npm
+nox -s servers          the backend on llama.cpp, transformers, LiteLLM and llama-cpp-python
 nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
 nox -s matrix -- newest the same for what the index has today; or for one release, on the list or not
 """
@@ -102,3 +103,18 @@ def node(session: nox.Session) -> None:
     session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, *packages, external=True)
     environment = {"STREAMING_ASSISTANTS_NODE": folder}
     session.run("pytest", "-q", "tests/backend/test_node_clients.py", *session.posargs, env=environment)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """The backend on four real model servers, all with a tiny model that is made here. What they need is
+    installed and built in ``.nox/model-servers`` (or ``STREAMING_ASSISTANTS_MODEL_SERVERS``), once."""
+    folder = os.path.abspath(
+        os.environ.get("STREAMING_ASSISTANTS_MODEL_SERVERS") or os.path.join(".nox", "model-servers")
+    )
+    environment = {"STREAMING_ASSISTANTS_MODEL_SERVERS": folder}
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.model_servers.prepare", folder)
+    for openai in ("1.13.4", conformance.NEWEST):
+        session.install("--upgrade", *conformance.Cell(openai).packages())
+        session.run("pytest", "-q", "tests/model_servers", *session.posargs, env=environment)
