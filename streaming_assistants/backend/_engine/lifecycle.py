@@ -15,7 +15,7 @@ from sqlalchemy.engine import RowMapping
 
 from .._store import owners, schema
 from .._store.transaction import Transaction
-from . import api_errors, objects
+from . import api_errors, objects, params
 from .port import Json
 
 Event = tuple[str, Json]
@@ -85,7 +85,7 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
         expires_at=float(run["expires_at"]),
         hidden={
             "include": include,
-            "given": objects.given(body, (assistant["hidden"] or {}).get("given", ())),
+            "given": params.given(body, (assistant["hidden"] or {}).get("given", ())),
         },
     )
     return run

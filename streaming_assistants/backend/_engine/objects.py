@@ -6,6 +6,7 @@ import secrets
 import string
 from collections.abc import Iterable
 
+from . import params
 from .port import Json
 
 RUN_SECONDS = 600
@@ -15,10 +16,6 @@ NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 """How file_search ranks where the tool does not say."""
-
-DEFAULTS: Json = {"temperature": 1.0, "top_p": 1.0, "tool_choice": "auto", "parallel_tool_calls": True}
-"""What an object shows where nobody has set anything. No upstream is told of it: a server has defaults of
-its own, and models that reason refuse some of these parameters whatever their value."""
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -41,29 +38,11 @@ def assistant(body: Json, now: int) -> Json:
         "created_at": now,
         "name": body.get("name"),
         "description": body.get("description"),
-        "model": body["model"],
         "instructions": body.get("instructions"),
         "tools": tools,
-        "top_p": _or(body.get("top_p"), DEFAULTS["top_p"]),
-        "temperature": _or(body.get("temperature"), DEFAULTS["temperature"]),
-        "reasoning_effort": body.get("reasoning_effort"),
+        **params.of_assistant(body),
         "tool_resources": resources_of(body.get("tool_resources"), tools, body.get("file_ids")),
         "metadata": body.get("metadata") or {},
-        "response_format": _or(body.get("response_format"), "auto"),
-    }
-
-
-def given(body: Json, inherited: Iterable[str] = ()) -> list[str]:
-    """The names of :data:`DEFAULTS` that somebody has set, be it to that very value."""
-    return [name for name in DEFAULTS if body.get(name) is not None or name in inherited]
-
-
-def as_given(run: Json, hidden: Json) -> Json:
-    """A run's values of :data:`DEFAULTS` as they were set; None for what is a default that nobody set."""
-    names = hidden.get("given") or ()
-    return {
-        name: run[name] if name in names or run[name] != default else None
-        for name, default in DEFAULTS.items()
     }
 
 
@@ -117,11 +96,7 @@ def answer(run: Json, now: int) -> Json:
 
 def run(body: Json, assistant: Json, thread_id: str, now: int) -> Json:
     """A queued run: the body's own values, else the assistant's."""
-
-    def own(name: str) -> Json:
-        return _or(body.get(name), assistant[name])
-
-    instructions = own("instructions")
+    instructions = assistant["instructions"] if body.get("instructions") is None else body["instructions"]
     more = body.get("additional_instructions")
     if more:
         instructions = f"{instructions}\n{more}" if instructions else more
@@ -140,26 +115,13 @@ def run(body: Json, assistant: Json, thread_id: str, now: int) -> Json:
         "completed_at": None,
         "required_action": None,
         "last_error": None,
-        "model": own("model"),
+        **params.of_run(body, assistant),
         "instructions": instructions,
         "tools": tools,
         "tool_resources": {},
         "metadata": body.get("metadata") or {},
-        "temperature": own("temperature"),
-        "top_p": own("top_p"),
-        "reasoning_effort": own("reasoning_effort"),
-        "max_completion_tokens": body.get("max_completion_tokens"),
-        "max_prompt_tokens": body.get("max_prompt_tokens"),
-        "truncation_strategy": {
-            "type": "auto",
-            "last_messages": None,
-            **(body.get("truncation_strategy") or {}),
-        },
         "incomplete_details": None,
         "usage": None,
-        "response_format": own("response_format"),
-        "tool_choice": _or(body.get("tool_choice"), DEFAULTS["tool_choice"]),
-        "parallel_tool_calls": _or(body.get("parallel_tool_calls"), DEFAULTS["parallel_tool_calls"]),
     }
 
 
@@ -262,10 +224,6 @@ def _part(part: Json) -> Json:
         return {"type": "text", "text": {"value": part["text"], "annotations": []}}
     kind = part["type"]
     return {"type": kind, kind: {"detail": "auto", **part[kind]}}
-
-
-def _or(value: Json, default: Json) -> Json:
-    return default if value is None else value
 
 
 def usage(given: Json) -> Json:

@@ -22,6 +22,9 @@ from typing import Any, TypeAlias
 Json: TypeAlias = Any
 """Decoded JSON: what the wire holds, which no release of the SDK needs to know."""
 
+AS_NAMED = {"as_named": True}
+"""Of a turn's field: the APIs of inference have a parameter of the same name and meaning."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -45,8 +48,8 @@ class Turn:
     tools: list[Json] = field(default_factory=list)
     tool_choice: Json = None
     parallel_tool_calls: bool | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: float | None = field(default=None, metadata=AS_NAMED)
+    top_p: float | None = field(default=None, metadata=AS_NAMED)
     response_format: Json = None
     reasoning_effort: str | None = None
     max_completion_tokens: int | None = None

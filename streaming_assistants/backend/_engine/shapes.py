@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import params
 from .checks import (
     Check,
     anything,
@@ -11,7 +12,6 @@ from .checks import (
     identifier,
     integer,
     metadata,
-    number,
     one_of,
     shaped,
     tagged,
@@ -43,16 +43,6 @@ _TOOL_RESOURCES = shaped(
         ),
     }
 )
-_RESPONSE_FORMAT = one_of(
-    choice("auto"),
-    tagged(
-        {
-            "text": shaped({"type": text()}),
-            "json_object": shaped({"type": text()}),
-            "json_schema": shaped({"type": text(), "json_schema": anything}, "json_schema"),
-        }
-    ),
-)
 _CONTENT_PART = tagged(
     {
         "text": shaped({"type": text(), "text": text(256_000)}, "text"),
@@ -79,15 +69,7 @@ _ATTACHMENT = shaped(
         ),
     }
 )
-_SAMPLING: dict[str, Check] = {
-    "temperature": number(0, 2),
-    "top_p": number(0, 1),
-    "response_format": _RESPONSE_FORMAT,
-    "reasoning_effort": text(64),
-}
-
 ASSISTANT: dict[str, Check] = {
-    "model": text(256),
     "name": text(256),
     "description": text(512),
     "instructions": text(256_000),
@@ -95,7 +77,7 @@ ASSISTANT: dict[str, Check] = {
     "tool_resources": _TOOL_RESOURCES,
     "file_ids": _FILE_IDS,
     "metadata": metadata,
-    **_SAMPLING,
+    **params.OF_ASSISTANT,
 }
 MESSAGE: dict[str, Check] = {
     "role": choice("user", "assistant"),
@@ -113,32 +95,13 @@ THREAD: dict[str, Check] = {
 THREAD_UPDATE: dict[str, Check] = {"tool_resources": _TOOL_RESOURCES, "metadata": metadata}
 RUN: dict[str, Check] = {
     "assistant_id": text(),
-    "model": text(256),
     "instructions": text(256_000),
     "additional_instructions": text(256_000),
     "additional_messages": _MESSAGES,
     "tools": array(TOOL, 128),
     "metadata": metadata,
     "stream": boolean,
-    "max_prompt_tokens": integer(1),
-    "max_completion_tokens": integer(1),
-    "truncation_strategy": shaped(
-        {"type": choice("auto", "last_messages"), "last_messages": integer(1)}, "type"
-    ),
-    "tool_choice": one_of(
-        choice("none", "auto", "required"),
-        tagged(
-            {
-                "function": shaped(
-                    {"type": text(), "function": shaped({"name": text()}, "name")}, "function"
-                ),
-                "code_interpreter": shaped({"type": text()}),
-                "file_search": shaped({"type": text()}),
-            }
-        ),
-    ),
-    "parallel_tool_calls": boolean,
-    **_SAMPLING,
+    **params.OF_RUN,
 }
 THREAD_AND_RUN: dict[str, Check] = {
     **RUN,

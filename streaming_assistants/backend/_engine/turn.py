@@ -7,7 +7,7 @@ from typing import Any
 
 from .._store import schema
 from .._store.transaction import Transaction
-from . import objects
+from . import objects, params
 from .port import Json, Turn
 
 
@@ -25,25 +25,23 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
         _attach(items, files)
         search = resources["file_search"]
         resources["file_search"] = {key: search[key] for key in search if key != "vector_stores"}
-    given = objects.as_given(run, hidden)
+    given = params.of_turn(run, hidden.get("given") or ())
     return Turn(
         run_id=run["id"],
         thread_id=run["thread_id"],
-        model=models.get(run["model"], run["model"]),
         instructions=run["instructions"],
         items=items,
         tools=run["tools"],
-        tool_choice=_tool_choice(given["tool_choice"], hidden),
-        parallel_tool_calls=given["parallel_tool_calls"],
-        temperature=given["temperature"],
-        top_p=given["top_p"],
-        response_format=run["response_format"],
-        reasoning_effort=run["reasoning_effort"],
-        max_completion_tokens=_left(run["max_completion_tokens"], spent.get("completion_tokens")),
-        max_prompt_tokens=_left(run["max_prompt_tokens"], spent.get("prompt_tokens")),
         truncation=run["truncation_strategy"]["type"],
         assistant_tool_resources=resources,
         thread_tool_resources=thread["data"]["tool_resources"],
+        **{
+            **given,
+            "model": models.get(run["model"], run["model"]),
+            "tool_choice": _tool_choice(given["tool_choice"], hidden),
+            "max_completion_tokens": _left(run["max_completion_tokens"], spent.get("completion_tokens")),
+            "max_prompt_tokens": _left(run["max_prompt_tokens"], spent.get("prompt_tokens")),
+        },
     )
 
 

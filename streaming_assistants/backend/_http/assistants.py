@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import RowMapping
 
-from .._engine import checks, lifecycle, objects, refusals, shapes
+from .._engine import checks, lifecycle, objects, params, refusals, shapes
 from .._store import schema
 from .context import Answer, Context
 from .searching import with_stores
@@ -18,7 +18,7 @@ def create(ctx: Context) -> Answer:
     stores = with_stores(ctx, ctx.body)
     if stores is not ctx.body:
         assistant = objects.assistant(stores, ctx.keeper.now())
-    ctx.tx.add(schema.assistants, assistant, hidden={"given": objects.given(ctx.body)})
+    ctx.tx.add(schema.assistants, assistant, hidden={"given": params.given(ctx.body)})
     return Answer(assistant)
 
 
@@ -41,7 +41,7 @@ def update(ctx: Context) -> Answer:
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
         named |= {"tools", "tool_resources"}
     changes = {key: made[key] for key in named}
-    given = objects.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
+    given = params.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
     hidden = {**hidden, "given": given}
     return Answer(ctx.tx.change(schema.assistants, old["id"], changes, row=row, hidden=hidden))
 

@@ -13,6 +13,7 @@ from . import _functions_only as functions_only
 from ._files import data_url
 from ._history import past_calls, spoken
 from ._members import Fault
+from ._options import as_named
 
 _UNKNOWN = re.compile(r"unknown|unrecogni|unsupported|unexpected|not supported|not permitted|extra", re.I)
 
@@ -50,8 +51,7 @@ def request(turn: Turn) -> Generator[Piece, Json, Json]:
         "tools": tools or None,
         "tool_choice": turn.tool_choice if tools else None,
         "parallel_tool_calls": turn.parallel_tool_calls if tools else None,
-        "temperature": turn.temperature,
-        "top_p": turn.top_p,
+        **as_named(turn),
         "response_format": None if format in (None, "auto", {"type": "text"}) else format,
         "reasoning_effort": turn.reasoning_effort,
         # Ollama and older servers know only this name and ignore the newer one without a word; OpenAI's

@@ -1,10 +1,12 @@
-"""What a program adds to every request for inference: ``LocalBackend(upstream_options={...})``."""
+"""What requests for inference have besides the conversation: parameters as a run has them, and what a program
+adds to every one with ``LocalBackend(upstream_options={...})``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
-from .._engine.port import Json
+from .._engine.port import AS_NAMED, Json, Turn
 
 _OWN = ("model", "input", "messages", "stream")
 
@@ -20,6 +22,11 @@ def checked(options: Mapping[str, Json] | None) -> dict[str, Json]:
         if name in found:
             raise ValueError(f"upstream_options cannot set {name!r}: the backend sends its own.")
     return found
+
+
+def as_named(turn: Turn) -> dict[str, Json]:
+    """The parameters that a request has by the names that a turn has them by."""
+    return {each.name: getattr(turn, each.name) for each in fields(turn) if each.metadata == AS_NAMED}
 
 
 def added(body: Json, options: Mapping[str, Json]) -> Json:

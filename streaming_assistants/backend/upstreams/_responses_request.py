@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from .._engine.port import Json, Turn
 from ._history import attached, has_tool, past_calls, resources, spoken
 from ._members import Fault
+from ._options import as_named
 from ._output import kept_items
 
 logger = logging.getLogger("streaming_assistants")
@@ -34,8 +35,7 @@ def request(turn: Turn, vector_store_ids: list[str], container: Json) -> Json:
         "tools": tools or None,
         "tool_choice": _tool_choice(turn.tool_choice, tools),
         "parallel_tool_calls": turn.parallel_tool_calls if tools else None,
-        "temperature": turn.temperature,
-        "top_p": turn.top_p,
+        **as_named(turn),
         "reasoning": {"effort": turn.reasoning_effort} if turn.reasoning_effort else None,
         "text": _text(turn.response_format),
         "include": _include(tools) or None,
