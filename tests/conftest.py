@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from .clients import Colour
 from .loopback import Loopback
@@ -15,6 +16,11 @@ from .samples import recordings
 # Every client loads the machine's certificates when it is made, which takes longer than most tests. Here
 # no client speaks TLS, so that one certificate (self-signed, its key thrown away) is enough.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("one-certificate.pem"))
+
+
+# An example may take as long as it does: how fast this machine is says nothing about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.conformance.registry import Case, load
@@ -16,15 +14,9 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    with Runner(patched=True) as started:
-        yield started
-
-
 @pytest.mark.parametrize(("case", "colour"), CASES)
-def test_behaviour(case: Case, colour: str, runner: Runner) -> None:
-    outcome = runner.run(case, colour)
+def test_behaviour(case: Case, colour: str, patched: Runner) -> None:
+    outcome = patched.run(case, colour)
     if outcome.outcome == "n/a":
         pytest.skip(outcome.reason)
     assert outcome.outcome == "passed", f"{case.sentence}\n{outcome.reason}\n{outcome.trace}"

@@ -5,8 +5,6 @@ Whether a defect still shows on any release is a question for all of them: ``mat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from streaming_assistants._patch import defects as library
@@ -24,18 +22,7 @@ LISTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def alone() -> Iterator[Runner]:
-    with Runner(patched=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def patched() -> Iterator[Runner]:
-    with Runner(patched=True) as started:
-        yield started
-
-
+# Where the SDK alone waits for ever, this takes as long as the runner's patience, twice: 10 s.
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_of_this_sdk_is_repaired(defect: str, alone: Runner, patched: Runner) -> None:
     shown = [outcome for outcome in alone.run_all(SHOWN[defect]) if outcome.outcome == "failed"]
