@@ -9,17 +9,16 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
-import anyio.to_thread
 import wrapt
 
 from streaming_assistants import _sdk
 
 from ._engine import api_errors
 from ._http.paths import assistants_path, file_content_path
-from ._http.routes import POLL_AFTER, Reply, Request
-from ._jobs.asking import AsyncOutside, Client, HttpRequest, Outside, Response
+from ._http.routes import Reply, Request
+from ._jobs.answering import Leavable, run_async, run_sync
+from ._jobs.asking import Client, HttpRequest, Response
 from ._jobs.feed import AsyncFeed, Feed
-from ._jobs.job import AsyncJob, Job
 from .upstreams import registry
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ HttpClient: TypeAlias = Any
 Late: TypeAlias = Callable[[TimeoutError], Exception]
 """Makes the transport's own error of a reader that has waited for too long."""
 
-_TURN_SECONDS = 0.005
+_LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread to count them costs time
 _PASSED_ON = ("accept", "content-type", "openai-beta")
 
 
@@ -59,53 +58,6 @@ def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
     while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
         inner = inner.__wrapped__
     return inner
-
-
-def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
-    """Answers a request and starts the work it asks for; the feed is the body where there is one."""
-    reply = backend.handle(request)
-    done: dict[str, Any] = {}
-    while (errand := reply.errand) is not None:
-        answer: Any = None
-        while (call := errand.go_on(answer)) is not None:
-            answer = Outside(client).attempt(call)
-        done[errand.key] = errand.result
-        reply = backend.handle(request, done)
-    work = reply.work
-    if work is None:
-        return reply, None
-    feed = None if reply.encode is None else Feed(reply.encode, reply.end)
-    backend.start(lambda database: Job(work, database, Outside(client), feed))
-    return reply, feed
-
-
-async def run_async(
-    backend: LocalBackend, client: Client, request: Request
-) -> tuple[Reply, AsyncFeed | None]:
-    """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
-    reply = await _handle(backend, request)
-    done: dict[str, Any] = {}
-    while (errand := reply.errand) is not None:
-        answer: Any = None
-        while (call := errand.go_on(answer)) is not None:
-            answer = await AsyncOutside(client).attempt(call)
-        done[errand.key] = errand.result
-        reply = await _handle(backend, request, done)
-    work = reply.work
-    if work is None:
-        # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
-        # tasks that drive runs get their time here, as they would while a request is on the network.
-        await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
-        return reply, None
-    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
-    backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
-    return reply, feed
-
-
-async def _handle(backend: LocalBackend, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
-    if backend.blocking:
-        return await anyio.to_thread.run_sync(partial(backend.handle, request, done))
-    return backend.handle(request, done)
 
 
 class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
@@ -142,7 +94,15 @@ class _Proxy(_Guest):
         if path is None or backend is None:
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         request.read()
-        reply, feed = run_sync(backend, self._self_client, _request(request, path))
+        answer = partial(run_sync, backend, self._self_client, _request(request, path))
+        patience = _patience(request)
+        if backend.blocking and patience is not None and patience < _LONG:
+            try:
+                reply, feed = Leavable(answer, _close_feed).wait(patience)
+            except TimeoutError:
+                raise _late(request) from None
+        else:
+            reply, feed = answer()
         if _not_ours(path, reply):
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         response = _response(request, reply, _Body, feed)
@@ -157,7 +117,12 @@ class _AsyncProxy(_Guest):
         if path is None or backend is None:
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         await request.aread()
-        reply, feed = await run_async(backend, self._self_client, _request(request, path))
+        answer: tuple[Reply, AsyncFeed | None] | None = None
+        with anyio.move_on_after(_patience(request)):
+            answer = await run_async(backend, self._self_client, _request(request, path))
+        if answer is None:
+            raise _late(request)
+        reply, feed = answer
         if _not_ours(path, reply):
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         response = _response(request, reply, _AsyncBody, feed)
@@ -275,16 +240,30 @@ def _response(
     http = _transport_of(request)
     base = http.AsyncByteStream if kind is _AsyncBody else http.SyncByteStream
 
-    def late(error: TimeoutError) -> Exception:
-        made: Exception = http.ReadTimeout(str(error), request=request)
-        return made
-
     if feed is not None:
-        feed.patience = (request.extensions.get("timeout") or {}).get("read")
-    stream = _body_class(kind is _AsyncBody, base)(feed, reply.body, late)
+        feed.patience = _patience(request)
+    stream = _body_class(kind is _AsyncBody, base)(feed, reply.body, partial(_late, request))
     response = http.Response(reply.status, headers=reply.headers, stream=stream, request=request)
     response.elapsed = timedelta(0)
     return response
+
+
+def _patience(request: HttpRequest) -> float | None:
+    """For how many seconds the caller waits for an answer, and for each next part of it."""
+    seconds: float | None = (request.extensions.get("timeout") or {}).get("read")
+    return seconds
+
+
+def _late(request: HttpRequest, error: TimeoutError | None = None) -> Exception:
+    """The transport's own error of a caller who has waited for too long."""
+    words = str(error or "The backend had no answer in time.")
+    made: Exception = _transport_of(request).ReadTimeout(words, request=request)
+    return made
+
+
+def _close_feed(answer: tuple[Reply, Feed | None]) -> None:
+    if answer[1] is not None:
+        answer[1].close()
 
 
 @cache

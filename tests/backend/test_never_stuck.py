@@ -372,3 +372,54 @@ def test_a_run_whose_event_loop_was_closed_over_it_is_ended(shared: File | Postg
     backend.close()
     after.client.close()
     del running  # a task that is dropped before says so in the log
+
+
+@pytest.mark.parametrize("when", ["in the transaction", "after it", "with its event loop"])
+def test_a_request_that_is_cancelled_leaves_no_run_that_nobody_drives(
+    shared: File | Postgres, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    backend = LocalBackend("echo", shared.url)
+    api = attached(backend, "async")
+    loop = asyncio.new_event_loop()
+    assistant_id = loop.run_until_complete(api.assistant())
+    text = "echo:stall" if when == "with its event loop" else "Hello"
+    thread_id = loop.run_until_complete(api.thread(text))
+    committed, go_on = threading.Event(), threading.Event()
+    handle = backend.handle
+
+    def slow(*arguments: Any) -> Any:
+        reply = handle(*arguments)
+        committed.set()
+        go_on.wait(20)
+        return reply
+
+    async def cancelled() -> None:
+        monkeypatch.setattr(backend, "handle", slow)
+        body = {"assistant_id": assistant_id, "stream": True}
+        asking = asyncio.ensure_future(api.post(f"/threads/{thread_id}/runs", body))
+        await anyio.to_thread.run_sync(committed.wait)
+        if when == "after it":
+            go_on.set()
+            time.sleep(0.2)  # the answer is there, and the loop has not turned yet
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        monkeypatch.undo()
+        if when == "in the transaction":
+            go_on.set()
+        if when != "with its event loop":
+            (run,) = (await api.get(f"/threads/{thread_id}/runs"))["data"]
+            assert (await api.settled(run))["status"] == "completed"
+
+    loop.run_until_complete(cancelled())
+    loop.close()
+    go_on.set()
+    after = attached(backend, "sync")
+
+    async def seen() -> str:
+        (run,) = (await after.get(f"/threads/{thread_id}/runs"))["data"]
+        return str((await after.settled(run))["status"])
+
+    assert anyio.run(seen) == ("failed" if when == "with its event loop" else "completed")
+    backend.close()
+    after.client.close()

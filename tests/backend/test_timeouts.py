@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import openai
@@ -78,3 +80,21 @@ async def test_a_run_that_keeps_talking_outlasts_the_timeout(make_api: MakeApi) 
     )
     whole = stream.response.read() if api.sync else await stream.response.aread()
     assert b"thread.run.completed" in whole
+
+
+async def test_a_plain_request_times_out_while_the_store_is_held(make_api: MakeApi, tmp_path: Path) -> None:
+    file = tmp_path / "assistants.db"
+    api = make_api("echo", file)
+    assistant_id, thread_id = await api.assistant(), await api.thread("Hello")
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    asked = {"body": {"assistant_id": assistant_id}, "options": {"timeout": 0.2}}
+    with anyio.fail_after(20), pytest.raises(TIMEOUT):
+        await done(api.client.post(f"/threads/{thread_id}/runs", cast_to=JSON, **asked))
+    holder.execute("ROLLBACK")
+    holder.close()
+    # The backend goes on with it, as a server does.
+    with anyio.fail_after(20):
+        while not (runs := (await api.get(f"/threads/{thread_id}/runs"))["data"]):
+            await anyio.sleep(0.01)
+    assert (await api.settled(runs[0]))["status"] == "completed"

@@ -17,16 +17,26 @@ def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any
         import trio  # type: ignore[import-not-found,unused-ignore]
 
         trio.lowlevel.spawn_system_task(run)
-        return None, trio.lowlevel.current_trio_token().run_sync_soon
-    return loop.create_task(run()), _soon(loop)  # type: ignore[arg-type]
+        return None, caller()
+    call_soon = caller()
 
-
-def _soon(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
-    def call(function: Callable[..., Any], *arguments: object) -> None:
+    def tell(function: Callable[..., Any], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is there to be told
-            loop.call_soon_threadsafe(function, *arguments)
+            call_soon(function, *arguments)
 
-    return call
+    return loop.create_task(run()), tell  # type: ignore[arg-type]
+
+
+def caller() -> Callable[..., Any]:
+    """A way to call into the loop that a task is in, from any thread. It raises RuntimeError once the loop
+    has ended."""
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        import trio  # type: ignore[import-not-found,unused-ignore]
+
+        token: Any = trio.lowlevel.current_trio_token()
+        return token.run_sync_soon  # type: ignore[no-any-return]
 
 
 def nowhere(*_: object) -> None:

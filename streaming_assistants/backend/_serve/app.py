@@ -214,7 +214,7 @@ class Served:
         """The backend's own answer."""
         from starlette.responses import Response, StreamingResponse
 
-        from .._hook import run_async
+        from .._jobs.answering import run_async
 
         self._handling += 1
         try:

@@ -1,0 +1,151 @@
+"""Requests answered, and the work started that they ask for; also for a caller who leaves meanwhile."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from .._http.routes import POLL_AFTER, Reply, Request
+from .asking import AsyncOutside, Client, Outside
+from .feed import AsyncFeed, Feed
+from .job import AsyncJob, Job
+from .loops import caller
+
+if TYPE_CHECKING:
+    from .._local import LocalBackend
+
+_TURN_SECONDS = 0.005
+
+T = TypeVar("T")
+
+
+def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
+    """Answers a request and starts the work it asks for; the feed is the body where there is one."""
+    reply = backend.handle(request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = Outside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = backend.handle(request, done)
+    work = reply.work
+    if work is None:
+        return reply, None
+    feed = None if reply.encode is None else Feed(reply.encode, reply.end)
+    backend.start(lambda database: Job(work, database, Outside(client), feed))
+    return reply, feed
+
+
+async def run_async(
+    backend: LocalBackend, client: Client, request: Request
+) -> tuple[Reply, AsyncFeed | None]:
+    """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
+    reply = await _handle(backend, client, request)
+    done: dict[str, Any] = {}
+    while (errand := reply.errand) is not None:
+        answer: Any = None
+        while (call := errand.go_on(answer)) is not None:
+            answer = await AsyncOutside(client).attempt(call)
+        done[errand.key] = errand.result
+        reply = await _handle(backend, client, request, done)
+    work = reply.work
+    if work is None:
+        # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
+        # tasks that drive runs get their time here, as they would while a request is on the network.
+        await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
+        return reply, None
+    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+    backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
+    return reply, feed
+
+
+async def _handle(
+    backend: LocalBackend, client: Client, request: Request, done: Mapping[str, Any] | None = None
+) -> Reply:
+    if not backend.blocking:
+        return backend.handle(request, done)
+    call_soon = caller()
+
+    def begin(make: Callable[[Any], AsyncJob | Job]) -> None:
+        backend.start(make)
+
+    def unclaimed(reply: Reply) -> None:
+        """The run that a cancelled request has begun goes on, as it would on a server."""
+        work = reply.work
+        if work is None:
+            return
+        try:
+            call_soon(begin, lambda database: AsyncJob(work, database, AsyncOutside(client), None))
+        except RuntimeError:  # its event loop has ended, and so has the run
+            begin(lambda database: _stopped(Job(work, database, Outside(client), None)))
+
+    return await Leavable(partial(backend.handle, request, done), unclaimed).wait_async()
+
+
+def _stopped(job: Job) -> Job:
+    job.stop()
+    return job
+
+
+class Leavable(Generic[T]):
+    """``work``, done in a thread. What it comes to goes to ``unclaimed`` once nobody waits for it any more:
+    it is committed, and a run that it began still has to be driven."""
+
+    def __init__(self, work: Callable[[], T], unclaimed: Callable[[T], object]) -> None:
+        self._work = work
+        self._unclaimed = unclaimed
+        self._lock = threading.Lock()
+        self._came: list[T] = []
+        self._left = False
+
+    def __call__(self) -> T:
+        result = self._work()
+        with self._lock:
+            self._came.append(result)
+            left = self._left
+        if left:
+            self._unclaimed(result)
+        return result
+
+    def leave(self) -> None:
+        with self._lock:
+            self._left = True
+            came = list(self._came)
+        for result in came:
+            self._unclaimed(result)
+
+    def wait(self, patience: float) -> T:
+        """The result, for a thread. Raises TimeoutError after so many seconds."""
+        thread = threading.Thread(target=self, name="streaming_assistants request", daemon=True)
+        thread.start()
+        thread.join(patience)
+        with self._lock:
+            if self._came:
+                return self._came[0]
+            self._left = True
+        raise TimeoutError(f"The backend had no answer after {patience} seconds.")
+
+    async def wait_async(self) -> T:
+        """The result, for a task, which may be cancelled."""
+        try:
+            result: T = await _run_in_thread()(self)
+            return result
+        except BaseException:
+            self.leave()
+            raise
+
+
+@cache
+def _run_in_thread() -> Callable[..., Any]:
+    """Runs a function in a thread that its task may leave: an option that anyio has renamed."""
+    run = anyio.to_thread.run_sync
+    names = inspect.signature(run).parameters
+    options = {"abandon_on_cancel" if "abandon_on_cancel" in names else "cancellable": True}
+    return partial(run, **options)  # type: ignore[arg-type]
