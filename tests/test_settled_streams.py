@@ -183,6 +183,19 @@ async def test_calls_that_are_only_in_the_required_action_are_told(colour: Colou
     assert of_calls(log) == [("created", "call_0", "{}"), ("done", "call_0", "{}")]
 
 
+async def test_calls_whose_step_comes_after_the_required_action_are_told_once(
+    colour: Colour, server: Loopback
+) -> None:
+    wanted = function("f", "{}", "call_0")
+    events = [
+        ("thread.run.requires_action", waiting(wanted)),
+        step("created"),
+        calls(call(0, "{", "f", "call_0")),
+    ]
+    log, _ = await told(colour, server, [run("queued"), *events, run("requires_action")])
+    assert of_calls(log) == [("created", "call_0", "{}"), ("done", "call_0", "{}")]
+
+
 # ---------------------------------------------------------------- a run that has ended
 
 

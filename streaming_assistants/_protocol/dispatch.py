@@ -172,7 +172,7 @@ class Dispatcher:
 
     def _call_delta(self, state: StepState, delta: Any) -> Iterator[Notice]:
         place, grown = state.add(delta)
-        if not grown or self._told_earlier(state):
+        if not grown or self._told_earlier(state) or self._told_loose(state.calls[place]):
             return
         key = (state.id, place)
         if self._call is not None and self._call != (state, place):
@@ -200,8 +200,7 @@ class Dispatcher:
             return
         for place, call in enumerate(state.calls):
             key = (state.id, place)
-            call_id = call.get("id")
-            if isinstance(call_id, str) and call_id in self._loose:
+            if self._told_loose(call):
                 continue
             if key not in self._calls_created:
                 self._calls_created.add(key)
@@ -212,6 +211,9 @@ class Dispatcher:
 
     def _told_earlier(self, state: StepState) -> bool:
         return told_earlier(state.calls, self.answered, announced=state.created)
+
+    def _told_loose(self, call: dict[str, Any]) -> bool:
+        return bool(self._loose) and call.get("id") in self._loose
 
     def _step_done(self, step: Any) -> Iterator[Notice]:
         state = self.steps.get(step.id)
