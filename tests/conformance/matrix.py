@@ -35,6 +35,10 @@ RELEASES = (
     "1.109.1", "2.0.1", "2.23.0", "2.54.0", "3.0.0", "3.14.1", "3.52.0", NEWEST,
 )  # fmt: skip
 PYTHON = "3.11"
+PYTHONS = re.findall(
+    r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+)
+"""The classifiers are the list of Pythons; ``PYTHON`` is the one that the plain cells have."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ SPECIAL = (
     Cell(NEWEST, "wrapt 1", extra=("wrapt<2",)),
     Cell("1.30.5", "httpx 0.28", extra=("httpx>=0.28,<0.29",)),
     Cell(NEWEST, "httpx beside httpx2", extra=("httpx>=0.28,<0.29",)),
-    *(Cell(NEWEST, f"Python {python}", python=python) for python in ("3.10", "3.12", "3.13")),
+    *(Cell(NEWEST, f"Python {python}", python=python) for python in PYTHONS if python != PYTHON),
 )
 CELLS = (*PLAIN, *SPECIAL)
 

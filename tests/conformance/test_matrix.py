@@ -79,6 +79,23 @@ def test_the_pages_name_the_release_that_was_newest() -> None:
     assert report.claimed(text, found) == text
 
 
+def test_the_pythons_are_the_classifiers_and_ci_asks_them_all() -> None:
+    assert matrix.PYTHON in matrix.PYTHONS
+    assert {cell.python for cell in matrix.CELLS} == set(matrix.PYTHONS)
+    if README.exists():
+        claim = f"Python {matrix.PYTHONS[0]} to {matrix.PYTHONS[-1]};"
+        assert claim in README.read_text(encoding="utf-8")
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_an_action_is_named_by_the_hash_of_its_commit(workflow: Path) -> None:
+    for used in re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8")):
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v[\d.]+", used), used
+
+
 @pytest.mark.skipif(not README.exists(), reason="the pages are not here")
 def test_the_readme_claims_what_the_matrix_found() -> None:
     page = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
