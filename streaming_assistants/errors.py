@@ -30,7 +30,7 @@ def _copied(error: BaseException) -> BaseException:
     return _restored(_recipe(type(error)), error.args, vars(error))
 
 
-def _restored(recipe: Any, args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+def _restored(recipe: object, args: tuple[object, ...], state: dict[str, Any]) -> BaseException:
     kind = _kind(recipe)
     error: BaseException = kind.__new__(kind, *args)
     vars(error).update({name: _unpacked(each) for name, each in state.items()})
@@ -38,14 +38,14 @@ def _restored(recipe: Any, args: tuple[Any, ...], state: dict[str, Any]) -> Base
     return error
 
 
-def _packed(value: Any) -> Any:
+def _packed(value: object) -> Any:
     """``value`` with the exceptions in it taken apart: the SDK's own cannot be pickled."""
     if isinstance(value, BaseException):
         return _kept(value)
     return {name: _packed(each) for name, each in value.items()} if type(value) is dict else value
 
 
-def _unpacked(value: Any) -> Any:
+def _unpacked(value: object) -> Any:
     if isinstance(value, _Kept):
         return _restored(*value)
     return {name: _unpacked(each) for name, each in value.items()} if type(value) is dict else value
@@ -56,7 +56,7 @@ def _recipe(kind: type) -> Any:
     return kind if kinds is None else tuple(map(_recipe, kinds))
 
 
-def _kind(recipe: Any) -> Any:
+def _kind(recipe: object) -> Any:
     return both(*map(_kind, recipe)) if isinstance(recipe, tuple) else recipe
 
 

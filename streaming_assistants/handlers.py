@@ -224,7 +224,7 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
                 yield text
 
 
-def adopt(handler: Any, *, is_async: bool) -> Any:
+def adopt(handler: object, *, is_async: bool) -> Any:
     """Makes any handler one of ours: a subclass of the SDK's own keeps its class as a base.
 
     None becomes a new handler. Raises TypeError for what is no handler of the client's colour.

@@ -23,7 +23,7 @@ ResultT = TypeVar("ResultT")
 Invoking: TypeAlias = Callable[[Any], Invoke]
 
 
-def _unknown(effect: Any) -> Invoke:
+def _unknown(effect: object) -> Invoke:
     raise TypeError(f"expected an effect that can be carried out, got {effect!r}")
 
 
@@ -91,7 +91,7 @@ async def said_async(
         plan.close()
 
 
-def _carried_out(effect: Any, invoking: Invoking) -> Outcome:
+def _carried_out(effect: object, invoking: Invoking) -> Outcome:
     try:
         if isinstance(effect, Sleep):
             time.sleep(effect.seconds)
@@ -104,7 +104,7 @@ def _carried_out(effect: Any, invoking: Invoking) -> Outcome:
         return Outcome(error=error)
 
 
-async def _carried_out_async(effect: Any, invoking: Invoking) -> Outcome:
+async def _carried_out_async(effect: object, invoking: Invoking) -> Outcome:
     try:
         if isinstance(effect, Sleep):
             await anyio.sleep(effect.seconds)
@@ -117,11 +117,11 @@ async def _carried_out_async(effect: Any, invoking: Invoking) -> Outcome:
         return Outcome(error=error)
 
 
-def _read(call: Invoke, made: Any) -> Any:
+def _read(call: Invoke, made: object) -> Any:
     return made if call.read is None else call.read(made)
 
 
-def called(make: Callable[[], Any], within: float | None) -> Any:
+def called(make: Callable[[], object], within: float | None) -> Any:
     """What ``make()`` gives; raises WaitedTooLong where it does not within so many seconds.
 
     A timeout of the transport begins anew with every byte. A call that is given up goes on in its thread
@@ -145,7 +145,7 @@ def called(make: Callable[[], Any], within: float | None) -> Any:
     return future.result()
 
 
-async def called_async(make: Callable[[], Any], within: float | None) -> Any:
+async def called_async(make: Callable[[], object], within: float | None) -> Any:
     """The async form of :func:`called`, which cancels what it gives up."""
     if within is None:
         made = make()

@@ -134,7 +134,7 @@ class Core:
         return list(_found(self._session.dispatcher.message_snapshots(), "messages").values())
 
 
-def check_callbacks(handler: Any) -> None:
+def check_callbacks(handler: object) -> None:
     """Refuses ``async def`` callbacks on a sync handler: nobody would await them. Raises TypeError."""
     if isinstance(handler, AsyncCallbacks):
         return
@@ -155,7 +155,7 @@ _DEFAULTS = frozenset(
 )
 
 
-def _overridden(handler: Any, name: str) -> bool:
+def _overridden(handler: object, name: str) -> bool:
     if name in vars(handler):
         return True
     return inspect.getattr_static(type(handler), name) not in _DEFAULTS
@@ -167,7 +167,7 @@ def is_timeout(error: Exception) -> bool:
     return isinstance(error, timeouts)
 
 
-def running(iterator: Any) -> bool:
+def running(iterator: object) -> bool:
     """Whether a generator of either colour is in the middle of a step."""
     return bool(getattr(iterator, "gi_running", False) or getattr(iterator, "ag_running", False))
 
@@ -180,7 +180,7 @@ def _reads_already() -> RuntimeError:
     )
 
 
-async def called(result: Any) -> None:
+async def called(result: object) -> None:
     """Awaits what an ``async def`` callback gave; a plain one is over already."""
     if result is not None and inspect.isawaitable(result):
         await result

@@ -46,7 +46,7 @@ class Following(NamedTuple):
         """Puts it where the stream finds it: a raw response makes its stream later, and by itself."""
         response.extensions[_KEY] = self
 
-    def too_late(self, request: Any, run_id: str | None = None, status: str | None = None) -> Exception:
+    def too_late(self, request: object, run_id: str | None = None, status: str | None = None) -> Exception:
         """The error of a deadline that passed."""
         run = f"run {run_id}" if run_id else "the run"
         return PollTimeoutError(

@@ -89,14 +89,14 @@ class Reading:
         )
 
 
-def reported(message: str, request: Any, body: Any) -> openai.APIError:
+def reported(message: str, request: object, body: object) -> openai.APIError:
     """The error that a server reports in what it sends."""
     error: openai.APIError = both(openai.APIError)(message, request, body=body)
     error.body = body  # releases before 1.3 do not keep it
     return error
 
 
-def broken(error: Exception, request: Any) -> openai.APIConnectionError:
+def broken(error: Exception, request: object) -> openai.APIConnectionError:
     """A transport's error as the SDK's, and still the transport's: ``except`` finds it by either class."""
     is_timeout = isinstance(error, _sdk.timeout_errors())
     sdks: Any = openai.APITimeoutError if is_timeout else openai.APIConnectionError

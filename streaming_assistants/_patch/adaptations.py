@@ -76,7 +76,7 @@ class Adaptation(NamedTuple):
         return Judgement(f"{self.path}()", OURS, f"{why}: {'; '.join(said)}")
 
 
-def adaptations(client: Any, *, repair: bool = True) -> Iterator[Adaptation]:
+def adaptations(client: object, *, repair: bool = True) -> Iterator[Adaptation]:
     """The methods of the installed SDK that lack a parameter, misplace one, or say v1."""
     wanted = requests.version(client)
     header = wanted if V1.present() or wanted != requests.BETA else None

@@ -50,15 +50,15 @@ class _Patched:
         self.detach: Callable[[], None] | None = None
 
     def patch(
-        self, owner: Any, name: str, *makes: Callable[[Method], Method], takes: Iterable[str] = ()
+        self, owner: object, name: str, *makes: Callable[[Method], Method], takes: Iterable[str] = ()
     ) -> None:
         """Puts ``makes`` in the place of a method. With a backend nothing is deprecated."""
         self.patches.append(Patch(owner, name, makes, lambda: self.backend is None, takes))
 
-    def place(self, owner: Any, name: str, value: Any) -> None:
+    def place(self, owner: object, name: str, value: object) -> None:
         self.patches.append(Placed(owner, name, value))
 
-    def attach(self, client: Any, backend: LocalBackend) -> None:
+    def attach(self, client: object, backend: LocalBackend) -> None:
         """Has ``backend`` answer the client."""
         self.detach = backend.attach(client)
         self.backend = backend
@@ -87,7 +87,7 @@ def patch(
 ) -> PatchedAsyncOpenAI: ...
 @overload
 def patch(client: ModuleType, *, repair: bool = True, backend: Backend = None) -> ModuleType: ...
-def patch(client: Any, *, repair: bool = True, backend: Backend = None) -> Any:
+def patch(client: object, *, repair: bool = True, backend: Backend = None) -> Any:
     """Makes Assistants code work on this client; gives back the same object.
 
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
@@ -122,7 +122,7 @@ def unpatch(client: PatchedOpenAI) -> openai.OpenAI: ...
 def unpatch(client: PatchedAsyncOpenAI) -> openai.AsyncOpenAI: ...
 @overload
 def unpatch(client: ClientT) -> ClientT: ...
-def unpatch(client: Any) -> Any:
+def unpatch(client: object) -> Any:
     """Takes back what :func:`patch` did; gives back the same object.
 
     Another library's wrapper that was put on top since stays, and calls the SDK's own again. On a client
@@ -139,7 +139,7 @@ def unpatch(client: Any) -> Any:
     return client
 
 
-def capabilities(client: Any) -> Capabilities:
+def capabilities(client: object) -> Capabilities:
     """What the client can do, who provides it, and why: ``print(capabilities(client))``."""
     if isinstance(client, ModuleType):
         client = _sdk.module_client(_checked_module(client))
@@ -157,7 +157,7 @@ def capabilities(client: Any) -> Capabilities:
     return Capabilities((*spaces, *rows, *adapted.values()))
 
 
-def _checked(client: Any) -> Any:
+def _checked(client: object) -> Any:
     """The client, or the one behind a proxy (wrapt's or its like). Raises TypeError for what is neither."""
     if not _sdk.is_client(client):
         raise TypeError(
@@ -197,7 +197,7 @@ def _lacks(patched: _Patched, wanted: str | LocalBackend) -> bool:
     return False
 
 
-def _patch_client(client: Any, repair: bool, backend: str | LocalBackend | None) -> None:
+def _patch_client(client: object, repair: bool, backend: str | LocalBackend | None) -> None:
     patched: _Patched | None = vars(client).get(_KEY)
     if patched is not None:
         if backend is not None and _lacks(patched, backend):
@@ -220,7 +220,7 @@ def _patch_client(client: Any, repair: bool, backend: str | LocalBackend | None)
     vars(client)[_KEY] = patched
 
 
-def _put_on(client: Any, patched: _Patched) -> None:
+def _put_on(client: object, patched: _Patched) -> None:
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     takes: dict[tuple[str, str], set[str]] = {}
     # Innermost first: an adapted call is what a stream's own call falls back to.
@@ -253,7 +253,7 @@ def _put_on(client: Any, patched: _Patched) -> None:
     patched.patches.extend(_in_raw_views(client, raw))
 
 
-def _give(client: Any, patched: _Patched, backend: LocalBackend) -> None:
+def _give(client: object, patched: _Patched, backend: LocalBackend) -> None:
     """Gives a patched client its backend, and takes the SDK's warnings from what was left alone."""
     patched.attach(client, backend)
     for path in _sdk.RESOURCES:
@@ -264,7 +264,7 @@ def _give(client: Any, patched: _Patched, backend: LocalBackend) -> None:
     _renew_raw_views(client)
 
 
-def _for_client(make: Callable[[Any, Method], Method], client: Any) -> Callable[[Method], Method]:
+def _for_client(make: Callable[[Any, Method], Method], client: object) -> Callable[[Method], Method]:
     return lambda below: make(client, below)
 
 
@@ -275,7 +275,7 @@ def _patching(below: Method, patched: _Patched) -> Method:
     )
 
 
-def _renew_raw_views(client: Any) -> None:
+def _renew_raw_views(client: object) -> None:
     """Makes every ``with_raw_response`` anew, in place: it holds the methods as they were."""
     resources = [client, *(resolve(client, path) for path in _sdk.RESOURCES)]
     views = [pair for resource in resources if resource is not None for pair in _sdk.raw_views(resource)]
@@ -283,7 +283,7 @@ def _renew_raw_views(client: Any) -> None:
         view.__init__(source)
 
 
-def _in_raw_views(client: Any, raw: list[tuple[str, str]]) -> Iterator[Placed]:
+def _in_raw_views(client: object, raw: list[tuple[str, str]]) -> Iterator[Placed]:
     """Shows what the SDK lacks in every raw view that leads to it: the namespaces, then the methods."""
     for namespace in NAMESPACES:
         for kind, view in _sdk.views_of(client, namespace.owner):

@@ -29,7 +29,7 @@ def is_closed(error: openai.APIStatusError) -> bool:
     return error.status_code == 404 and url.host.endswith(".openai.com") and not error.response.content
 
 
-def explaining(client: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def explaining(client: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """For ``client.request``: the SDK's own errors, with the advice where the API has closed."""
 
     def make(below: Callable[..., Any]) -> Callable[..., Any]:

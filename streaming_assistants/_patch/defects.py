@@ -45,7 +45,7 @@ def _present(defect: Defect) -> bool:
         return True
 
 
-def _sse(*events: tuple[str, Any]) -> bytes:
+def _sse(*events: tuple[str, object]) -> bytes:
     return b"".join(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in events)
 
 
@@ -71,7 +71,7 @@ def _step(event: str, calls: list[Any] | None = None, step: str = "step_1") -> t
     return f"thread.run.step.{event}", {**STEP, "id": step, "status": status, "step_details": details}
 
 
-def _text(value: str, index: int = 0, message: str = "msg_1", **more: Any) -> tuple[str, Any]:
+def _text(value: str, index: int = 0, message: str = "msg_1", **more: object) -> tuple[str, Any]:
     part = {"index": index, "type": "text", "text": {"value": value, **more}}
     return "thread.message.delta", {"id": message, "delta": {"content": [part]}}
 
@@ -104,7 +104,7 @@ def _handler() -> Any:
     return _sdk.probe_handler()
 
 
-def _raises(ask: Callable[[], Any]) -> bool:
+def _raises(ask: Callable[[], object]) -> bool:
     try:
         ask()
     except Exception:  # noqa: BLE001  (which one the SDK raises differs from release to release)
@@ -216,7 +216,7 @@ def _stale_run() -> bool:
     runs: Any = _sdk.probe_client(_sse(_END) + _DONE).beta.threads.runs
 
     class Looks(_handler()):  # type: ignore[misc]
-        def on_event(self, event: Any) -> None:
+        def on_event(self, event: object) -> None:
             seen.append(self.current_run)
 
     asked = getattr(runs, "stream", None) or runs.create_and_stream

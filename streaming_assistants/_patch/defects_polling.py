@@ -55,7 +55,7 @@ class _Polled:
         except Exception:  # noqa: BLE001  (which one the SDK raises differs from release to release)
             self.failed = True
 
-    def _answer(self, _: Any) -> tuple[int, dict[str, str], bytes]:
+    def _answer(self, _: object) -> tuple[int, dict[str, str], bytes]:
         self.requests += 1
         status, headers, body = self._answers.pop(0)
         return status, headers, json.dumps(body).encode()

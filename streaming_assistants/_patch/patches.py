@@ -103,7 +103,7 @@ class Patch:
     def _absent(self) -> Method:
         """Carries the name of a method that the SDK does not have."""
 
-        def absent(*_: Any, **__: Any) -> Any:
+        def absent(*_: object, **__: object) -> Any:
             raise AttributeError(f"{type(self._owner).__name__!r} object has no attribute {self._name!r}")
 
         absent.__name__ = self._name
@@ -117,11 +117,13 @@ class Patch:
             method = layer.below
         return method
 
-    def _sdk_call(self, *args: Any, **kwargs: Any) -> Any:
+    def _sdk_call(self, *args: object, **kwargs: object) -> Any:
         # Its deprecation warning was given by then, by _call.
         return _sdk.undeprecated(self._bottom())(*args, **kwargs)
 
-    def _call(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call(
+        self, wrapped: object, instance: object, args: tuple[object, ...], kwargs: dict[str, Any]
+    ) -> Any:
         beneath = self._beneath()
         if not self._on:
             return beneath(*args, **kwargs)
@@ -143,7 +145,7 @@ class Placed:
             del vars(self._owner)[self._name]
 
 
-def through(client: Any, path: str, ours: Callable[[], Any], kwargs: Mapping[str, Any]) -> Any:
+def through(client: object, path: str, ours: Callable[[], object], kwargs: Mapping[str, object]) -> Any:
     """Calls ours as if it were the client's method at ``path``: other libraries' wrappers of that see it."""
     resource, _, name = path.rpartition(".")
     owner = client
@@ -153,14 +155,14 @@ def through(client: Any, path: str, ours: Callable[[], Any], kwargs: Mapping[str
     return ours() if method is None else _through(method, lambda *_, **__: ours(), (), dict(kwargs))
 
 
-def _through(beneath: Any, ours: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _through(beneath: object, ours: Method, args: tuple[object, ...], kwargs: dict[str, Any]) -> Any:
     """Calls ours where the chain of other libraries' wrappers ends, so that each of them sees the call."""
     layer = _layer(beneath)
     if layer is None:
         return ours(*args, **kwargs)
 
     @functools.wraps(layer.below)  # for tracers that name what they see after it
-    def inner(*inner_args: Any, **inner_kwargs: Any) -> Any:
+    def inner(*inner_args: object, **inner_kwargs: object) -> Any:
         return _through(layer.below, ours, inner_args, inner_kwargs)
 
     return layer.around(inner)(*args, **kwargs)
@@ -173,7 +175,7 @@ class _Layer(NamedTuple):
     around: Callable[[Method], Method]
 
 
-def _layer(method: Any) -> _Layer | None:
+def _layer(method: object) -> _Layer | None:
     patch = getattr(method, "_self_patch", None)
     if patch is not None:
         return _Layer(patch._beneath(), lambda inner: inner)
@@ -212,7 +214,7 @@ def _copied(function: FunctionType, closure: tuple[CellType, ...] | None) -> Fun
 
 def _unbound(method: Method) -> Method:
     @functools.wraps(method)
-    def function(_: Any, *args: Any, **kwargs: Any) -> Any:
+    def function(_: object, *args: object, **kwargs: object) -> Any:
         return method(*args, **kwargs)
 
     return function

@@ -60,7 +60,7 @@ class Capability:
     takes: frozenset[str] = frozenset()
     """The parameters that ours takes, for the signature; the SDK's own come first."""
 
-    def missing(self, client: Any) -> str | None:
+    def missing(self, client: object) -> str | None:
         """Why the installed SDK does not have it, or None where it does."""
         method = class_method(resolve(client, self.resource), self.method)
         if method is None:
@@ -97,7 +97,7 @@ class Capabilities(tuple[Judgement, ...]):
         raise KeyError(capability)
 
 
-def judge(capability: Capability, client: Any, *, repair: bool, full: bool = False) -> Judgement:
+def judge(capability: Capability, client: object, *, repair: bool, full: bool = False) -> Judgement:
     """Decides who provides ``capability``. ``full`` asks for every defect and not just for the first."""
     missing = capability.missing(client)
     if missing is not None:
@@ -120,19 +120,19 @@ def _present(listed: tuple[Defect, ...], full: bool) -> tuple[Defect, ...]:
     return tuple(found)
 
 
-def resolve(client: Any, path: str) -> Any:
+def resolve(client: object, path: str) -> Any:
     """The object at a dotted path below the client, or None. A namespace is found wherever the SDK has it."""
     found = _walk(client, path)
     return _walk(client, f"beta.{path}") if found is None and path.startswith("vector_stores") else found
 
 
-def _walk(found: Any, path: str) -> Any:
+def _walk(found: object, path: str) -> Any:
     for name in path.split(".") if path else ():
         found = getattr(found, name, None)
     return found
 
 
-def class_method(resource: Any, name: str) -> Method | None:
+def class_method(resource: object, name: str) -> Method | None:
     """The SDK's own method, whatever stands on the object or its class by now."""
     return getattr(_sdk.as_shipped(type(resource)), name, None) if resource is not None else None
 
@@ -184,7 +184,7 @@ def _method(resource: str, endpoint: Endpoint) -> Capability:
 def _helping(
     resource: str, method: str, plan: polling.Helper, takes: frozenset[str], *listed: Defect
 ) -> Capability:
-    def make(client: Any, _: Method) -> Method:
+    def make(client: object, _: Method) -> Method:
         return polling.started(client, plan)
 
     return Capability(f"{resource}.{method}()", resource, method, make, None, listed, takes=takes)
@@ -202,7 +202,7 @@ def _waiting(
 def _later(
     resource: str, method: str, plan: polling.Helper, takes: frozenset[str], parameter: str, shown: str
 ) -> Capability:
-    def extended(client: Any, below: Method) -> Method:
+    def extended(client: object, below: Method) -> Method:
         sdks = class_method(resolve(client, resource), method)
         return polling.extended(client, plan, _sdk.parameters(sdks) if sdks else frozenset(), below)
 
@@ -335,7 +335,7 @@ class Namespace(NamedTuple):
 NAMESPACES = (Namespace("", "vector_stores"), Namespace("beta", "vector_stores"))
 
 
-def namespaces(client: Any) -> Iterator[tuple[Any, str, Any]]:
+def namespaces(client: object) -> Iterator[tuple[Any, str, Any]]:
     """(owner, name, resource) of each namespace that the SDK lacks; one object stands behind them all."""
     lacking = [each for each in NAMESPACES if not _declared(client, each)]
     if lacking:
@@ -344,12 +344,12 @@ def namespaces(client: Any) -> Iterator[tuple[Any, str, Any]]:
             yield resolve(client, each.owner), each.name, found
 
 
-def judge_namespace(client: Any, namespace: Namespace) -> Judgement:
+def judge_namespace(client: object, namespace: Namespace) -> Judgement:
     """Decides who provides a namespace."""
     if _declared(client, namespace):
         return Judgement(namespace.path, SDK, "sound")
     return Judgement(namespace.path, OURS, f"missing: the SDK has no client.{namespace.path}")
 
 
-def _declared(client: Any, namespace: Namespace) -> bool:
+def _declared(client: object, namespace: Namespace) -> bool:
     return _sdk.declares(type(resolve(client, namespace.owner)), namespace.name)

@@ -71,7 +71,7 @@ class OtherPart:
     def type(self) -> str:
         return str(self.value.get("type"))
 
-    def add(self, delta: Any) -> None:
+    def add(self, delta: object) -> None:
         merge(self.value, _sdk.dump(delta))
 
     def block(self) -> Any:
@@ -91,7 +91,7 @@ class MessageState:
             self._start(index, block)
 
     @classmethod
-    def of_delta(cls, message_id: str, run: Any) -> MessageState:
+    def of_delta(cls, message_id: str, run: object) -> MessageState:
         """For a delta that comes without its ``created``: what is known, and None for the rest."""
         values: dict[str, Json] = {
             "id": message_id,
@@ -130,11 +130,11 @@ class MessageState:
         self.parts[index] = made
         return made
 
-    def create(self, created: Any) -> None:
+    def create(self, created: object) -> None:
         """Takes the message as it was announced, where deltas of it came before that."""
         self._created, self._snapshot = created, None
 
-    def end(self, message: Any) -> None:
+    def end(self, message: object) -> None:
         """Takes the server's own final message."""
         self.final = self._snapshot = message
 
@@ -190,7 +190,7 @@ class StepState:
         return True
 
     @classmethod
-    def of_delta(cls, step_id: str, run: Any) -> StepState:
+    def of_delta(cls, step_id: str, run: object) -> StepState:
         """For a delta that comes without its ``created``: what is known, and None for the rest."""
         values = {
             "id": step_id,
@@ -203,14 +203,14 @@ class StepState:
         }
         return cls(grown(models.model("RunStep"), values), created=False)
 
-    def add_details(self, details: Any) -> None:
+    def add_details(self, details: object) -> None:
         """Merges step details that are no tool calls (a message's id)."""
         if self.ended:
             return
         self._snapshot = None
         merge(self._details, _sdk.dump(details))
 
-    def add(self, delta: Any) -> tuple[int, bool]:
+    def add(self, delta: object) -> tuple[int, bool]:
         """Merges one tool call delta; answers with the place of its call in ``calls``, and whether it grew.
 
         A call that is over is as the server ended it: a delta that comes late changes nothing of it.
@@ -241,12 +241,12 @@ class StepState:
                 return place
         return len(self.calls)
 
-    def update(self, step: Any) -> None:
+    def update(self, step: object) -> None:
         """Takes what the server says of a step that goes on; its calls keep growing here."""
         self._step = step
         self.adopt(calls_of(step))
 
-    def end(self, step: Any) -> None:
+    def end(self, step: object) -> None:
         """Takes the server's own final step."""
         self.ended = True
         self._step = step

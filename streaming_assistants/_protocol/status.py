@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 PENDING = frozenset({"queued", "in_progress", "cancelling", "generating"})
 """The statuses of what goes on. Every other, known or not, is an end."""
 
 
-def status_of(thing: Any) -> str | None:
+def status_of(thing: object) -> str | None:
     """What a model says as its ``status``, if it is a text."""
     found = getattr(thing, "status", None)
     return found if isinstance(found, str) else None
 
 
-def is_pending(thing: Any) -> bool:
+def is_pending(thing: object) -> bool:
     """Whether a run or a vector store's file goes on."""
     return status_of(thing) in PENDING
 
 
-def is_pending_batch(batch: Any) -> bool:
+def is_pending_batch(batch: object) -> bool:
     """Whether a file batch goes on: its status says so, and only where it has none its counts."""
     status = status_of(batch)
     if status is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from .plan import WaitedTooLong
 
@@ -26,7 +25,7 @@ class Terms:
     max_wait: float | None = None
 
     @classmethod
-    def checked(cls, interval_ms: Any, max_wait: Any) -> Terms:
+    def checked(cls, interval_ms: object, max_wait: object) -> Terms:
         """Raises TypeError or ValueError, which say what was expected and what came."""
         if interval_ms is not None:
             if not isinstance(interval_ms, int) or isinstance(interval_ms, bool):

@@ -23,7 +23,7 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: str | No
     body = LATER_BODY.get(path, frozenset()) - taken
     query = LATER_QUERY.get(path, frozenset()) - taken
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: Any) -> Any:
         # 1.1 cannot write a generator as JSON
         kwargs = {
             name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
@@ -37,7 +37,7 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: str | No
     return call
 
 
-def saying_once(client: Any) -> Callable[[Method], Method]:
+def saying_once(client: object) -> Callable[[Method], Method]:
     """For ``client.request``: one ``OpenAI-Beta``, however the caller and the SDK spell it."""
 
     def make(below: Method) -> Method:

@@ -11,7 +11,7 @@ OWN = ("assistants", "threads", "vector_stores", "files")
 """What is served at ``/openai/...`` whatever deployment the client was built with."""
 
 
-def prepared(client: Any, below: Callable[[str], Any]) -> Callable[[str], Any]:
+def prepared(client: object, below: Callable[[str], object]) -> Callable[[str], Any]:
     """The client's way from an endpoint's path to its URL, without the deployment where it is not one's."""
 
     def prepare(url: str) -> Any:

@@ -33,7 +33,7 @@ class Endpoint:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
         return self.operation.plain(args, kwargs, **headers)
 
-    def send(self, client: Any, request: Request, **options: Any) -> Any:
+    def send(self, client: object, request: Request, **options: object) -> Any:
         """What the server answers; from an async client an awaitable of it, and a page is also iterable."""
         model = models.model(self.model)
         options = spoken(client, {**request.options, **options})
@@ -42,7 +42,7 @@ class Endpoint:
             return through(client, self.path, lambda: self._sent(client, request, model, options), said)
         return self._sent(client, request, model, options)
 
-    def _sent(self, client: Any, request: Request, model: Any, options: dict[str, Any]) -> Any:
+    def _sent(self, client: Any, request: Request, model: object, options: dict[str, Any]) -> Any:
         if self.page:
             pages: Any = importlib.import_module("openai.pagination")
             kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)
@@ -59,15 +59,15 @@ class Endpoint:
             return call(request.path, cast_to=model, options=options)
         return call(request.path, cast_to=model, body=request.body or None, options=options)
 
-    def raw(self, client: Any, request: Request, **options: Any) -> Any:
+    def raw(self, client: object, request: Request, **options: object) -> Any:
         """The response instead of the object."""
         headers = {**request.options["headers"], **_sdk.RAW_HEADER}
         return self.send(client, request, headers=headers, **options)
 
-    def bound(self, client: Any) -> Callable[..., Any]:
+    def bound(self, client: object) -> Callable[..., Any]:
         """The method that calls it."""
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> Any:
             return self.send(client, self.request(args, kwargs))
 
         call.__name__ = call.__qualname__ = self.operation.name

@@ -59,10 +59,10 @@ LIST = Operation(
 )
 
 
-def listing(client: Any, below: Method) -> Method:
+def listing(client: object, below: Method) -> Method:
     """``list()``: ours when a stream is asked for, the SDK's own page otherwise."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         stream = kwargs.pop("stream", None)
         if not (stream and _sdk.given(stream)):
             return below(*args, **kwargs)
@@ -83,7 +83,9 @@ class Unsupported(NamedTuple):
 Opening = Generator[dict[str, Any], Any, Any]
 
 
-def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Opening, Following]:
+def _request(
+    client: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> tuple[str, Opening, Following]:
     """The path, the plan of the request, and what to do where it is not streamed. Raises before a request."""
     bound = LIST.bind(args, kwargs)
     _check(bound)
@@ -110,7 +112,7 @@ def _request(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
     return path, _opening(client, tries), following
 
 
-def _check(bound: Mapping[str, Any]) -> None:
+def _check(bound: Mapping[str, object]) -> None:
     limit, order = bound.get("limit"), bound.get("order")
     if limit not in (None, 1):
         raise ValueError(
@@ -156,18 +158,18 @@ def _opening(client: Any, tries: list[dict[str, Any]]) -> Opening:
     return Unsupported(cast(Any, best).response)
 
 
-def _refuses(answer: Any) -> bool:
+def _refuses(answer: object) -> bool:
     return isinstance(answer, openai.APIStatusError) and answer.status_code in UNSUPPORTED
 
 
-def _passes(answer: Any) -> bool:
+def _passes(answer: object) -> bool:
     """Whether it is an error after which the SDK would try again, and that may help."""
     if isinstance(answer, openai.APIStatusError):
         return not _refuses(answer) and (answer.status_code in (408, 409, 429) or answer.status_code >= 500)
     return isinstance(answer, openai.APIConnectionError)
 
 
-def _opened(client: Any, path: str, opening: Opening, following: Following) -> Any:
+def _opened(client: object, path: str, opening: Opening, following: Following) -> Any:
     try:
         options = next(opening)
         while True:
@@ -181,7 +183,7 @@ def _opened(client: Any, path: str, opening: Opening, following: Following) -> A
         raise following.too_late(_sdk.request(client, "GET", path)) from error
 
 
-async def _opened_async(client: Any, path: str, opening: Opening, following: Following) -> Any:
+async def _opened_async(client: object, path: str, opening: Opening, following: Following) -> Any:
     try:
         options = next(opening)
         while True:
@@ -223,7 +225,7 @@ async def _asked_async(client: Any, path: str, options: dict[str, Any]) -> Any:
         return broken(error, cast(Any, error).request)
 
 
-def _made(client: Any, answer: Any, following: Following) -> Any:
+def _made(client: object, answer: object, following: Following) -> Any:
     if not isinstance(answer, Unsupported):
         following.keep(_sdk.response_of(answer))
         return answer

@@ -18,7 +18,7 @@ Json = Any
 BETA = "assistants=v2"
 
 
-def version(client: Any) -> str:
+def version(client: object) -> str:
     """The version that a client speaks to its server: what its ``default_headers`` say, or v2."""
     return _sdk.said(client, "openai-beta") or BETA
 
@@ -54,7 +54,7 @@ class Operation:
     def in_path(self) -> tuple[str, ...]:
         return tuple(name for name in self.required if f"{{{name}}}" in self.path)
 
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """The call's arguments by name, as Python would bind them. Raises TypeError as Python would."""
         if len(args) > len(self.positional):
             raise TypeError(
@@ -80,7 +80,7 @@ class Operation:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
         return self.plain(args, {**kwargs, "stream": True}, **headers)
 
-    def plain(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+    def plain(self, args: tuple[object, ...], kwargs: Mapping[str, object], **headers: str) -> Request:
         """The request for a call; its body says ``stream`` where the call does."""
         kwargs = dict(kwargs)
         stream = {"stream": kwargs.pop("stream")} if "stream" in kwargs else {}
@@ -114,14 +114,14 @@ def request_options(
     return options
 
 
-def with_headers(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
+def with_headers(defaults: Mapping[str, object], given: Mapping[str, Any] | None) -> dict[str, Any]:
     """``given`` over ``defaults``; header names have no case."""
     given = given or {}
     taken = {name.lower() for name in given}
     return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
 
 
-def extra(name: str, value: Any) -> Mapping[str, Any]:
+def extra(name: str, value: object) -> Mapping[str, Any]:
     """``extra_body`` and its like; none is an empty one. Raises TypeError for what cannot be added."""
     if value is None:
         return {}
@@ -130,7 +130,7 @@ def extra(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _bracketed(query: Mapping[str, Any]) -> dict[str, Any]:
+def _bracketed(query: Mapping[str, object]) -> dict[str, Any]:
     # Releases differ in how they write a list; one value under the API's own name is the same in all.
     out: dict[str, Any] = {}
     for name, value in query.items():
@@ -154,7 +154,7 @@ _KINDS = {
 _KIND_OF = {start: name for name, starts in _KINDS.items() for start in starts}
 
 
-def checked_id(name: str, value: Any) -> str:
+def checked_id(name: str, value: object) -> str:
     """An id that may stand in a path. Raises TypeError or ValueError, which say what came."""
     if not isinstance(value, str):
         raise TypeError(f"Expected a string for `{name}` but received {value!r} ({type(value).__name__})")
@@ -166,7 +166,7 @@ def checked_id(name: str, value: Any) -> str:
     return value
 
 
-def plain(value: Any) -> Json:
+def plain(value: object) -> Json:
     """JSON from what callers pass: models become objects, iterables lists, left-out arguments vanish."""
     if isinstance(value, pydantic.BaseModel):
         return _sdk.dump(value)

@@ -13,10 +13,10 @@ from streaming_assistants.errors import StalledPagesError
 Method = Callable[..., Any]
 
 
-def guarded(_client: Any, below: Method) -> Method:
+def guarded(_client: object, below: Method) -> Method:
     """``list()`` of the SDK, whose pages notice that they do not advance."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         return _sdk.with_page_class(below(*args, **kwargs), advancing)
 
     return call
@@ -38,7 +38,7 @@ def advancing(page: Any) -> type:
     def get_next_page(self: Any) -> Any:
         return _checked(self, page.get_next_page(self))
 
-    async def get_next_page_async(self: Any) -> Any:
+    async def get_next_page_async(self: object) -> Any:
         return _checked(self, await page.get_next_page(self))
 
     is_async = inspect.iscoroutinefunction(page.get_next_page)

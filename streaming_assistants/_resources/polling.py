@@ -69,7 +69,7 @@ class Wanted:
         return replace(self, began=time.monotonic())
 
     @classmethod
-    def taken(cls, client: Any, kwargs: dict[str, Any]) -> Wanted:
+    def taken(cls, client: object, kwargs: dict[str, Any]) -> Wanted:
         """Takes the polling parameters out of ``kwargs``. Raises TypeError and ValueError for bad ones."""
         asked = {name: kwargs.pop(name, None) for name in POLLING}
         asked = {name: value if _sdk.given(value) else None for name, value in asked.items()}
@@ -151,7 +151,7 @@ class Watch:
         return thing if getattr(thing, "id", id) == id else _sdk.changed(thing, id=id)
 
 
-def _read(response: Any) -> Received:
+def _read(response: object) -> Received:
     """What a response holds. Raises for what is no object with a status."""
     raw = _sdk.response_of(response)
     try:
@@ -179,7 +179,7 @@ def _unreadable(raw: Any, why: str) -> MalformedEventError:
     )
 
 
-def start(client: Any, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Plan[Any]:
+def start(client: object, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Plan[Any]:
     """Starts what is polled then; ``ids`` are what has to be known of it."""
     sent = _sdk.request(client, endpoint.verb.upper(), request.path)
     return made_by(sent, partial(endpoint.send, client, request), wanted, *ids)
@@ -210,28 +210,28 @@ def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Pl
 RUN_WATCH = Watch(RETRIEVE_RUN, "Run", "run_id")
 
 
-def started(client: Any, helper: Helper) -> Method:
+def started(client: object, helper: Helper) -> Method:
     """The method that a client gets for a helper, of the client's colour."""
     carry_out = drive.run_async if _sdk.is_async(client) else drive.run
     return lambda *args, **kwargs: carry_out(helper(client, args, kwargs))
 
 
-def extended(client: Any, helper: Helper, taken: frozenset[str], below: Method) -> Method:
+def extended(client: object, helper: Helper, taken: frozenset[str], below: Method) -> Method:
     """``below``, and ours for a call with parameters that ``below`` does not take."""
     ours = started(client, helper)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         return below(*args, **kwargs) if kwargs.keys() <= taken else ours(*args, **kwargs)
 
     return call
 
 
-def poll_run(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_run(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``runs.poll``."""
     return polled(RUN_WATCH, client, args, kwargs)
 
 
-def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def polled(watch: Watch, client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``poll`` of anything: the ids are the caller's."""
     wanted = Wanted.taken(client, kwargs)
     operation = watch.endpoint.operation
@@ -241,7 +241,7 @@ def polled(watch: Watch, client: Any, args: tuple[Any, ...], kwargs: dict[str, A
 def create_and_poll(endpoint: Endpoint) -> Helper:
     """Starts or continues a run, and polls it."""
 
-    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+    def plan(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
         wanted = Wanted.taken(client, kwargs)
         request = endpoint.request(args, {**kwargs, "stream": False})
         again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}

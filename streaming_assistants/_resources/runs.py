@@ -36,10 +36,10 @@ def send(client: Any, request: Request) -> Any:
     )
 
 
-def streaming(client: Any, operation: Operation, plain_call: Method) -> Method:
+def streaming(client: object, operation: Operation, plain_call: Method) -> Method:
     """``create(..., stream=True)``: ours when a stream is asked for, the SDK's own call otherwise."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         stream = kwargs.pop("stream", None)
         if not (stream and _sdk.given(stream)):
             return plain_call(*args, **kwargs)
@@ -48,7 +48,7 @@ def streaming(client: Any, operation: Operation, plain_call: Method) -> Method:
     return call
 
 
-def helper(client: Any, operation: Operation, name: str) -> Method:
+def helper(client: object, operation: Operation, name: str) -> Method:
     """``.stream(...)`` and its like: a context manager that gives a handler.
 
     Everything that can be wrong with a call is said at once; the request is made on entry.
@@ -56,7 +56,7 @@ def helper(client: Any, operation: Operation, name: str) -> Method:
     is_async = _sdk.is_async(client)
     manager = AsyncAssistantStreamManager if is_async else AssistantStreamManager
 
-    def call(*args: Any, event_handler: Any = None, **kwargs: Any) -> Any:
+    def call(*args: object, event_handler: object = None, **kwargs: object) -> Any:
         custom = "true" if event_handler is not None and _sdk.given(event_handler) else "false"
         handler = adopt(event_handler if custom == "true" else None, is_async=is_async)
         request = operation.request(

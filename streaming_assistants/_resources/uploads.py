@@ -34,12 +34,12 @@ _ATTACH = _called(CREATE_FILE, "create")
 BATCH_WATCH = Watch(_called(RETRIEVE_BATCH, "poll"), "File batch", "batch_id", is_pending_batch)
 
 
-def poll_file(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_file(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.poll``."""
     return polled(FILE_WATCH, client, args, kwargs)
 
 
-def poll_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_batch(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``file_batches.poll``."""
     return polled(BATCH_WATCH, client, args, kwargs)
 
@@ -51,7 +51,7 @@ def _store(bound: dict[str, Any]) -> dict[str, Any]:
 def _attached(watch: Watch, create: Endpoint, *ids: str) -> Helper:
     """Attaches what is uploaded, and polls it: what the call names, or what the answer has as ``ids``."""
 
-    def plan(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+    def plan(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
         wanted = Wanted.taken(client, kwargs)
         bound = create.operation.bind(args, kwargs)
         request = create.request((), bound)
@@ -95,7 +95,7 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Plan
     return file, go()
 
 
-def upload(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.upload``: the file is attached; nobody waits for it."""
     _keyword_only("upload", args)
     _, attaching = _one_file(client, kwargs, "upload")
@@ -107,7 +107,7 @@ def upload(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[A
     return go()
 
 
-def upload_and_poll(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload_and_poll(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``files.upload_and_poll``."""
     _keyword_only("upload_and_poll", args)
     wanted = Wanted.taken(client, kwargs)
@@ -122,12 +122,12 @@ def upload_and_poll(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return go()
 
 
-def _keyword_only(name: str, args: tuple[Any, ...]) -> None:
+def _keyword_only(name: str, args: tuple[object, ...]) -> None:
     if args:
         raise TypeError(f"{name}() takes no positional arguments but {len(args)} were given")
 
 
-def upload_batch(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload_batch(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
     """``file_batches.upload_and_poll``.
 
     Raises FileUploadError, which is also of the class of the first file's error, when a file cannot be
@@ -178,7 +178,7 @@ def upload_error(said: str, uploaded: list[str], failed: dict[int, BaseException
     return error
 
 
-def _with_id(client: Any, made: Any) -> Any:
+def _with_id(client: object, made: object) -> Any:
     """What was uploaded, or the error of an answer that does not say under which id."""
     if isinstance(getattr(made, "id", None), str):
         return made
@@ -186,7 +186,7 @@ def _with_id(client: Any, made: Any) -> Any:
     return MalformedEventError(said, _sdk.request(client, "POST", "/files"), event="", data=b"")
 
 
-def _files(value: Any) -> list[Any]:
+def _files(value: object) -> list[Any]:
     found = list(value) if _sdk.given(value) and isinstance(value, Iterable) else []
     if isinstance(value, (str, bytes)):
         raise TypeError(
@@ -199,7 +199,7 @@ def _files(value: Any) -> list[Any]:
     return found
 
 
-def _limit(value: Any) -> int:
+def _limit(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(
             f"Expected a whole number for `max_concurrency` but received {value!r} ({type(value).__name__})"

@@ -267,7 +267,7 @@ def _close_feed(answer: tuple[Reply, Feed | None]) -> None:
 
 
 @cache
-def _body_class(is_async: bool, base: type[Any]) -> type[Any]:
+def _body_class(is_async: bool, base: type[object]) -> type[Any]:
     """One class for each flavour and colour, however many responses there are."""
     kind = _AsyncBody if is_async else _Body
     return type(kind.__name__, (kind, base), {})

@@ -146,10 +146,10 @@ class _Shows(AssistantEventHandler):
         self._events = 0
         self._start = time.perf_counter()
 
-    def on_event(self, event: Any) -> None:
+    def on_event(self, event: object) -> None:
         self._events += 1
 
-    def on_text_delta(self, delta: Any, snapshot: Any) -> None:
+    def on_text_delta(self, delta: Any, snapshot: object) -> None:
         self._say(delta.value or "")
 
     @property

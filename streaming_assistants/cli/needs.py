@@ -35,12 +35,12 @@ class UnknownCapability(Exception):
     """A name that means no capability; the message suggests others."""
 
 
-def judged(client: Any, *, repair: bool) -> list[Row]:
+def judged(client: object, *, repair: bool) -> list[Row]:
     """Every capability of a patched client, those without a provider included."""
     return [*_of_client(client, repair=repair), _constructor(), *map(_extra, EXTRAS)]
 
 
-def _of_client(client: Any, *, repair: bool) -> list[Row]:
+def _of_client(client: object, *, repair: bool) -> list[Row]:
     if resolve(client, "beta.threads.runs") is None:
         reason = f"openai {openai.__version__} has no client.beta.threads: install a release that has it"
         return [Row("beta.threads", NOBODY, reason, sound=False)]
@@ -71,7 +71,7 @@ def _extra(extra: str) -> Row:
     return Row(extra, NOBODY, reason, sound=False)
 
 
-def selected(rows: Sequence[Row], wanted: Iterable[str], client: Any) -> list[Row]:
+def selected(rows: Sequence[Row], wanted: Iterable[str], client: object) -> list[Row]:
     """The rows that ``wanted`` names, all of them for none.
 
     A name is the table's own, or the end of one after a dot (``runs.stream``), with or without its
@@ -100,7 +100,7 @@ def _means(wanted: str, capability: str) -> bool:
     return False
 
 
-def _beyond(name: str, client: Any) -> list[Row]:
+def _beyond(name: str, client: object) -> list[Row]:
     """A method that needs no help: it is not in the table, but the SDK has it."""
     path = name.removeprefix("client.").removesuffix(".*").removesuffix("()")
     for start in ("", "beta.threads.", "beta."):

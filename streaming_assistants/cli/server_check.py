@@ -88,7 +88,7 @@ class _Asked:
             return self.no("an answer that is not the API's (no list of assistants)", _BACKEND)
         return Endpoint(self._url, True, "answers the Assistants API")
 
-    def _refused(self, error: openai.APIStatusError, client: Any) -> Endpoint:
+    def _refused(self, error: openai.APIStatusError, client: object) -> Endpoint:
         status = error.status_code
         said = f"HTTP {status}: {error.message}"
         if is_closed(error):
