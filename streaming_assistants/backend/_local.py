@@ -13,7 +13,17 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ._engine import lifecycle
+from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
+from ._engine.store_port import LEASE, Store, StoreAway, StoreClosed
+from ._http.context import Settings
+from ._http.routes import App
+from ._jobs import owners
+from .upstreams import _vector_stores, registry
+from .upstreams._fitting import within_max_prompt_tokens
+from .upstreams._options import checked, with_options
+from .upstreams._thinking import without_thoughts
 
 if TYPE_CHECKING:
     from ._http.routes import Reply, Request
@@ -58,14 +68,7 @@ class LocalBackend:
         clock: Callable[[], float] | None = None,
     ) -> None:
         try:
-            from ._engine.lifecycle import Keeper
-            from ._http.context import Settings
-            from ._http.routes import App
-            from ._store import owners
             from ._store.database import Database
-            from .upstreams import registry
-            from .upstreams._options import checked
-            from .upstreams._thinking import without_thoughts
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
                 raise
@@ -79,16 +82,21 @@ class LocalBackend:
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
         )
         self.models: dict[str, str] = dict(models or {})
-        self._database = Database(store)
-        self._keeper = Keeper("owner_" + secrets.token_hex(12), owners.here(), clock or self._database.clock)
+        self._store: Store = Database(store)
+        self._place = owners.here()
+        self._keeper = Keeper(
+            "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(self._place)
+        )
         self._offline: bool = getattr(infer, "offline", False)
-        stores = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
+        searches = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
         if think not in ("keep", "drop"):
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
         if think == "drop":
             infer = without_thoughts(infer)
-        settings = Settings(self._keeper, infer, self.models, generating, options, strict, stores)
-        self._app = App(self._database, settings)
+        infer = within_max_prompt_tokens(with_options(infer, options))
+        stores = _vector_stores if searches else None
+        settings = Settings(self._keeper, infer, self.models, generating, strict, stores)
+        self._app = App(self._store, settings)
         self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
         self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
         self._lock = threading.Lock()
@@ -135,7 +143,7 @@ class LocalBackend:
         """
         self._stop()
         with self._closing:
-            if not self._database.closed:
+            if not self._store.closed:
                 self._close_store()
 
     async def aclose(self) -> None:
@@ -178,11 +186,11 @@ class LocalBackend:
 
     def _close_store(self) -> None:
         try:
-            with self._database.write() as tx:
+            with self._store.write() as tx:
                 tx.forget(self._keeper.owner)
         except Exception as error:  # noqa: BLE001 - who is not seen any more is forgotten by the others
             logger.warning("The store was away when its backend was closed: %s", error)
-        self._database.close()
+        self._store.close()
 
     def __enter__(self) -> LocalBackend:
         return self
@@ -205,15 +213,13 @@ class LocalBackend:
     @property
     def blocking(self) -> bool:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
-        return self._database.blocking
+        return self._store.blocking
 
     def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         if request.method == "POST":
-            from ._store.database import AWAY, StoreClosed
-
-            with contextlib.suppress(StoreClosed, *AWAY):  # the request itself will find out
+            with contextlib.suppress(StoreClosed, StoreAway):  # the request itself will find out
                 self._stay_seen()
         reply = self._app.handle(request, done)
         for run_id in reply.interrupts:
@@ -225,7 +231,7 @@ class LocalBackend:
 
     def start(self, make: Callable[[Any], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
-        job = make(self._database)
+        job = make(self._store)
         run_id = job.work.run_id
         with self._lock:
             self._under_way.add(job)
@@ -250,13 +256,11 @@ class LocalBackend:
 
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
-        from ._engine import lifecycle
-
-        with self._database.read() as tx:
+        with self._store.read() as tx:
             if not any(lifecycle.overdue(tx, self._keeper, row) for row in tx.active_runs()):
                 return
         ended = []
-        with self._database.write() as tx:
+        with self._store.write() as tx:
             for row in tx.active_runs():
                 status = lifecycle.overdue(tx, self._keeper, row)
                 if status is not None:
@@ -283,8 +287,6 @@ class LocalBackend:
     def _watch_over(self) -> None:
         """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
         drivers of runs that another process has changed."""
-        from ._store.database import AWAY, StoreClosed
-
         idle, away = 0, False
         while idle < _IDLE_ROUNDS and not self._closed.wait(_WATCH_EVERY):
             with self._lock:
@@ -300,7 +302,7 @@ class LocalBackend:
                     self._look_after(jobs)
             except StoreClosed:
                 break
-            except AWAY as error:
+            except StoreAway as error:
                 if not away:
                     logger.warning("The store is away: %s", error)
                 away = True
@@ -315,7 +317,7 @@ class LocalBackend:
         from ._jobs.job import AsyncJob
 
         self.settle()
-        with self._database.read() as tx:
+        with self._store.read() as tx:
             active = {row["id"]: row for row in tx.active_runs()}
         for run_id, job in jobs.items():
             row = active.get(run_id)
@@ -326,13 +328,10 @@ class LocalBackend:
 
     def _wake(self, job: Job | AsyncJob, run_id: str) -> None:
         """Has a run's driver look at the store; its reader is told if the run has ended there."""
-        from ._engine import lifecycle
-        from ._store.database import AWAY
-
         try:
-            with self._database.read() as tx:
+            with self._store.read() as tx:
                 events = lifecycle.farewell(tx, job.work.thread_id, run_id)
-        except AWAY as error:
+        except StoreAway as error:
             logger.warning("The store is away; the driver of run %s will see: %s", run_id, error)
             events = []
         if events:
@@ -340,15 +339,13 @@ class LocalBackend:
         job.interrupt()
 
     def _stay_seen(self) -> None:
-        from ._store import owners
-
         now = self._keeper.clock()
         if not self.blocking:
             return  # nobody else sees a store in memory
-        if now - self._seen_at >= owners.LEASE / 4:
-            with self._database.write() as tx:
-                tx.forget_unseen(now - owners.LEASE)
-                tx.seen(self._keeper.owner, self._keeper.place, self._pid, self._began, now)
+        if now - self._seen_at >= LEASE / 4:
+            with self._store.write() as tx:
+                tx.forget_unseen(now - LEASE)
+                tx.seen(self._keeper.owner, self._place, self._pid, self._began, now)
             self._seen_at = now
 
 

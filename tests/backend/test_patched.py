@@ -92,7 +92,7 @@ async def test_a_copy_s_own_key_reaches_the_upstream(colour: Colour) -> None:
 
 async def test_unpatching_closes_a_backend_that_nobody_else_can(colour: Colour, patched: Any) -> None:
     client = patched("echo")
-    store = client._client._self_backend._database
+    store = client._client._self_backend._store
     copy = client.with_options(timeout=5)
     ask = await asked(colour, client, "hello")
     sa.unpatch(client)
@@ -114,7 +114,7 @@ async def test_unpatching_leaves_a_given_backend_open(colour: Colour, patched: A
 
 async def test_unpatching_while_a_stream_is_read(colour: Colour, patched: Any) -> None:
     client = patched("echo")
-    store: Database = client._client._self_backend._database
+    store: Database = client._client._self_backend._store
     ask = await asked(colour, client, "echo:stall")
     names = []
     async with colour.entered(client.beta.threads.runs.stream(**ask)) as stream:
@@ -130,7 +130,7 @@ async def test_unpatching_while_a_stream_is_read(colour: Colour, patched: Any) -
 
 async def test_unpatching_while_a_run_goes_on_in_the_background(colour: Colour, patched: Any) -> None:
     client = patched("echo")
-    store: Database = client._client._self_backend._database
+    store: Database = client._client._self_backend._store
     ask = await asked(colour, client, "echo:stall")
     await colour.of(client.beta.threads.runs.create(**ask))
     sa.unpatch(client)

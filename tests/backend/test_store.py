@@ -15,7 +15,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend._store import owners, schema
+from streaming_assistants.backend._engine.store_port import LEASE
+from streaming_assistants.backend._jobs import owners
+from streaming_assistants.backend._store import schema
 from streaming_assistants.backend._store.database import Database
 
 from .conftest import JSON as J
@@ -115,7 +117,7 @@ def test_eight_writers_in_two_processes_lose_nothing(store: str) -> None:
         process.hear()
         process.join()
     with Database(store) as database, database.read() as tx:
-        texts = [text_of(row["data"]) for row in tx.all(schema.messages, thread_id=thread_id)]
+        texts = [text_of(row["data"]) for row in tx.all("messages", thread_id=thread_id)]
     client.close()
     assert sorted(texts) == sorted(f"{p}-{n}-{c}" for p in "ab" for n in range(4) for c in range(25))
     # Each writer's own messages are in the order in which it wrote them.
@@ -136,7 +138,7 @@ def test_processes_may_open_a_new_store_at_the_same_time(store: str) -> None:
     for process in processes:
         process.join()
     with Database(store) as database, database.read() as tx:
-        assert {row["id"] for row in tx.all(schema.threads)} == ids
+        assert {row["id"] for row in tx.all("threads")} == ids
 
 
 def ask_eight_times_at_once(here: Elsewhere, thread_id: str, assistant_id: str) -> None:
@@ -170,7 +172,7 @@ async def test_closing_the_backend_ends_its_runs(make_api: MakeApi, store: str) 
     run = await api.until(await api.run("echo:stall"), lambda run: run["status"] == "in_progress")
     await api.aclose()
     with Database(store) as database, database.read() as tx:
-        row = tx.get(schema.runs, run["id"])
+        row = tx.get("runs", run["id"])
     assert row is not None
     assert row["data"]["status"] == "failed"
     assert row["data"]["last_error"]["message"] == "The process that drove the run ended before the run did."
@@ -192,7 +194,7 @@ def test_a_run_does_not_stay_open_when_its_event_loop_ends(store: str) -> None:
 
     asyncio.run(use())
     with Database(store) as database, database.read() as tx:
-        ended = [row["data"]["status"] for row in tx.all(schema.runs)]
+        ended = [row["data"]["status"] for row in tx.all("runs")]
         assert tx.active_runs() == []
     assert len(ended) == 2
     assert ended[0] == "failed"
@@ -210,7 +212,7 @@ def test_an_owner_is_dead_when_its_process_is_or_when_it_was_not_seen() -> None:
     began = owners.started(me)
     row: Any = {"place": place, "pid": me, "started": began, "seen_at": 100.0}
     assert owners.lives(row, place, 100.0)
-    assert not owners.lives(row, place, 101.0 + owners.LEASE)
+    assert not owners.lives(row, place, 101.0 + LEASE)
     assert not owners.lives(None, place, 100.0)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

@@ -12,8 +12,11 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .._store.transaction import Transaction
-from .port import Call, Json, Next, Open, Sleep
+from .port import Call, Calls, Json, Next, Open, Sleep, UpstreamError
+from .store_port import Transaction
+
+Event: TypeAlias = "tuple[str, Json]"
+"""The name of an event and its object; without a name it is a frame of data alone."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class Do:
 
 @dataclass(frozen=True)
 class Emit:
-    """Events for the reader: ``(name, object)`` pairs. Without a name: a frame of data alone."""
+    """Events for the reader."""
 
-    events: Sequence[tuple[str, Json]]
+    events: Sequence[Event]
     last: bool = False  # whoever tells a reader its last events first is the one who tells them
 
 
@@ -54,6 +57,27 @@ class Work:
     @property
     def name(self) -> str:
         return f"Run {self.run_id}" if self.run_id else f"A reader of {self.thread_id}"
+
+
+class Errand:
+    """Calls that a request needs done before it can be answered. A driver of either colour asks what
+    :meth:`go_on` gives it and hands the answer in, an error included, until there is a :attr:`result`."""
+
+    def __init__(self, key: str, calls: Calls) -> None:
+        self.key = key
+        self.result: Json = None
+        self._calls = calls
+
+    def go_on(self, answer: Json = None) -> Call | None:
+        try:
+            if isinstance(answer, UpstreamError):
+                return self._calls.throw(answer)
+            return self._calls.send(answer)
+        except StopIteration as end:
+            self.result = end.value
+        except UpstreamError as error:
+            self.result = error
+        return None
 
 
 class Interrupted(Exception):

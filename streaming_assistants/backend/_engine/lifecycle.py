@@ -11,14 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from sqlalchemy.engine import RowMapping
-
-from .._store import owners, schema
-from .._store.transaction import Transaction
 from . import api_errors, objects, params
+from .effects import Event
 from .port import Json
-
-Event = tuple[str, Json]
+from .store_port import LEASE, Row, Transaction
 
 PENDING = frozenset({"queued", "in_progress", "generating", "cancelling"})
 """A run that somebody drives; ``requires_action`` waits for the client instead."""
@@ -28,11 +24,11 @@ _GRACE = 5.0  # seconds that a run's driver has to act on a cancel before anothe
 
 @dataclass(frozen=True)
 class Keeper:
-    """Whose runs are whose: the id of this backend, where it lives, and what time it is."""
+    """Whose runs are whose: the id of this backend, what time it is, and which other owners live."""
 
     owner: str
-    place: str
     clock: Callable[[], float]
+    lives: Callable[[Row | None, float], bool]
     _driven: dict[str, float] = field(default_factory=dict)  # run ids, each with when it lapses
 
     def now(self) -> int:
@@ -44,7 +40,7 @@ class Keeper:
         now = time.monotonic()
         for lapsed in [id for id, until in list(self._driven.items()) if until < now]:
             self._driven.pop(lapsed, None)
-        self._driven[run_id] = now + owners.LEASE
+        self._driven[run_id] = now + LEASE
 
     def take_up(self, run_id: str) -> None:
         """The run has its driver now."""
@@ -61,9 +57,9 @@ class Keeper:
 
 def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Json:
     """Stores a queued run and its additional messages; answers with the run."""
-    if tx.get(schema.threads, thread_id, lock=True) is None:
+    if tx.get("threads", thread_id, lock=True) is None:
         raise api_errors.missing("thread", thread_id)
-    assistant = tx.get(schema.assistants, body["assistant_id"])
+    assistant = tx.get("assistants", body["assistant_id"])
     if assistant is None:
         raise api_errors.missing("assistant", body["assistant_id"])
     active = active_run(tx, keeper, thread_id)
@@ -71,13 +67,13 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
         raise api_errors.busy_for_run(thread_id, active["id"])
     now = keeper.now()
     for message in body.get("additional_messages") or []:
-        tx.add(schema.messages, objects.message(message, thread_id, now), thread_id=thread_id)
+        tx.add("messages", objects.message(message, thread_id, now), thread_id=thread_id)
     run = objects.run(body, assistant["data"], thread_id, now)
     if not run["instructions"] and not _has_user_message(tx, thread_id):
         raise api_errors.nothing_to_answer()
     keeper.claim(run["id"])
     tx.add(
-        schema.runs,
+        "runs",
         run,
         thread_id=thread_id,
         active=True,
@@ -91,18 +87,18 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
     return run
 
 
-def cancel(tx: Transaction, keeper: Keeper, row: RowMapping) -> Json:
+def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
     """A run that is driven becomes ``cancelling``, for its driver to end; one that waits ends at once."""
     run = row["data"]
     if not row["active"] or run["status"] == "cancelling":
         raise api_errors.not_cancellable(run["status"])
     if run["status"] in PENDING:
         hidden = {**row["hidden"], "cancel_by": keeper.clock() + _GRACE}
-        return tx.change(schema.runs, run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
+        return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
     return end(tx, keeper, row, "cancelled")[-1][1]
 
 
-def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> tuple[Json, list[Event]]:
+def submit(tx: Transaction, keeper: Keeper, row: Row, outputs: Json) -> tuple[Json, list[Event]]:
     """Puts the outputs into the waiting step and queues the run again: the run and its events."""
     run = row["data"]
     if run["status"] != "requires_action":
@@ -112,7 +108,7 @@ def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> t
     if sorted(expected) != sorted(got):
         raise api_errors.wrong_outputs(expected, got)
     said = {output["tool_call_id"]: output.get("output") or "" for output in outputs}
-    waiting = tx.newest(schema.steps, run_id=run["id"])
+    waiting = tx.newest("steps", run_id=run["id"])
     assert waiting is not None  # requires_action comes from a step
     calls = waiting["data"]["step_details"]["tool_calls"]
     for call in calls:
@@ -120,7 +116,7 @@ def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> t
             call["function"]["output"] = said[call["id"]]
     hidden = row["hidden"]
     step = tx.change(
-        schema.steps,
+        "steps",
         waiting["id"],
         {
             "status": "completed",
@@ -130,20 +126,20 @@ def submit(tx: Transaction, keeper: Keeper, row: RowMapping, outputs: Json) -> t
         },
     )
     keeper.claim(run["id"])
-    run = tx.change(schema.runs, run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
+    run = tx.change("runs", run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
     return run, [("thread.run.step.completed", step), ("thread.run.queued", run)]
 
 
-def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> RowMapping | None:
+def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> Row | None:
     """The thread's active run; one that was left behind is ended first."""
-    row = tx.newest(schema.runs, thread_id=thread_id, active=True)
+    row = tx.newest("runs", thread_id=thread_id, active=True)
     if row is not None and (status := overdue(tx, keeper, row)) is not None:
         end(tx, keeper, row, status)
         return None
     return row
 
 
-def overdue(tx: Transaction, keeper: Keeper, row: RowMapping) -> str | None:
+def overdue(tx: Transaction, keeper: Keeper, row: Row) -> str | None:
     """The status in which a run has to end, now that nobody else will end it; None when it goes on."""
     if not row["active"]:
         return None
@@ -156,7 +152,7 @@ def overdue(tx: Transaction, keeper: Keeper, row: RowMapping) -> str | None:
     if row["owner"] == keeper.owner:
         left_behind = not keeper.drives(row["id"])
     else:
-        left_behind = not owners.lives(tx.owner(row["owner"]), keeper.place, now)
+        left_behind = not keeper.lives(tx.owner(row["owner"]), now)
     if left_behind:
         return "cancelled" if status == "cancelling" else "expired"
     if status == "cancelling" and now >= row["hidden"]["cancel_by"]:
@@ -170,7 +166,7 @@ _STEP_TIME = {"cancelled": "cancelled_at", "failed": "failed_at", "expired": "ex
 def end(
     tx: Transaction,
     keeper: Keeper,
-    row: RowMapping,
+    row: Row,
     status: str,
     changes: Json | None = None,
     error: Json = None,
@@ -182,21 +178,21 @@ def end(
     events: list[Event] = []
     if row["data"]["status"] == "cancelling":
         events.append(("thread.run.cancelling", row["data"]))
-    for message in tx.all(schema.messages, thread_id=row["thread_id"], run_id=run_id):
+    for message in tx.all("messages", thread_id=row["thread_id"], run_id=run_id):
         if message["data"]["status"] == "in_progress":
             told = {
                 "status": "incomplete",
                 "incomplete_at": now,
                 "incomplete_details": {"reason": f"run_{status}"},
             }
-            data = tx.change(schema.messages, message["id"], told, row=message)
+            data = tx.change("messages", message["id"], told, row=message)
             events.append(("thread.message.incomplete", data))
-    for step in tx.all(schema.steps, run_id=run_id):
+    for step in tx.all("steps", run_id=run_id):
         if step["data"]["status"] == "in_progress":
             told = {"status": status, _STEP_TIME[status]: now, "usage": objects.nothing()}
             if status == "failed":
                 told["last_error"] = (changes or {}).get("last_error")
-            data = tx.change(schema.steps, step["id"], told, row=step)
+            data = tx.change("steps", step["id"], told, row=step)
             events.append((f"thread.run.step.{status}", data))
     usage = row["hidden"].get("usage") or objects.NO_USAGE
     told = {"status": status, "expires_at": None, "required_action": None, "usage": usage}
@@ -204,7 +200,7 @@ def end(
         told[_STEP_TIME[status]] = now
     told = {**told, **(changes or {})}
     hidden = row["hidden"] if error is None else {**row["hidden"], "error": error}
-    run = tx.change(schema.runs, run_id, told, row=row, active=False, owner=None, hidden=hidden)
+    run = tx.change("runs", run_id, told, row=row, active=False, owner=None, hidden=hidden)
     events.append((f"thread.run.{status}", run))
     return events if error is None else [*events, ("error", error)]
 
@@ -215,7 +211,7 @@ def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str
     for row in tx.active_runs():
         if row["data"]["assistant_id"] != assistant_id:
             continue
-        locked = tx.get(schema.runs, row["id"], lock=True)
+        locked = tx.get("runs", row["id"], lock=True)
         if locked is None or not locked["active"]:
             continue
         error = api_errors.deleted("assistant", assistant_id, row["id"])
@@ -228,17 +224,17 @@ def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str
 def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
     """What the reader of a run is owed when others have ended it or deleted its thread; nothing while it
     goes on, or where its own driver has ended it and tells that itself."""
-    row = tx.get(schema.runs, run_id)
+    row = tx.get("runs", run_id)
     if row is None:
         return [("error", api_errors.deleted("thread", thread_id, run_id).body)]
     if row["active"] or row["data"]["status"] in ("completed", "incomplete"):
         return []
     events: list[Event] = []
-    for message in tx.all(schema.messages, thread_id=thread_id, run_id=run_id):
+    for message in tx.all("messages", thread_id=thread_id, run_id=run_id):
         reason = (message["data"]["incomplete_details"] or {}).get("reason") or ""
         if reason.startswith("run_"):
             events.append(("thread.message.incomplete", message["data"]))
-    steps = [step["data"] for step in tx.all(schema.steps, run_id=run_id)]
+    steps = [step["data"] for step in tx.all("steps", run_id=run_id)]
     events += [(f"thread.run.step.{step['status']}", step) for step in steps if step["status"] in _STEP_TIME]
     events.append((f"thread.run.{row['data']['status']}", row["data"]))
     error = row["hidden"].get("error")
@@ -246,4 +242,4 @@ def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
 
 
 def _has_user_message(tx: Transaction, thread_id: str) -> bool:
-    return any(row["data"]["role"] == "user" for row in tx.all(schema.messages, thread_id=thread_id))
+    return any(row["data"]["role"] == "user" for row in tx.all("messages", thread_id=thread_id))

@@ -15,9 +15,9 @@ An upstream with an attribute ``offline`` that is true has the client's other re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Json: TypeAlias = Any
 """Decoded JSON: what the wire holds, which no release of the SDK needs to know."""
@@ -214,4 +214,22 @@ Piece: TypeAlias = (
     | Failed
 )
 Conversation: TypeAlias = Generator[Piece, Json, None]
-Upstream: TypeAlias = Callable[[Turn], Conversation]
+Calls: TypeAlias = Generator[Call, Json, Json]
+"""Plain requests one after another, each sent its answer, and what came of them."""
+
+
+class Upstream(Protocol):
+    """Where inference comes from."""
+
+    def __call__(self, turn: Turn, /) -> Conversation:
+        """The conversation that answers the turn."""
+
+
+class VectorStores(Protocol):
+    """The vector stores of an upstream's server, where it has some."""
+
+    def stores_made(self, wanted: list[Json], *, of_thread: bool) -> Calls:
+        """The ids of stores as ``tool_resources.file_search.vector_stores`` describes them."""
+
+    def files_added(self, store_id: str | None, file_ids: list[str]) -> Calls:
+        """Puts a thread's attachments into its store, which is made where there is none; the store's id."""

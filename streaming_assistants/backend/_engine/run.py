@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy.engine import RowMapping
-
-from .._store import schema
-from .._store.database import AWAY, StoreClosed
-from .._store.transaction import Transaction
-from ..upstreams._fitting import fitted
-from ..upstreams._options import added
 from . import lifecycle, objects
-from .effects import Abandoned, Do, Emit, Interrupted, Steps
+from .effects import Abandoned, Do, Emit, Event, Interrupted, Steps
 from .port import (
     Call,
     ContentDelta,
@@ -36,10 +28,9 @@ from .port import (
     Upstream,
     UpstreamError,
 )
+from .store_port import Row, StoreAway, StoreClosed, Transaction
 from .turn import turn_of
-from .unfinished import OpenItems
-
-Event = tuple[str, Json]
+from .unfinished import Unfinished
 
 _SAVE_EVERY = 0.1  # seconds between two writes of a message that grows
 _FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each pause is twice the last
@@ -79,7 +70,6 @@ class Execution:
         opening: list[Event],
         models: Mapping[str, str],
         generating: bool = False,
-        upstream_options: Mapping[str, Json] | None = None,
     ) -> None:
         self.run_id: str = run["id"]
         self._thread_id: str = run["thread_id"]
@@ -88,9 +78,8 @@ class Execution:
         self._opening = opening
         self._models = models
         self._generating = generating
-        self._options = upstream_options or {}
         self._expires_at = float(run["expires_at"])
-        self._items = OpenItems(run, keeper, on_message=self._note_generating)
+        self._unfinished = Unfinished(run, keeper, on_message=self._note_generating)
         self._save_at = 0.0
         self._resources: Json = None  # the thread's, as the upstream knows them
 
@@ -136,7 +125,7 @@ class Execution:
             except _Lost as lost:
                 events = lost.events
                 break
-            except AWAY as error:
+            except StoreAway as error:
                 logger.warning("The store is away; run %s ends when it is back: %s", self.run_id, error)
                 if abandoned and pause > _LAST_PAUSE:
                     raise Abandoned from error
@@ -154,7 +143,7 @@ class Execution:
             row = self._row(tx)
             now = self._keeper.now()
             told = {"status": "in_progress", "started_at": now}
-            run = tx.change(schema.runs, self.run_id, told, row=row)
+            run = tx.change("runs", self.run_id, told, row=row)
             return run, turn_of(tx, run, row["hidden"], self._models)
 
         turn: Turn
@@ -168,18 +157,11 @@ class Execution:
         """Drives the conversation; answers with the transaction that ends the stretch."""
         if turn.max_completion_tokens is not None and turn.max_completion_tokens <= 0:
             return self._finish(Finished("max_completion_tokens"))
-        if turn.max_prompt_tokens is not None:
-            shorter = fitted(turn, turn.max_prompt_tokens)
-            if shorter is None:
-                return self._finish(Finished("max_prompt_tokens"))
-            turn = shorter
         conversation: Conversation | None = None
         try:
             conversation = self._upstream(turn)
             said = yield from self._listen(conversation)
-        except (_Lost, _Stopped, Abandoned, StoreClosed):
-            raise
-        except AWAY:
+        except (_Lost, _Stopped, Abandoned, StoreClosed, StoreAway):
             raise
         except UpstreamError as error:
             said = failure(error)
@@ -204,8 +186,6 @@ class Execution:
                 return Finished()
             answer = trouble = None
             if isinstance(piece, _ASKS):
-                if isinstance(piece, Open):
-                    piece = replace(piece, body=added(piece.body, self._options))
                 try:
                     answer = yield piece
                 except UpstreamError as error:
@@ -216,15 +196,15 @@ class Execution:
                 if self._keeper.clock() >= self._save_at:
                     yield from self._glance()
             elif isinstance(piece, ContentDelta):
-                yield from self._items.add_content(piece.part)
+                yield from self._unfinished.add_content(piece.part)
             elif isinstance(piece, MessageEnd):
-                self._items.end_message()
+                self._unfinished.end_message()
             elif isinstance(piece, ToolCallDelta):
-                yield from self._items.add_tool_call(piece.call)
+                yield from self._unfinished.add_tool_call(piece.call)
             elif isinstance(piece, (Finished, Failed)):
                 return piece
             elif isinstance(piece, Kept):
-                yield Do(partial(self._items.keep, piece.value))
+                yield Do(partial(self._unfinished.keep, piece.value))
             elif isinstance(piece, ThreadResources):
                 yield Do(partial(self._keep_resources, piece.tool_resources))
             elif isinstance(piece, FileContent):
@@ -236,32 +216,32 @@ class Execution:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
         try:
             yield Do(self._look)
-        except AWAY as error:
+        except StoreAway as error:
             logger.warning("The store is away, and run %s goes on without it: %s", self.run_id, error)
             self._save_at = self._keeper.clock() + _LONGEST_PAUSE
         else:
-            self._items.saved()
+            self._unfinished.saved()
 
     def _look(self, tx: Transaction) -> None:
         """Sees what others did to the run, and stores what has grown since the last look."""
         began = self._keeper.clock()
         self._row(tx)
-        self._items.save(tx)
+        self._unfinished.save(tx)
         # A slow store is asked less often.
         now = self._keeper.clock()
         self._save_at = now + max(_SAVE_EVERY, 10 * (now - began))
 
     def _keep_resources(self, resources: Json, tx: Transaction) -> None:
         # Indexing takes its time, in which a client may have given the thread other resources.
-        row = tx.get(schema.threads, self._thread_id, lock=True)
+        row = tx.get("threads", self._thread_id, lock=True)
         if row is None:
             raise self._lost(tx)
         merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
-        tx.change(schema.threads, self._thread_id, {"tool_resources": merged}, row=row)
+        tx.change("threads", self._thread_id, {"tool_resources": merged}, row=row)
         self._resources = resources
 
-    def _row(self, tx: Transaction) -> RowMapping:
-        row = tx.get(schema.runs, self.run_id, lock=True)
+    def _row(self, tx: Transaction) -> Row:
+        row = tx.get("runs", self.run_id, lock=True)
         if row is None or not row["active"] or row["owner"] != self._keeper.owner:
             raise self._lost(tx)
         if row["data"]["status"] == "cancelling":
@@ -277,14 +257,14 @@ class Execution:
         row = self._row(tx)
         if self._generating:
             status = "generating" if begun else "in_progress"
-            tx.change(schema.runs, self.run_id, {"status": status}, row=row)
+            tx.change("runs", self.run_id, {"status": status}, row=row)
 
     def _end_as(self, status: str, changes: Json) -> Callable[[Transaction], list[Event]]:
         def action(tx: Transaction) -> list[Event]:
-            row = tx.get(schema.runs, self.run_id, lock=True)
+            row = tx.get("runs", self.run_id, lock=True)
             if row is None or not row["active"] or row["owner"] != self._keeper.owner:
                 raise self._lost(tx)
-            events = self._items.break_off(tx)
+            events = self._unfinished.break_off(tx)
             return [*events, *lifecycle.end(tx, self._keeper, row, status, changes)]
 
         return action
@@ -298,22 +278,22 @@ class Execution:
             spent = objects.usage(said.usage)
             total = objects.add_usage(row["hidden"].get("usage"), spent)
             hidden = {**row["hidden"], "usage": total, "rounds": row["hidden"].get("rounds", 0) + 1}
-            waiting = self._items.calls_without_output() if said.reason is None else []
+            waiting = self._unfinished.calls_without_output() if said.reason is None else []
             if waiting:
-                self._items.save(tx)
+                self._unfinished.save(tx)
                 needed = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": waiting}}
                 waits = {"status": "requires_action", "required_action": needed}
                 hidden["step_usage"] = spent
-                run = tx.change(schema.runs, self.run_id, waits, row=row, owner=None, hidden=hidden)
+                run = tx.change("runs", self.run_id, waits, row=row, owner=None, hidden=hidden)
                 return [("thread.run.requires_action", run)]
-            events = self._items.end_all(tx, said.reason, spent)
+            events = self._unfinished.end_all(tx, said.reason, spent)
             now = self._keeper.now()
             told: Json = {"status": "completed", "completed_at": now, "expires_at": None}
             told["usage"] = total or objects.nothing()
             if said.reason is not None:
                 told["status"] = "incomplete"
                 told["incomplete_details"] = {"reason": said.reason}
-            run = tx.change(schema.runs, self.run_id, told, row=row, active=False, owner=None, hidden=hidden)
+            run = tx.change("runs", self.run_id, told, row=row, active=False, owner=None, hidden=hidden)
             return [*events, (f"thread.run.{told['status']}", run)]
 
         return action

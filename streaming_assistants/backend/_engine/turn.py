@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from .._store import schema
-from .._store.transaction import Transaction
 from . import objects, params
 from .port import Json, Turn
+from .store_port import Row, Transaction
 
 
 def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str]) -> Turn:
     """The next inference of a run. ``models`` maps the run's model to the upstream's name for it."""
-    thread = tx.get(schema.threads, run["thread_id"])
-    assistant = tx.get(schema.assistants, run["assistant_id"])
+    thread = tx.get("threads", run["thread_id"])
+    assistant = tx.get("assistants", run["assistant_id"])
     assert thread is not None  # runs go when their thread goes
     spent = hidden.get("usage") or {}
     resources = dict(assistant["data"]["tool_resources"]) if assistant else {}
@@ -66,8 +64,8 @@ def _tool_choice(choice: Json, hidden: Json) -> Json:
 
 
 def _items(tx: Transaction, run: Json) -> list[Json]:
-    messages = tx.all(schema.messages, thread_id=run["thread_id"])
-    steps = tx.all(schema.steps, thread_id=run["thread_id"])
+    messages = tx.all("messages", thread_id=run["thread_id"])
+    steps = tx.all("steps", thread_id=run["thread_id"])
     keep_from = _first_kept(messages, run)
     placed: list[tuple[tuple[int, int, int], Json]] = []
     for row in messages:
@@ -100,7 +98,7 @@ def _lacks_output(step: Json) -> bool:
     )
 
 
-def _first_kept(messages: Sequence[Any], run: Json) -> int:
+def _first_kept(messages: Sequence[Row], run: Json) -> int:
     """The seq of the oldest message that ``truncation_strategy`` leaves; the run's own always stay."""
     strategy = run["truncation_strategy"]
     if strategy["type"] != "last_messages" or strategy["last_messages"] is None:

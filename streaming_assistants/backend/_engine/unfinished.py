@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
-from .._store import schema
-from .._store.transaction import Transaction
 from . import objects
 from .deltas import add_content, add_tool_call
-from .effects import Do, Emit
+from .effects import Do, Emit, Event, Steps
 from .lifecycle import Keeper
 from .port import Json
-
-Event = tuple[str, Json]
-Growth = Generator["Do | Emit", Any, None]
+from .store_port import Transaction
 
 _MESSAGE_REASON = {"max_completion_tokens": "max_tokens", "content_filter": "content_filter"}
 
 
-class OpenItems:
+class Unfinished:
     """At most one of the two is open at a time: tool calls and messages are steps, one after another."""
 
     def __init__(self, run: Json, keeper: Keeper, on_message: Callable[[Transaction, bool], None]) -> None:
@@ -33,7 +28,7 @@ class OpenItems:
         self._unsaved = False
         self._message_over = False
 
-    def add_content(self, part: Json) -> Growth:
+    def add_content(self, part: Json) -> Steps:
         if self._calls is not None or self._message_over:
             yield from self._close()
         if not self._message_id:
@@ -44,7 +39,7 @@ class OpenItems:
         delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
         yield Emit([("thread.message.delta", delta)])
 
-    def add_tool_call(self, call: Json) -> Growth:
+    def add_tool_call(self, call: Json) -> Steps:
         if self._message_id:
             yield from self._close()
         if self._calls is None:
@@ -83,17 +78,17 @@ class OpenItems:
     def keep(self, value: Json, tx: Transaction) -> None:
         """Stores what the upstream wants back with the open tool step."""
         if self._calls is not None:
-            tx.change(schema.steps, self._step_id, {}, hidden={"kept": value})
+            tx.change("steps", self._step_id, {}, hidden={"kept": value})
 
     def save(self, tx: Transaction) -> None:
         """Stores what has grown, so that others see it before the item is whole."""
         if not self._unsaved:
             return
         if self._message_id:
-            tx.change(schema.messages, self._message_id, {"content": self._content})
+            tx.change("messages", self._message_id, {"content": self._content})
         elif self._calls is not None:
             details = {"type": "tool_calls", "tool_calls": self._calls}
-            tx.change(schema.steps, self._step_id, {"step_details": details})
+            tx.change("steps", self._step_id, {"step_details": details})
 
     def saved(self) -> None:
         """What :meth:`save` wrote is committed."""
@@ -117,18 +112,18 @@ class OpenItems:
                 details = {"reason": _MESSAGE_REASON.get(reason, reason)}
                 told = {"status": "incomplete", "incomplete_at": now, "incomplete_details": details}
                 told["content"] = self._content
-            message = tx.change(schema.messages, self._message_id, told)
+            message = tx.change("messages", self._message_id, told)
             if message is not None:  # a client may delete a message while it grows
                 events.append((f"thread.message.{told['status']}", message))
         if self._message_id or self._calls is not None:
             told = {"status": "completed", "completed_at": now, "usage": usage or objects.nothing()}
             if self._calls is not None:
                 told["step_details"] = {"type": "tool_calls", "tool_calls": self._calls}
-            step = tx.change(schema.steps, self._step_id, told)
+            step = tx.change("steps", self._step_id, told)
             events.append(("thread.run.step.completed", step))
         return events
 
-    def _close(self) -> Growth:
+    def _close(self) -> Steps:
         def action(tx: Transaction) -> list[Event]:
             self._on_message(tx, False)
             return self.end_all(tx, None, None)
@@ -147,7 +142,7 @@ class OpenItems:
         message = objects.answer(self._run, now)
         creation = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
         step = self._add_step(tx, creation, now)
-        tx.add(schema.messages, message, thread_id=thread_id, run_id=self._run["id"])
+        tx.add("messages", message, thread_id=thread_id, run_id=self._run["id"])
         self._message_id = message["id"]
         self._content = []
         return [
@@ -166,7 +161,7 @@ class OpenItems:
     def _add_step(self, tx: Transaction, details: Json, now: int) -> Json:
         thread_id = self._run["thread_id"]
         step = objects.step(self._run, details, now)
-        newest = tx.newest_seq(schema.messages, thread_id=thread_id)
-        tx.add(schema.steps, step, thread_id=thread_id, run_id=self._run["id"], after_message=newest)
+        newest = tx.newest_seq("messages", thread_id=thread_id)
+        tx.add("steps", step, thread_id=thread_id, run_id=self._run["id"], after_message=newest)
         self._step_id = step["id"]
         return step

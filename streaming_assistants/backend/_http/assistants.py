@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import RowMapping
-
 from .._engine import checks, lifecycle, objects, params, refusals, shapes
-from .._store import schema
+from .._engine.store_port import Row
 from .context import Answer, Context
 from .searching import with_stores
 
@@ -18,7 +16,7 @@ def create(ctx: Context) -> Answer:
     stores = with_stores(ctx, ctx.body)
     if stores is not ctx.body:
         assistant = objects.assistant(stores, ctx.keeper.now())
-    ctx.tx.add(schema.assistants, assistant, hidden={"given": params.given(ctx.body)})
+    ctx.tx.add("assistants", assistant, hidden={"given": params.given(ctx.body)})
     return Answer(assistant)
 
 
@@ -43,19 +41,19 @@ def update(ctx: Context) -> Answer:
     changes = {key: made[key] for key in named}
     given = params.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
     hidden = {**hidden, "given": given}
-    return Answer(ctx.tx.change(schema.assistants, old["id"], changes, row=row, hidden=hidden))
+    return Answer(ctx.tx.change("assistants", old["id"], changes, row=row, hidden=hidden))
 
 
 def remove(ctx: Context) -> Answer:
     id = assistant_row(ctx)["id"]
     ended = lifecycle.end_for_deleted_assistant(ctx.tx, ctx.keeper, id)
-    ctx.tx.remove(schema.assistants, id)
+    ctx.tx.remove("assistants", id)
     return Answer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
 
 
 def index(ctx: Context) -> Answer:
-    return Answer(ctx.page(schema.assistants, "assistant"))
+    return Answer(ctx.page("assistants", "assistant"))
 
 
-def assistant_row(ctx: Context) -> RowMapping:
-    return ctx.row(schema.assistants, "assistant", ctx.ids["assistant_id"])
+def assistant_row(ctx: Context) -> Row:
+    return ctx.row("assistants", "assistant", ctx.ids["assistant_id"])

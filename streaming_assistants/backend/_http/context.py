@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Table
-from sqlalchemy.engine import RowMapping
-
 from .._engine import api_errors
-from .._engine.effects import Work
+from .._engine.effects import Errand, Work
 from .._engine.lifecycle import Keeper
-from .._engine.port import Json, Upstream, UpstreamError
-from .._store.transaction import Transaction
-from ..upstreams._vector_stores import Errand, Steps
+from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStores
+from .._engine.store_port import Kind, Row, Transaction
 
 
 class NeedsWrite(Exception):
@@ -37,9 +33,8 @@ class Settings:
     upstream: Upstream
     models: Mapping[str, str]
     generating: bool
-    upstream_options: Mapping[str, Json]
     strict: bool
-    vector_stores: bool
+    vector_stores: VectorStores | None
 
 
 @dataclass(frozen=True)
@@ -79,33 +74,33 @@ class Context:
     def strict(self) -> bool:
         return self.settings.strict
 
-    def outside(self, key: str, steps: Callable[[], Steps]) -> Json:
-        """What came of the steps at the upstream's server. They are done once for a request, between two
+    def outside(self, key: str, calls: Callable[[], Calls]) -> Json:
+        """What came of the calls at the upstream's server. They are done once for a request, between two
         transactions: what this one has changed so far is undone and done again."""
         if key not in self.done:
-            raise NeedsOutside(Errand(key, steps()))
+            raise NeedsOutside(Errand(key, calls()))
         found = self.done[key]
         if isinstance(found, UpstreamError):
             raise api_errors.of_upstream(found)
         return found
 
-    def row(self, table: Table, word: str, id: str, **where: object) -> RowMapping:
+    def row(self, kind: Kind, word: str, id: str, **where: object) -> Row:
         """The row, or the API's 404. ``word`` is the API's for it."""
-        row = self.tx.get(table, id, lock=self.writes, **where)
+        row = self.tx.get(kind, id, lock=self.writes, **where)
         if row is None:
             raise api_errors.missing(word, id)
         return row
 
-    def page(self, table: Table, word: str, **where: object) -> Json:
+    def page(self, kind: Kind, word: str, **where: object) -> Json:
         """The list envelope of what fits, by the request's limit, order and cursors."""
         ascending = self._order() == "asc"
         page = self.tx.page(
-            table,
+            kind,
             where,
             limit=self._limit(),
             ascending=ascending,
-            after=self._cursor(table, word, "after", where),
-            before=self._cursor(table, word, "before", where),
+            after=self._cursor(kind, word, "after", where),
+            before=self._cursor(kind, word, "before", where),
         )
         data = [row["data"] for row in page.rows]
         return {
@@ -146,13 +141,13 @@ class Context:
             )
         return order
 
-    def _cursor(self, table: Table, word: str, name: str, where: Mapping[str, object]) -> int | None:
+    def _cursor(self, kind: Kind, word: str, name: str, where: Mapping[str, object]) -> int | None:
         id = self.query.get(name)
         if not id:
             return None
         # Of the same thread (of the same run, for steps), but any of its messages if one run's are listed.
         scope = {"thread_id": where["thread_id"]} if "thread_id" in where else where
-        seq = self.tx.seq(table, id, **scope)
+        seq = self.tx.seq(kind, id, **scope)
         if seq is None:
             raise api_errors.missing(word, id)
         return seq

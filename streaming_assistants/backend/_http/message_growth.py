@@ -10,8 +10,7 @@ from .._engine import api_errors
 from .._engine.effects import Changed, Do, Emit, Steps, Work
 from .._engine.lifecycle import PENDING, Keeper, overdue
 from .._engine.port import Json
-from .._store import schema
-from .._store.transaction import Transaction
+from .._engine.store_port import Transaction
 
 # Seconds between two looks at what nobody tells of: a run that another process drives, and one of this
 # process that another one has ended.
@@ -27,17 +26,17 @@ def _steps(thread_id: str, keeper: Keeper) -> Steps:
 
     def look(tx: Transaction) -> tuple[float | None, list[Json]]:
         """After how many seconds to look again, unless something changes; and the messages."""
-        run = tx.newest(schema.runs, thread_id=thread_id)
+        run = tx.newest("runs", thread_id=thread_id)
         again = None
         if run is not None and run["data"]["status"] in PENDING and overdue(tx, keeper, run) is None:
             again = _HERE if run["owner"] == keeper.owner else _ELSEWHERE
-        if tx.get(schema.threads, thread_id) is None:
+        if tx.get("threads", thread_id) is None:
             raise api_errors.missing("thread", thread_id)
         if run is None:
-            newest = tx.newest(schema.messages, thread_id=thread_id)
+            newest = tx.newest("messages", thread_id=thread_id)
             messages = [] if newest is None else [newest["data"]]
         else:
-            messages = [row["data"] for row in tx.all(schema.messages, thread_id=thread_id, run_id=run["id"])]
+            messages = [row["data"] for row in tx.all("messages", thread_id=thread_id, run_id=run["id"])]
         return again, messages
 
     while True:

@@ -14,11 +14,10 @@ from urllib.parse import parse_qsl
 
 from .._engine import api_errors, objects, refusals
 from .._engine.api_errors import ApiError
-from .._engine.effects import Work
+from .._engine.effects import Errand, Work
 from .._engine.port import Json
-from .._store.database import Database, StoreClosed
+from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
-from ..upstreams._vector_stores import Errand
 from . import assistants, run_requests, threads, v1_files, views
 from .context import Answer, Context, NeedsOutside, NeedsWrite, Settings
 
@@ -106,8 +105,8 @@ def _routes() -> list[Route]:
 class App:
     """Every request is one transaction; an answer is sent only after it is committed."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
         self.closing = False
         self._settings = settings
         self._routes = _routes()
@@ -141,7 +140,7 @@ class App:
     def _hinted(self, error: ApiError) -> ApiError:
         kind, id = error.missing or ("", "")
         made = objects.is_made({"assistant": "asst"}.get(kind, kind), id)
-        foreign = made and kind in ("assistant", "thread") and self.database.in_memory
+        foreign = made and kind in ("assistant", "thread") and self.store.in_memory
         return api_errors.missing_in_memory(kind, id) if foreign else error
 
     def file(self, path: str) -> Reply | None:
@@ -149,7 +148,7 @@ class App:
         match = _FILE_CONTENT.fullmatch(path)
         if match is None:
             return None
-        with self.database.read() as tx:
+        with self.store.read() as tx:
             content = tx.file(match[1])
         if content is None:
             return None
@@ -191,7 +190,7 @@ class App:
         body = _decoded(request.body) if request.method == "POST" else {}
         writes = request.method != "GET"
         while True:
-            with self.database.write() if writes else self.database.read() as tx:
+            with self.store.write() if writes else self.store.read() as tx:
                 context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1, done)
                 try:
                     return route.endpoint(context)

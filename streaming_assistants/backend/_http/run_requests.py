@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import RowMapping
-
 from .._engine import checks, lifecycle, refusals, shapes
-from .._engine.effects import Work
+from .._engine.effects import Event, Work
 from .._engine.port import Json
 from .._engine.run import Execution
-from .._store import schema
+from .._engine.store_port import Row
 from .context import Answer, Context, NeedsWrite
 from .searching import attach
 from .threads import add_thread, thread_row
@@ -25,9 +23,8 @@ def create(ctx: Context) -> Answer:
 def create_thread_and_run(ctx: Context) -> Answer:
     checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
     _refuse(ctx)
-    ctx.row(
-        schema.assistants, "assistant", ctx.body["assistant_id"]
-    )  # before anything is made for the thread
+    # Before anything is made for the thread.
+    ctx.row("assistants", "assistant", ctx.body["assistant_id"])
     given = dict(ctx.body.get("thread") or {})
     if ctx.body.get("tool_resources"):
         given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
@@ -44,15 +41,15 @@ def update(ctx: Context) -> Answer:
     checks.fields(shapes.METADATA_UPDATE, ctx.body)
     id = _row(ctx)["id"]
     changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return Answer(ctx.tx.change(schema.runs, id, changes))
+    return Answer(ctx.tx.change("runs", id, changes))
 
 
 def index(ctx: Context) -> Answer:
     thread_id = thread_row(ctx)["id"]
-    active = ctx.tx.newest(schema.runs, thread_id=thread_id, active=True)
+    active = ctx.tx.newest("runs", thread_id=thread_id, active=True)
     if active is not None:
         _settled(ctx, active)
-    return Answer(ctx.page(schema.runs, "run", thread_id=thread_id))
+    return Answer(ctx.page("runs", "run", thread_id=thread_id))
 
 
 def cancel(ctx: Context) -> Answer:
@@ -68,13 +65,13 @@ def submit(ctx: Context) -> Answer:
 
 def steps(ctx: Context) -> Answer:
     run_id = _row(ctx)["id"]
-    page = ctx.page(schema.steps, "run step", run_id=run_id)
+    page = ctx.page("steps", "run step", run_id=run_id)
     return Answer({**page, "data": [_at_rest(step) for step in page["data"]]}, include=ctx.include)
 
 
 def step(ctx: Context) -> Answer:
     run_id = _row(ctx)["id"]
-    row = ctx.row(schema.steps, "run step", ctx.ids["step_id"], run_id=run_id)
+    row = ctx.row("steps", "run step", ctx.ids["step_id"], run_id=run_id)
     return Answer(_at_rest(row["data"]), include=ctx.include)
 
 
@@ -86,17 +83,17 @@ def _refuse(ctx: Context) -> None:
         refusals.messages(ctx.body.get("additional_messages"), "additional_messages")
 
 
-def _begin(ctx: Context, thread_id: str, events: list[lifecycle.Event]) -> Answer:
+def _begin(ctx: Context, thread_id: str, events: list[Event]) -> Answer:
     run = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
     if ctx.strict:
         refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
-    thread = ctx.row(schema.threads, "thread", thread_id)
+    thread = ctx.row("threads", "thread", thread_id)
     attach(ctx, thread["data"], ctx.body.get("additional_messages") or [])
     events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
     return _go_on(ctx, run, events, ctx.include)
 
 
-def _go_on(ctx: Context, run: Json, events: list[lifecycle.Event], include: bool) -> Answer:
+def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> Answer:
     settings = ctx.settings
     execution = Execution(
         run,
@@ -105,20 +102,19 @@ def _go_on(ctx: Context, run: Json, events: list[lifecycle.Event], include: bool
         opening=events,
         models=settings.models,
         generating=settings.generating,
-        upstream_options=settings.upstream_options,
     )
     work = Work(execution.steps(), run["thread_id"], run["id"])
     stream = ctx.body.get("stream") is True
     return Answer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
 
 
-def _row(ctx: Context) -> RowMapping:
+def _row(ctx: Context) -> Row:
     thread_id = thread_row(ctx)["id"]
-    row = ctx.row(schema.runs, "run", ctx.ids["run_id"], thread_id=thread_id)
+    row = ctx.row("runs", "run", ctx.ids["run_id"], thread_id=thread_id)
     return _settled(ctx, row)
 
 
-def _settled(ctx: Context, row: RowMapping) -> RowMapping:
+def _settled(ctx: Context, row: Row) -> Row:
     """The row, after a run that was left behind has been ended."""
     status = lifecycle.overdue(ctx.tx, ctx.keeper, row)
     if status is None:
@@ -126,7 +122,7 @@ def _settled(ctx: Context, row: RowMapping) -> RowMapping:
     if not ctx.writes:
         raise NeedsWrite
     lifecycle.end(ctx.tx, ctx.keeper, row, status)
-    return ctx.row(schema.runs, "run", row["id"])
+    return ctx.row("runs", "run", row["id"])
 
 
 def _at_rest(step: Json) -> Json:

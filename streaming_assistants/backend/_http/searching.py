@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .._engine import objects
 from .._engine.port import Json
-from .._store import schema
-from ..upstreams._vector_stores import files_added, stores_made
 from .context import Context
 
 
@@ -14,9 +12,10 @@ def with_stores(ctx: Context, body: Json, *, of_thread: bool = False) -> Json:
     resources = body.get("tool_resources") or {}
     search = resources.get("file_search") or {}
     wanted = search.get("vector_stores")
-    if not wanted or not ctx.settings.vector_stores:
+    vector_stores = ctx.settings.vector_stores
+    if not wanted or vector_stores is None:
         return body
-    made = ctx.outside("stores", lambda: stores_made(wanted, of_thread=of_thread))
+    made = ctx.outside("stores", lambda: vector_stores.stores_made(wanted, of_thread=of_thread))
     found = {name: value for name, value in search.items() if name != "vector_stores"}
     found["vector_store_ids"] = [*(search.get("vector_store_ids") or []), *made]
     if of_thread:
@@ -26,7 +25,8 @@ def with_stores(ctx: Context, body: Json, *, of_thread: bool = False) -> Json:
 
 def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
     """The thread, once what the messages attach for file_search is in its store."""
-    if not ctx.settings.vector_stores:
+    vector_stores = ctx.settings.vector_stores
+    if vector_stores is None:
         return thread
     search = thread["tool_resources"].get("file_search") or {}
     known = search.get("file_ids") or []
@@ -36,7 +36,7 @@ def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
     ids = search.get("vector_store_ids") or []
     there = ids[0] if ids else None
     # Should another request give the thread a store meanwhile, that is the one, and it is asked for anew.
-    store_id = ctx.outside(f"files {there}", lambda: files_added(there, new))
+    store_id = ctx.outside(f"files {there}", lambda: vector_stores.files_added(there, new))
     found = {
         **search,
         "vector_store_ids": ids or [store_id],
@@ -44,7 +44,7 @@ def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
         "waiting": [*(search.get("waiting") or []), *new],
     }
     changes = {"tool_resources": {**thread["tool_resources"], "file_search": found}}
-    return ctx.tx.change(schema.threads, thread["id"], changes)
+    return ctx.tx.change("threads", thread["id"], changes)
 
 
 def with_notes(old: Json, body: Json) -> Json:

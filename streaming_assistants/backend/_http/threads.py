@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import RowMapping
-
 from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
 from .._engine.port import Json
-from .._store import schema
+from .._engine.store_port import Row
 from .context import Answer, Context
 from .message_growth import growth
 from .searching import attach, with_notes, with_stores
@@ -23,11 +21,11 @@ def add_thread(ctx: Context, body: Json) -> Json:
         refusals.messages(body.get("messages"), "messages")
     now = ctx.keeper.now()
     thread = objects.thread(with_stores(ctx, body, of_thread=True), now)
-    ctx.tx.add(schema.threads, thread)
+    ctx.tx.add("threads", thread)
     thread = attach(ctx, thread, body.get("messages") or [])
     for given in body.get("messages") or []:
         message = objects.message(given, thread["id"], now)
-        ctx.tx.add(schema.messages, message, thread_id=thread["id"])
+        ctx.tx.add("messages", message, thread_id=thread["id"])
     return thread
 
 
@@ -41,15 +39,15 @@ def update(ctx: Context) -> Answer:
     id = thread["id"]
     body = with_notes(thread["data"], with_stores(ctx, ctx.body, of_thread=True))
     changes = {key: value or {} for key, value in body.items()}
-    return Answer(ctx.tx.change(schema.threads, id, changes))
+    return Answer(ctx.tx.change("threads", id, changes))
 
 
 def remove(ctx: Context) -> Answer:
     id = thread_row(ctx)["id"]
-    active = ctx.tx.newest(schema.runs, thread_id=id, active=True)
+    active = ctx.tx.newest("runs", thread_id=id, active=True)
     if active is not None:
-        ctx.tx.get(schema.runs, active["id"], lock=True)  # whoever drives it finishes its writing first
-    ctx.tx.remove(schema.threads, id)
+        ctx.tx.get("runs", active["id"], lock=True)  # whoever drives it finishes its writing first
+    ctx.tx.remove("threads", id)
     interrupts = [] if active is None else [active["id"]]
     return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
 
@@ -65,7 +63,7 @@ def add_message(ctx: Context) -> Answer:
         raise api_errors.busy_for_message(thread_id, active["id"])
     attach(ctx, thread["data"], [ctx.body])
     message = objects.message(ctx.body, thread_id, ctx.keeper.now())
-    ctx.tx.add(schema.messages, message, thread_id=thread_id)
+    ctx.tx.add("messages", message, thread_id=thread_id)
     return Answer(message)
 
 
@@ -77,12 +75,12 @@ def update_message(ctx: Context) -> Answer:
     checks.fields(shapes.METADATA_UPDATE, ctx.body)
     id = message_row(ctx)["id"]
     changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return Answer(ctx.tx.change(schema.messages, id, changes))
+    return Answer(ctx.tx.change("messages", id, changes))
 
 
 def remove_message(ctx: Context) -> Answer:
     id = message_row(ctx)["id"]
-    ctx.tx.remove(schema.messages, id)
+    ctx.tx.remove("messages", id)
     return Answer({"id": id, "object": "thread.message.deleted", "deleted": True})
 
 
@@ -94,13 +92,13 @@ def messages(ctx: Context) -> Answer:
     where = {"thread_id": thread_id}
     if ctx.query.get("run_id"):
         where["run_id"] = ctx.query["run_id"]
-    return Answer(ctx.page(schema.messages, "message", **where))
+    return Answer(ctx.page("messages", "message", **where))
 
 
-def thread_row(ctx: Context) -> RowMapping:
-    return ctx.row(schema.threads, "thread", ctx.ids["thread_id"])
+def thread_row(ctx: Context) -> Row:
+    return ctx.row("threads", "thread", ctx.ids["thread_id"])
 
 
-def message_row(ctx: Context) -> RowMapping:
+def message_row(ctx: Context) -> Row:
     thread_id = thread_row(ctx)["id"]
-    return ctx.row(schema.messages, "message", ctx.ids["message_id"], thread_id=thread_id)
+    return ctx.row("messages", "message", ctx.ids["message_id"], thread_id=thread_id)

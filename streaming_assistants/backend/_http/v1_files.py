@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .._engine import api_errors, checks, objects
 from .._engine.port import Json
-from .._store import schema
 from .assistants import assistant_row
 from .context import Answer, Context
 from .threads import message_row
@@ -63,7 +62,7 @@ def _known(ctx: Context, ids: list[str]) -> str:
 
 def _keep(ctx: Context, assistant: Json, ids: list[str]) -> None:
     resources = objects.resources_of(assistant["tool_resources"], assistant["tools"], ids)
-    ctx.tx.change(schema.assistants, assistant["id"], {"tool_resources": resources})
+    ctx.tx.change("assistants", assistant["id"], {"tool_resources": resources})
 
 
 def _of_assistant(assistant: Json, id: str) -> Json:

@@ -39,7 +39,7 @@ def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[R
     if work is None:
         return reply, None
     feed = None if reply.encode is None else Feed(reply.encode, reply.end)
-    backend.start(lambda database: Job(work, database, Outside(client), feed))
+    backend.start(lambda store: Job(work, store, Outside(client), feed))
     return reply, feed
 
 
@@ -62,7 +62,7 @@ async def run_async(
         await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
         return reply, None
     feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
-    backend.start(lambda database: AsyncJob(work, database, AsyncOutside(client), feed))
+    backend.start(lambda store: AsyncJob(work, store, AsyncOutside(client), feed))
     return reply, feed
 
 
@@ -82,9 +82,9 @@ async def _handle(
         if work is None:
             return
         try:
-            call_soon(begin, lambda database: AsyncJob(work, database, AsyncOutside(client), None))
+            call_soon(begin, lambda store: AsyncJob(work, store, AsyncOutside(client), None))
         except RuntimeError:  # its event loop has ended, and so has the run
-            begin(lambda database: _stopped(Job(work, database, Outside(client), None)))
+            begin(lambda store: _stopped(Job(work, store, Outside(client), None)))
 
     return await Leavable(partial(backend.handle, request, done), unclaimed).wait_async()
 

@@ -15,7 +15,7 @@ import anyio.to_thread
 from .._engine.api_errors import ApiError
 from .._engine.effects import Abandoned, Changed, Do, Emit, Interrupted, Work
 from .._engine.port import Json, Sleep, UpstreamError
-from .._store.database import Database, StoreClosed
+from .._engine.store_port import Store, StoreClosed
 from .asking import AsyncOutside, Outside
 from .feed import AsyncFeed, Events, Feed
 from .loops import nowhere, spawn
@@ -29,9 +29,9 @@ _BROKEN_OFF = [("error", ApiError(500, "The backend broke off its work on the ru
 class Job:
     """Work under way in a thread."""
 
-    def __init__(self, work: Work, database: Database, outside: Outside, feed: Feed | None) -> None:
+    def __init__(self, work: Work, store: Store, outside: Outside, feed: Feed | None) -> None:
         self.work = work
-        self._database = database
+        self._store = store
         self._outside = outside
         self._feed = feed
         self._interrupted = threading.Event()
@@ -87,7 +87,7 @@ class Job:
         answer: Json = None
         trouble: Exception | None = None
         steps = self.work.steps
-        unwatch = self._database.changes.watch(self.work.thread_id, self._woken.set)
+        unwatch = self._store.watch(self.work.thread_id, self._woken.set)
         try:
             while True:
                 try:
@@ -125,7 +125,7 @@ class Job:
                     self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
-            return _done(piece, self._database)
+            return _done(piece, self._store)
         if isinstance(piece, Changed):
             self._woken.wait(piece.seconds)
             self._woken.clear()
@@ -154,9 +154,9 @@ class Job:
 class AsyncJob:
     """Work under way in a task of an event loop."""
 
-    def __init__(self, work: Work, database: Database, outside: AsyncOutside, feed: AsyncFeed | None) -> None:
+    def __init__(self, work: Work, store: Store, outside: AsyncOutside, feed: AsyncFeed | None) -> None:
         self.work = work
-        self._database = database
+        self._store = store
         self._outside = outside
         self._feed = feed
         self._interrupted = False
@@ -238,7 +238,7 @@ class AsyncJob:
         answer: Json = None
         trouble: Exception | None = None
         steps = self.work.steps
-        unwatch = self._database.changes.watch(self.work.thread_id, lambda: self._call_soon(self._wake))
+        unwatch = self._store.watch(self.work.thread_id, lambda: self._call_soon(self._wake))
         try:
             while True:
                 try:
@@ -280,9 +280,9 @@ class AsyncJob:
                     await self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
-            if self._database.blocking:
-                return await anyio.to_thread.run_sync(_done, piece, self._database)
-            return _done(piece, self._database)
+            if self._store.blocking:
+                return await anyio.to_thread.run_sync(_done, piece, self._store)
+            return _done(piece, self._store)
         if isinstance(piece, Changed):
             with anyio.move_on_after(piece.seconds):
                 await self._woken.wait()
@@ -313,7 +313,7 @@ class AsyncJob:
                 answer = trouble = None
                 if isinstance(piece, Do):
                     try:
-                        answer = _done(piece, self._database)
+                        answer = _done(piece, self._store)
                     except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
                         trouble = error
                 elif isinstance(piece, Emit):
@@ -329,6 +329,6 @@ class AsyncJob:
             logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)
 
 
-def _done(piece: Do, database: Database) -> Json:
-    with database.write() if piece.writes else database.read() as tx:
+def _done(piece: Do, store: Store) -> Json:
+    with store.write() if piece.writes else store.read() as tx:
         return piece.action(tx)

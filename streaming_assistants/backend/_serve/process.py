@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from .._engine.store_port import StoreAway
 from .._jobs.asking import Client
 from .._local import LocalBackend
 from ..upstreams import registry
@@ -94,7 +95,7 @@ def _opened(upstream: str, store: str, models: dict[str, str] | None) -> LocalBa
 
     try:
         return LocalBackend(upstream, store, models=models)
-    except (SQLAlchemyError, OSError, RuntimeError) as error:
+    except (SQLAlchemyError, StoreAway, OSError, RuntimeError) as error:
         shown = re.sub("//[^/]*@", "//", store)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ValueError(f"The store {shown} cannot be opened: {reason}") from None

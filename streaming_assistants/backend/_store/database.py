@@ -7,8 +7,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from .._engine.store_port import StoreAway, StoreClosed
 from . import schema
 from .address import address
 from .changes import Changes
@@ -29,20 +30,13 @@ _BUSY_MS = 60_000
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
 
 
-AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, InternalError, PoolTimeout)
-"""What a transaction raises whose database is restarted, full, locked or out of reach; later it may hold."""
-
-
-class StoreClosed(Exception):
-    """The backend was closed while work of it was still under way."""
+# What SQLAlchemy raises where a database is restarted, full, locked or out of reach.
+_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 
 
 class Database:
-    """A store by its path or its SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``, PostgreSQL's.
-
-    ``blocking`` says whether a transaction may wait for a disk, a network or another process: a caller
-    in an event loop then hands it to a thread.
-    """
+    """The :class:`Store` at a path or a SQLAlchemy URL: ``sqlite://`` (memory), ``sqlite:///file.db``,
+    PostgreSQL's. Where it cannot be opened, SQLAlchemy's own error says so."""
 
     def __init__(self, store: str | os.PathLike[str]) -> None:
         parsed = address(store)
@@ -58,7 +52,7 @@ class Database:
         elif self.sqlite:
             options = {"connect_args": {"timeout": _BUSY_MS / 1000}, "pool_size": 16, "max_overflow": 64}
         self.closed = False
-        self.changes = Changes()
+        self._changes = Changes()
         self._ahead = 0.0  # of the database's clock, before the monotonic one
         try:
             self._pool = create_engine(parsed, **options)
@@ -80,28 +74,31 @@ class Database:
     def write(self) -> Iterator[Transaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting."""
-        with self._connected() as connection:
-            connection = connection.execution_options(writes=True)
-            with connection.begin():
-                tx = Transaction(connection)
-                yield tx
-        self.changes.tell(tx.changed)
+        with self._connected() as connection, _writing(connection):
+            tx = Transaction(connection)
+            yield tx
+        self._changes.tell(tx.changed)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
-        with self._connected() as connection:
-            with connection.begin():
-                yield Transaction(connection)
+        with self._connected() as connection, connection.begin():
+            yield Transaction(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._alone, self._open().connect() as connection:
-            try:
-                yield connection
-            finally:
-                if self.closed:
-                    connection.invalidate()  # the pool that it goes back to has been emptied already
+        try:
+            with self._alone, self._open().connect() as connection:
+                try:
+                    yield connection
+                finally:
+                    if self.closed:
+                        connection.invalidate()  # the pool that it goes back to has been emptied already
+        except _AWAY as error:
+            raise StoreAway(str(error)) from error
+
+    def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
+        return self._changes.watch(thread_id, wake)
 
     def clock(self) -> float:
         """The database's time, in seconds since the epoch: the hosts that share a store may not agree on
@@ -139,8 +136,7 @@ class Database:
         self.close()
 
     def _create_schema(self) -> None:
-        with self.write() as tx:
-            connection = tx.connection
+        with self._pool.connect() as connection, _writing(connection):
             if connection.dialect.name == "postgresql":
                 # IF NOT EXISTS does not keep two processes from creating the same table at once.
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
@@ -156,6 +152,10 @@ class Database:
                     f"The store has schema version {version}; this release of streaming_assistants reads "
                     f"version {schema.VERSION}. Use the release that wrote it, or another store."
                 )
+
+
+def _writing(connection: Connection) -> AbstractContextManager[object]:
+    return connection.execution_options(writes=True).begin()
 
 
 def _prepare_sqlite(pool: Pool, *, durable: bool) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -22,16 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
+from .._engine.store_port import Kind, Page, Row
 from . import schema
 
-Where = dict[str, Any]
-
-
-class Page(NamedTuple):
-    """``rows`` in the order asked for; ``more`` when others lie beyond the last one."""
-
-    rows: Sequence[RowMapping]
-    more: bool
+Where = Mapping[str, Any]
 
 
 class Transaction:
@@ -41,76 +35,81 @@ class Transaction:
         self.connection = connection
         self.changed: set[Any] = set()  # the threads that it has written to
 
-    def add(self, table: Table, data: Json, **columns: object) -> int:
+    def add(self, kind: Kind, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``."""
         self.changed.add(columns.get("thread_id") or data["id"])
-        result = self.connection.execute(_insert(table), {"id": data["id"], "data": data, **columns})
+        result = self.connection.execute(_insert(kind), {"id": data["id"], "data": data, **columns})
         key = result.inserted_primary_key
         assert key is not None
         return int(key[0])
 
-    def get(self, table: Table, id: str, *, lock: bool = False, **where: object) -> RowMapping | None:
+    def get(self, kind: Kind, id: str, *, lock: bool = False, **where: object) -> Row | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
-        query = _select(table, ("id", *where), "lock" if lock else "")
-        return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
+        return self._find(kind, id, "lock" if lock else "", where)
 
     def change(
-        self, table: Table, id: str, changes: Json, *, row: RowMapping | None = None, **columns: object
+        self, kind: Kind, id: str, changes: Json, *, row: Row | None = None, **columns: object
     ) -> Json | None:
         """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
 
         Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
         what the caller has already read and locked.
         """
-        row = row or self.get(table, id, lock=True)
+        row = row or self.get(kind, id, lock=True)
         if row is None:
             return None
-        self._note(row)
+        self._note(kind, row)
         data = {**row["data"], **changes}
         values = {"data": data, **columns}
-        self.connection.execute(_update(table, tuple(values)), {**values, "where_id": id})
+        self.connection.execute(_update(kind, tuple(values)), {**values, "where_id": id})
         return data
 
-    def remove(self, table: Table, id: str) -> bool:
-        row = self.get(table, id, lock=True)
+    def remove(self, kind: Kind, id: str) -> bool:
+        row = self.get(kind, id, lock=True)
         if row is None:
             return False
-        self._note(row)
+        self._note(kind, row)
+        table = _table(kind)
         self.connection.execute(delete(table).where(table.c.id == id))
-        if table is not schema.threads:  # those are not listed
-            place = {"id": id, "seq": row["seq"], "thread_id": row.get("thread_id")}
+        if kind != "threads":  # those are not listed
+            thread_id = None if kind == "assistants" else row["thread_id"]
+            place = {"id": id, "seq": row["seq"], "thread_id": thread_id}
             self.connection.execute(insert(schema.removed), place)
         return True
 
-    def _note(self, row: RowMapping) -> None:
-        self.changed.add(row.get("thread_id") or row["id"])
+    def _find(self, name: str, id: str, how: str, where: Where) -> RowMapping | None:
+        query = _select(name, ("id", *where), how)
+        return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
 
-    def seq(self, table: Table, id: str, **where: object) -> int | None:
+    def _note(self, kind: Kind, row: Row) -> None:
+        self.changed.add(row[_thread_id_of(kind)])
+
+    def seq(self, kind: Kind, id: str, **where: object) -> int | None:
         """Where an object is in its list, or was; None when it never was in there."""
-        row = self.get(table, id, lock=False, **where)
+        row = self._find(kind, id, "", where)
         if row is None:
             place = {"thread_id": where["thread_id"]} if "thread_id" in where else {}
-            row = self.get(schema.removed, id, lock=False, **place)
+            row = self._find("removed", id, "", place)
         return None if row is None else int(row["seq"])
 
-    def all(self, table: Table, **where: object) -> Sequence[RowMapping]:
+    def all(self, kind: Kind, **where: object) -> Sequence[Row]:
         """Every row that fits, oldest first."""
-        query = _select(table, tuple(where), "oldest first")
+        query = _select(kind, tuple(where), "oldest first")
         return self.connection.execute(query, _bound(where)).mappings().all()
 
-    def newest(self, table: Table, **where: object) -> RowMapping | None:
-        query = _select(table, tuple(where), "newest")
+    def newest(self, kind: Kind, **where: object) -> Row | None:
+        query = _select(kind, tuple(where), "newest")
         return self.connection.execute(query, _bound(where)).mappings().first()
 
-    def newest_seq(self, table: Table, **where: object) -> int:
+    def newest_seq(self, kind: Kind, **where: object) -> int:
         """The seq of the newest row that fits; 0 when none does."""
-        query = _select(table, tuple(where), "newest seq")
+        query = _select(kind, tuple(where), "newest seq")
         return int(self.connection.scalar(query, _bound(where)) or 0)
 
     def page(
         self,
-        table: Table,
-        where: Where,
+        kind: Kind,
+        where: Mapping[str, object],
         *,
         limit: int,
         ascending: bool,
@@ -121,6 +120,7 @@ class Transaction:
 
         With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
         """
+        table = _table(kind)
         seq = table.c.seq
         query = select(table).where(*_terms(table, where))
         if after is not None:
@@ -137,7 +137,7 @@ class Transaction:
             rows.reverse()
         return Page(rows, more)
 
-    def active_runs(self) -> Sequence[RowMapping]:
+    def active_runs(self) -> Sequence[Row]:
         query = select(schema.runs).where(schema.runs.c.active).order_by(schema.runs.c.seq)
         return self.connection.execute(query).mappings().all()
 
@@ -152,7 +152,7 @@ class Transaction:
 
     # Owners: which backends live.
 
-    def owner(self, id: str) -> RowMapping | None:
+    def owner(self, id: str) -> Row | None:
         query = select(schema.owners).where(schema.owners.c.id == id)
         return self.connection.execute(query).mappings().one_or_none()
 
@@ -171,6 +171,15 @@ class Transaction:
         self.connection.execute(delete(schema.owners).where(schema.owners.c.id == id))
 
 
+def _table(name: str) -> Table:
+    return schema.metadata.tables[name]
+
+
+def _thread_id_of(kind: Kind) -> str:
+    """The column that names the thread which a change of such an object is a change of."""
+    return "id" if kind in ("assistants", "threads") else "thread_id"
+
+
 def _terms(table: Table, where: Where) -> list[Any]:
     return [table.c[name] == value for name, value in where.items()]
 
@@ -179,9 +188,10 @@ def _terms(table: Table, where: Where) -> list[Any]:
 
 
 @lru_cache(maxsize=256)
-def _select(table: Table, names: tuple[str, ...], kind: str) -> Select[Any]:
+def _select(name: str, columns: tuple[str, ...], kind: str) -> Select[Any]:
+    table = _table(name)
     query = select(func.max(table.c.seq)) if kind == "newest seq" else select(table)
-    query = query.where(*[table.c[name] == bindparam(f"where_{name}") for name in names])
+    query = query.where(*[table.c[column] == bindparam(f"where_{column}") for column in columns])
     if kind == "lock":
         # A lock that inserts of child rows do not wait for: they would deadlock with each other.
         return query.with_for_update(key_share=True)
@@ -193,15 +203,16 @@ def _select(table: Table, names: tuple[str, ...], kind: str) -> Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def _insert(table: Table) -> Insert:
-    return insert(table)
+def _insert(name: str) -> Insert:
+    return insert(_table(name))
 
 
 @lru_cache(maxsize=64)
-def _update(table: Table, names: tuple[str, ...]) -> Update:
-    values: dict[str, Any] = {name: bindparam(name) for name in names}
+def _update(name: str, columns: tuple[str, ...]) -> Update:
+    table = _table(name)
+    values: dict[str, Any] = {column: bindparam(column) for column in columns}
     return update(table).where(table.c.id == bindparam("where_id")).values(values)
 
 
-def _bound(where: Where) -> Where:
+def _bound(where: Where) -> dict[str, Any]:
     return {f"where_{name}": value for name, value in where.items()}

@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from .._engine.port import Json, Turn, UpstreamError
+from .._engine.port import Conversation, Finished, Json, Turn, Upstream, UpstreamError
 
 _MESSAGE_TOKENS = 4  # what a chat template puts around a message
 _IMAGE_TOKENS = {"low": 85}
@@ -89,6 +89,21 @@ def fitted(turn: Turn, limit: int) -> Turn | None:
     if start and turn.truncation != "auto":
         return None
     return replace(turn, items=turn.items[start:]) if start else turn
+
+
+def within_max_prompt_tokens(upstream: Upstream) -> Upstream:
+    """The upstream, given no more of a thread than the run's ``max_prompt_tokens`` leave."""
+
+    def limited(turn: Turn) -> Conversation:
+        limit = turn.max_prompt_tokens
+        shorter = turn if limit is None else fitted(turn, limit)
+        return _refused() if shorter is None else upstream(shorter)
+
+    return limited
+
+
+def _refused() -> Conversation:
+    yield Finished("max_prompt_tokens")
 
 
 @dataclass(frozen=True)

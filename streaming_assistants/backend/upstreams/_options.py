@@ -3,10 +3,11 @@ adds to every one with ``LocalBackend(upstream_options={...})``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 
-from .._engine.port import AS_NAMED, Json, Turn
+from .._engine.port import AS_NAMED, Json, Open, Piece, Turn, Upstream
+from ._rewriting import rewritten
 
 _OWN = ("model", "input", "messages", "stream")
 
@@ -27,6 +28,22 @@ def checked(options: Mapping[str, Json] | None) -> dict[str, Json]:
 def as_named(turn: Turn) -> dict[str, Json]:
     """The parameters that a request has by the names that a turn has them by."""
     return {each.name: getattr(turn, each.name) for each in fields(turn) if each.metadata == AS_NAMED}
+
+
+class _Added:
+    def __init__(self, options: Mapping[str, Json]) -> None:
+        self._options = options
+
+    def read(self, piece: Piece) -> Iterator[Piece]:
+        yield replace(piece, body=added(piece.body, self._options)) if isinstance(piece, Open) else piece
+
+    def end(self) -> tuple[()]:
+        return ()
+
+
+def with_options(upstream: Upstream, options: Mapping[str, Json]) -> Upstream:
+    """The upstream, its requests for inference with the options over them."""
+    return rewritten(upstream, lambda: _Added(options)) if options else upstream
 
 
 def added(body: Json, options: Mapping[str, Json]) -> Json:

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 
 from .._engine.port import (
     ContentDelta,
-    Conversation,
     Failed,
     Finished,
     Json,
     MessageEnd,
     Piece,
     ToolCallDelta,
-    Turn,
     Upstream,
-    UpstreamError,
 )
+from ._rewriting import rewritten
 
 _BEGIN, _END = "<think>", "</think>"
 
@@ -109,27 +107,7 @@ class _Messages:
 
 def without_thoughts(upstream: Upstream) -> Upstream:
     """The upstream, its texts without the thoughts that they begin with."""
-
-    def thoughtless(turn: Turn) -> Conversation:
-        conversation = upstream(turn)
-        messages = _Messages()
-        answer: Json = None
-        trouble: UpstreamError | None = None
-        try:
-            while True:
-                piece = conversation.send(answer) if trouble is None else conversation.throw(trouble)
-                answer = trouble = None
-                for each in messages.read(piece):
-                    try:
-                        answer = yield each
-                    except UpstreamError as error:  # noqa: PERF203 - what was asked for failed
-                        trouble = error
-        except StopIteration:
-            yield from messages.end()
-        finally:
-            conversation.close()
-
-    return thoughtless
+    return rewritten(upstream, _Messages)
 
 
 def _moved(mark: Json, by: int) -> Json:

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from typing import TypeAlias
 from urllib.parse import quote
 
-from .._engine.port import Call, Json, UpstreamError
+from .._engine.port import Call, Calls, Json, UpstreamError
 from ._members import member
 
 logger = logging.getLogger("streaming_assistants")
-
-Steps: TypeAlias = Generator[Call, Json, Json]
 
 THREAD_EXPIRY = {"anchor": "last_active_at", "days": 7}
 """The hosted API's own, for stores that threads and their messages make."""
 
 
-class Errand:
-    """Steps that a request needs done before it can be answered. A driver of either colour asks what
-    :meth:`go_on` gives it and hands the answer in, an error included, until there is a :attr:`result`."""
-
-    def __init__(self, key: str, steps: Steps) -> None:
-        self.key = key
-        self.result: Json = None
-        self._steps = steps
-
-    def go_on(self, answer: Json = None) -> Call | None:
-        try:
-            if isinstance(answer, UpstreamError):
-                return self._steps.throw(answer)
-            return self._steps.send(answer)
-        except StopIteration as end:
-            self.result = end.value
-        except UpstreamError as error:
-            self.result = error
-        return None
-
-
-def stores_made(wanted: list[Json], *, of_thread: bool) -> Steps:
+def stores_made(wanted: list[Json], *, of_thread: bool) -> Calls:
     """The ids of stores as ``tool_resources.file_search.vector_stores`` describes them."""
     made: list[str] = []
     try:
@@ -54,7 +30,7 @@ def stores_made(wanted: list[Json], *, of_thread: bool) -> Steps:
     return made
 
 
-def files_added(store_id: str | None, file_ids: list[str]) -> Steps:
+def files_added(store_id: str | None, file_ids: list[str]) -> Calls:
     """Puts a thread's attachments into its store, which is made where there is none; the store's id."""
     made: list[str] = []
     try:

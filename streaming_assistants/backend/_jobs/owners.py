@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.engine import RowMapping
-
-LEASE = 30.0
+from .._engine.store_port import LEASE, Row
 
 
 def here() -> str:
@@ -42,7 +41,12 @@ def started(pid: int) -> str | None:
     return fields[19].decode()
 
 
-def lives(owner: RowMapping | None, place: str, now: float) -> bool:
+def living(place: str) -> Callable[[Row | None, float], bool]:
+    """Tells, for whoever is at ``place``, whether the owner of a row lives."""
+    return lambda owner, now: lives(owner, place, now)
+
+
+def lives(owner: Row | None, place: str, now: float) -> bool:
     if owner is None or now - owner["seen_at"] > LEASE:
         return False
     if owner["place"] != place:

@@ -1,0 +1,142 @@
+"""What the engine asks of a store. A store fills :class:`Store` and :class:`Transaction`; who opens one
+hands it to the engine, which never learns what it is. Sans-IO.
+
+Each object is a row: ``seq`` orders it among its kind, ``id`` names it, ``data`` is what a client sees and
+``hidden`` what the engine remembers beside that. Messages, runs and steps have a ``thread_id`` besides, and
+go when their thread goes. A message has the ``run_id`` of the run that wrote it, or None, a step always has
+one, and ``after_message``, the seq of the thread's newest message when it began. A run is ``active`` until
+it ends, which no two of a thread may be; ``owner`` drives it, and it ends at ``expires_at``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from .port import Json
+
+Kind: TypeAlias = Literal["assistants", "threads", "messages", "runs", "steps"]
+
+LEASE = 30.0
+"""Seconds that an owner may go unseen before the runs that it drives count as left behind."""
+
+
+class StoreAway(Exception):
+    """The store is restarted, full, locked or out of reach; later the same transaction may hold."""
+
+
+class StoreClosed(Exception):
+    """The backend was closed while work of it was still under way."""
+
+
+class Row(Protocol):
+    """A stored object, by the names of its columns."""
+
+    def __getitem__(self, column: str, /) -> Json: ...
+
+
+class Page(NamedTuple):
+    """``rows`` in the order asked for; ``more`` when others lie beyond the last one."""
+
+    rows: Sequence[Row]
+    more: bool
+
+
+class Transaction(Protocol):
+    """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
+
+    def add(self, kind: Kind, data: Json, **columns: object) -> int:
+        """Stores a new object; answers with its ``seq``, higher than any that its kind has had."""
+
+    def get(self, kind: Kind, id: str, *, lock: bool = False, **where: object) -> Row | None:
+        """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
+
+    def change(
+        self, kind: Kind, id: str, changes: Json, *, row: Row | None = None, **columns: object
+    ) -> Json | None:
+        """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
+
+        Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
+        what the caller has already read and locked.
+        """
+
+    def remove(self, kind: Kind, id: str) -> bool:
+        """Whether it was there."""
+
+    def seq(self, kind: Kind, id: str, **where: object) -> int | None:
+        """Where an object is in its list, or was; None when it never was in there."""
+
+    def all(self, kind: Kind, **where: object) -> Sequence[Row]:
+        """Every row that fits, oldest first."""
+
+    def newest(self, kind: Kind, **where: object) -> Row | None:
+        """The row that fits and has the highest seq."""
+
+    def newest_seq(self, kind: Kind, **where: object) -> int:
+        """The seq of the newest row that fits; 0 when none does."""
+
+    def page(
+        self,
+        kind: Kind,
+        where: Mapping[str, object],
+        *,
+        limit: int,
+        ascending: bool,
+        after: int | None,
+        before: int | None,
+    ) -> Page:
+        """A page between two cursors (each a ``seq``, left out itself).
+
+        With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
+        """
+
+    def active_runs(self) -> Sequence[Row]:
+        """Those of all threads, oldest first."""
+
+    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+        """Stores a file that a tool made."""
+
+    def file(self, id: str) -> bytes | None:
+        """The content of a file that a tool made."""
+
+    def owner(self, id: str) -> Row | None:
+        """The row of a backend that lives: ``place``, ``pid``, ``started``, ``seen_at``."""
+
+    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
+        """Notes that the owner lives."""
+
+    def forget_unseen(self, before: float) -> None:
+        """Drops the owners that have not been seen since: to have no row is to be dead."""
+
+    def forget(self, id: str) -> None:
+        """Drops one owner."""
+
+
+class Store(Protocol):
+    """Transactions raise :class:`StoreAway` where they could not be, :class:`StoreClosed` after
+    :meth:`close`.
+
+    ``blocking`` says whether one may wait for a disk, a network or another process: a caller in an event
+    loop then hands it to a thread. ``in_memory`` says that nobody else sees what is stored.
+    """
+
+    blocking: bool
+    in_memory: bool
+    closed: bool
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction that may write."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A transaction that only reads."""
+
+    def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
+        """Calls ``wake`` after each change of a thread that this process commits, in whichever thread made
+        it; answers with what ends that."""
+
+    def clock(self) -> float:
+        """The time in seconds since the epoch, the same for all who share the store."""
+
+    def close(self) -> None:
+        """Ends it; what is under way fails."""
