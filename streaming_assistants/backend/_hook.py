@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 import wrapt
@@ -16,13 +16,10 @@ from streaming_assistants import _sdk
 from ._engine import api_errors
 from ._http.paths import assistants_path, file_content_path
 from ._http.routes import Reply, Request
-from ._jobs.answering import Leavable, run_async, run_sync
+from ._jobs.answering import Backend, Leavable, run_async, run_sync
 from ._jobs.asking import Client, HttpRequest, Response
 from ._jobs.feed import AsyncFeed, Feed
 from .upstreams import registry
-
-if TYPE_CHECKING:
-    from ._local import LocalBackend
 
 HttpClient: TypeAlias = Any
 """A client of httpx or httpx2."""
@@ -33,7 +30,7 @@ _LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread t
 _PASSED_ON = ("accept", "content-type", "openai-beta")
 
 
-def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
+def attach(backend: Backend, client: Client) -> Callable[[], None]:
     """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
     if not _sdk.is_client(client):
         raise TypeError(
@@ -52,7 +49,7 @@ def attach(backend: LocalBackend, client: Client) -> Callable[[], None]:
     return detach
 
 
-def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
+def _unhooked(client: Client, backend: Backend) -> HttpClient:
     """The client's HTTP client; a copy of an attached client comes with its original's proxy."""
     inner = _http_client(client)
     while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
@@ -63,9 +60,9 @@ def _unhooked(client: Client, backend: LocalBackend) -> HttpClient:
 class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
     """Passes for the HTTP client that it wraps; ``_self_`` names are the proxy's own (wrapt's rule)."""
 
-    _self_backend: LocalBackend | None
+    _self_backend: Backend | None
 
-    def __init__(self, inner: HttpClient, backend: LocalBackend, client: Client) -> None:
+    def __init__(self, inner: HttpClient, backend: Backend, client: Client) -> None:
         super().__init__(inner)
         self._self_backend = backend
         self._self_client = client

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from . import _hook
 from ._engine import lifecycle
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
@@ -116,10 +117,8 @@ class LocalBackend:
         ``client`` is an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI. Copies made from it later
         (``with_options()``, ``copy()``) are answered too. The function that comes back takes it back.
         """
-        from ._hook import attach
-
         try:
-            take_back = attach(self, client)
+            take_back = _hook.attach(self, client)
         except BaseException:
             self._left()
             raise
@@ -229,7 +228,7 @@ class LocalBackend:
                 self._wake(job, run_id)
         return reply
 
-    def start(self, make: Callable[[Any], Job | AsyncJob]) -> None:
+    def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
         job = make(self._store)
         run_id = job.work.run_id

@@ -6,26 +6,43 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, Reply, Request
 from .asking import AsyncOutside, Client, Outside
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
 from .loops import caller
 
-if TYPE_CHECKING:
-    from .._local import LocalBackend
-
 _TURN_SECONDS = 0.005
 
 T = TypeVar("T")
 
 
-def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
+class Backend(Protocol):
+    """What answers requests, and drives the work that goes on after them."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether no request may leave the process: those that the backend cannot answer are refused."""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether :meth:`handle` may wait for a disk, a network or another process."""
+
+    def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+        """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
+        an errand is asked for again, with what came of it in ``done``, by the errand's key."""
+
+    def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
+        """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
+
+
+def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
     done: dict[str, Any] = {}
@@ -43,9 +60,7 @@ def run_sync(backend: LocalBackend, client: Client, request: Request) -> tuple[R
     return reply, feed
 
 
-async def run_async(
-    backend: LocalBackend, client: Client, request: Request
-) -> tuple[Reply, AsyncFeed | None]:
+async def run_async(backend: Backend, client: Client, request: Request) -> tuple[Reply, AsyncFeed | None]:
     """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
     reply = await _handle(backend, client, request)
     done: dict[str, Any] = {}
@@ -67,7 +82,7 @@ async def run_async(
 
 
 async def _handle(
-    backend: LocalBackend, client: Client, request: Request, done: Mapping[str, Any] | None = None
+    backend: Backend, client: Client, request: Request, done: Mapping[str, Any] | None = None
 ) -> Reply:
     if not backend.blocking:
         return backend.handle(request, done)
