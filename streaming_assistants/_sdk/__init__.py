@@ -51,6 +51,8 @@ from .clients import (
     module_client,
     module_loaders,
     parameters,
+    request_of,
+    request_to,
     said,
     say_once,
 )
@@ -133,6 +135,8 @@ __all__ = [
     "raw_views",
     "read",
     "request",
+    "request_of",
+    "request_to",
     "response_class",
     "response_of",
     "retry_seconds",

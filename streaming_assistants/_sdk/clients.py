@@ -10,6 +10,7 @@ from functools import cache
 from typing import TypeAlias
 
 import openai
+from openai._models import FinalRequestOptions
 from openai._types import NOT_GIVEN as NOT_GIVEN
 from openai._types import Omit
 
@@ -131,6 +132,22 @@ def inference_url(client: JSON, path: str) -> tuple[str, dict[str, object]]:
     dated = _DATE.match(str(client._custom_query.get("api-version", "")))
     query: dict[str, object] = {"api-version": Omit()} if dated else {}
     return str(client.base_url.copy_with(raw_path=root + path.encode())), query
+
+
+async def request_to(client: JSON, method: str, path: str) -> JSON:
+    """A request without a body, as an async client sends it: to its server, with its key of the moment."""
+    url, query = inference_url(client, path)
+    options = FinalRequestOptions.construct(method=method.lower(), url=url, params=query)
+    prepared = await client._prepare_options(options)  # the oldest releases change what they are given
+    return client._build_request(options if prepared is None else prepared)
+
+
+def request_of(error: Exception) -> JSON:
+    """The request that an exception of the SDK or the transport is about, or None."""
+    try:
+        return getattr(error, "request", None)
+    except RuntimeError:  # the transport's own has none
+        return None
 
 
 class ModuleAttribute:

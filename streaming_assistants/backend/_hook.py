@@ -28,6 +28,7 @@ Late: TypeAlias = Callable[[TimeoutError], Exception]
 
 _LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread to count them costs time
 _PASSED_ON = ("accept", "content-type", "openai-beta")
+_OF_A_BODY = ("content-length", "content-type", "transfer-encoding", "host")
 
 
 def attach(backend: Backend, client: Client) -> Callable[[], None]:
@@ -196,16 +197,18 @@ async def pass_on(
 ) -> Response:
     """Sends a request that is not the backend's to the client's own server; the response is open.
 
-    ``path`` is within the API. Of the caller's headers those go along that say what the body is.
+    ``path`` is within the API. Its address and its key are the client's own; of the caller's headers those
+    go along that say what the body is.
     """
-    own = {**client.default_headers, **client.auth_headers}
-    sent = {name.lower(): value for name, value in own.items() if isinstance(value, str)}
-    sent.update({name: headers[name] for name in _PASSED_ON if name in headers})
-    if not isinstance(content, bytes) and "content-length" in headers:
-        sent["content-length"] = headers["content-length"]
+    own = await _sdk.request_to(client, method, path)
+    sent = {name: value for name, value in own.headers.items() if name not in _OF_A_BODY}
+    sent.update({name: headers[name] for name in _PASSED_ON if headers.get(name, "\xff").isascii()})
+    length = headers.get("content-length", "")
+    if not isinstance(content, bytes) and length.isdecimal() and "transfer-encoding" not in headers:
+        sent["content-length"] = length
     http = _http_client(client)
-    url = str(client.base_url).rstrip("/") + path + (f"?{query}" if query else "")
-    made = http.build_request(method, url, headers=sent, content=content or None)
+    url = own.url.copy_with(query="&".join(filter(None, [own.url.query.decode(), query])).encode() or None)
+    made = http.build_request(method, url, headers=sent, content=content or None, extensions=own.extensions)
     return await http.send(made, stream=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -172,3 +173,73 @@ async def test_the_python_client_uses_it_for_more_than_assistants(
     listed = await done(asking.get("/models", cast_to=JSON))
     assert [model["id"] for model in listed["data"]] == list(NAMES)
     await done(asking.close())
+
+
+@pytest.mark.parametrize("auth", [{"api_key": "azure-key"}, {"azure_ad_token": "entra-token"}, "asked for"])
+def test_it_is_passed_on_as_the_client_itself_asks_azure(far: Loopback, auth: Any) -> None:
+    async def token() -> str:
+        return "entra-token"
+
+    options = {"azure_ad_token_provider": token} if auth == "asked for" else auth
+    upstream = openai.AsyncAzureOpenAI(
+        azure_endpoint=far.url, api_version="2024-05-01-preview", max_retries=0, **options
+    )
+    far.on("GET", "/openai/v1/files", Reply.json({"reached": True}))
+    far.on("POST", "/openai/v1/embeddings", Reply.json({"reached": True}))
+    with served(LocalBackend("chat"), upstream) as url:
+        assert ask(url, "GET /v1/files?limit=2 HTTP/1.1").status == 200
+        assert post(url, "/v1/embeddings", {"model": "m", "input": "x"}, "api-key: caller").status == 200
+    for request in far.requests:
+        key, token_sent = request.headers.get("api-key"), request.headers.get("authorization")
+        assert (key == "azure-key") if "api_key" in options else (token_sent == "Bearer entra-token")
+        assert "caller" not in (key or "")
+    assert [request.query for request in far.requests] == [{"limit": ["2"]}, {}]
+
+
+def test_a_version_that_is_no_date_is_passed_on(far: Loopback) -> None:
+    upstream = openai.AsyncAzureOpenAI(
+        azure_endpoint=far.url, api_version="preview", api_key="azure-key", max_retries=0
+    )
+    far.on("GET", "/openai/v1/files", Reply.json({"reached": True}))
+    with served(LocalBackend("chat"), upstream) as url:
+        assert ask(url, "GET /v1/files?limit=2&api-version=2024-05-01 HTTP/1.1").status == 200
+    assert far.requests[0].query == {"api-version": ["preview"], "limit": ["2"]}
+
+
+def test_the_upstream_is_not_asked_on_for_a_caller_who_has_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        far = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far, max_retries=0)
+        with served(LocalBackend("chat"), upstream) as url:
+            with connected(url) as caller:
+                body = b'{"model": "m", "messages": []}'
+                head = (
+                    "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+                )
+                caller.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                asked, _ = listener.accept()
+                asked.settimeout(10)
+                assert asked.recv(65536).startswith(b"POST /v1/chat/completions")
+            with asked:
+                while asked.recv(65536):  # until the server hangs up, too
+                    pass
+
+
+@pytest.mark.parametrize(
+    "header", ["Accept: \xff", "OpenAI-Beta: \xe9", "Content-Type: application/json; x=\xff"]
+)
+def test_a_header_that_is_no_ascii_is_left_out(url: str, far: Loopback, header: str) -> None:
+    far.on("POST", "/v1/embeddings", Reply.json({"reached": True}))
+    typed = [] if "Content" in header else ["Content-Type: application/json"]
+    answer = ask(url, "POST /v1/embeddings HTTP/1.1", header, *typed, body=b"{}")
+    assert answer.status == 200
+
+
+def test_a_length_beside_chunks_is_not_believed(url: str, far: Loopback) -> None:
+    far.on("POST", "/v1/files", Reply.json({"reached": True}))
+    typed = "Content-Type: multipart/form-data; boundary=x"
+    lines = ["POST /v1/files HTTP/1.1", typed, "Transfer-Encoding: chunked", "Content-Length: 3"]
+    answer = ask(url, *lines, body=b"5\r\n--x--\r\n0\r\n\r\n")
+    assert (answer.status, far.requests[0].body) in ((200, b"--x--"), (200, b""))
+    assert "content-length" not in far.requests[0].headers

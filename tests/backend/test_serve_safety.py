@@ -11,7 +11,7 @@ import pytest
 from streaming_assistants.backend import LocalBackend
 from tests.loopback import Loopback, Reply
 
-from .served import ask, post, served
+from .served import ask, connected, post, served
 
 KEY = "sk-server-0123456789abcdef"
 JSON_TYPE = "Content-Type: application/json"
@@ -295,6 +295,15 @@ def test_an_upload_is_passed_on_as_it_comes_and_not_held(far: Loopback) -> None:
             tracemalloc.stop()
     assert seen == [size]
     assert peak < 3.5 * size  # the request as sent, and as the fake server reads it: twice
+
+
+@pytest.mark.parametrize(("path", "typed"), [("/v1/threads", JSON_TYPE), ("/v1/files", FILE_TYPE)])
+def test_a_body_that_comes_too_slowly_is_not_waited_for(far: Loopback, path: str, typed: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{typed}\r\nContent-Length: 1000\r\n\r\n"
+    with served(LocalBackend("responses"), upstream(far), patience=0.2) as url, connected(url) as sock:
+        sock.sendall(head.encode() + b"{")
+        sock.settimeout(10)
+        assert b" 408 " in sock.recv(65536).split(b"\r\n")[0]
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000

@@ -67,6 +67,10 @@ def wrong_type(given: str) -> ApiError:
     )
 
 
+def too_slow() -> ApiError:
+    return ApiError(408, "The request's body took too long to come.")
+
+
 def too_large(limit: int) -> ApiError:
     return ApiError(413, f"The request's body is larger than the {limit:,} bytes that this server takes.")
 

@@ -102,7 +102,7 @@ class _Outside:
         elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
         # Some servers quote the key that they refuse; what a run says of its failure is stored.
-        message = self._mask(getattr(error, "request", None)).text(str(message))
+        message = self._mask(_sdk.request_of(error)).text(str(message))
         code, param = (each if isinstance(each, str) else None for each in (code, param))
         return UpstreamError(message, status, code, param)
 

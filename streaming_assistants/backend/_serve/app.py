@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,6 +17,7 @@ from .._http.paths import assistants_path, deployment_of, requested_path, withou
 from .._jobs.asking import Client
 from .._local import LocalBackend
 from .guard import Guard
+from .requests import is_form, target, while_there
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -37,6 +39,8 @@ _ALWAYS = {
 }
 _STOP_SECONDS = 6.0
 _LAST_SECONDS = 1.5
+_PATIENCE = 60.0  # seconds that a body may take,
+_SLOWEST = 8192  # and one more for so many bytes
 
 
 def app(
@@ -49,6 +53,7 @@ def app(
     max_upload: int = LARGEST_UPLOAD,
     max_json: int = LARGEST_JSON,
     told: str = "",
+    patience: float = _PATIENCE,
 ) -> Starlette:
     """An ASGI app that answers the Assistants API, with or without ``/v1`` before its paths.
 
@@ -57,9 +62,10 @@ def app(
 
     With ``api_keys`` every request has to carry one of them. The server is asked as ``localhost``, by a
     loopback address, or by a name of ``allow_hosts``; pages of other origins may not ask it unless
-    ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes. ``told`` is what
-    ``GET /`` says. ``app.state.served.stop()`` ends what is under way, before the server closes its
-    connections. Raises ImportError when Starlette is not installed.
+    ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes; each may take
+    ``patience`` seconds to come, and one more for every 8 KB. ``told`` is what ``GET /`` says.
+    ``app.state.served.stop()`` ends what is under way, before the server closes its connections. Raises
+    ImportError when Starlette is not installed.
     """
     try:
         from starlette.applications import Starlette
@@ -76,6 +82,7 @@ def app(
         max_upload=max_upload,
         max_json=max_json,
         told=told,
+        patience=patience,
     )
     made = Starlette()
     made.router.default = made.state.served = served
@@ -101,6 +108,7 @@ class Served:
         max_upload: int,
         max_json: int,
         told: str,
+        patience: float,
     ) -> None:
         self._backend = backend
         self._client = client
@@ -109,6 +117,7 @@ class Served:
         self._max_upload = max_upload
         self._max_json = max_json
         self._told = told
+        self._patience = patience
         self._stopping = False
         self._under_way: set[anyio.CancelScope] = set()
         self._reading: set[anyio.CancelScope] = set()  # of those, the ones that wait for a body
@@ -160,7 +169,7 @@ class Served:
         try:
             if self._stopping:
                 raise _shutting_down()
-            path = requested_path(_target(http.scope))
+            path = requested_path(target(http.scope))
             if path is None:
                 raise api_errors.bad("The request's path is no path of this API.")
             self._guard.check_host(headers)
@@ -194,7 +203,7 @@ class Served:
         route = None if ours else self._forwarding.route(http.method, rest)
         if not ours and route is None:
             raise api_errors.unknown_url(http.method, path)
-        form = _is_form(headers, taken=route is not None and route.uploads)
+        form = is_form(headers, taken=route is not None and route.uploads)
         limit = self._max_upload if form else self._max_json
         told = headers.get("content-length", "")
         if told.isdecimal() and int(told) > limit:
@@ -208,7 +217,9 @@ class Served:
                     return reply
             content = self._forwarding.named_for_upstream(body, deployment_of(path))
         assert route is not None
-        return await self._forwarding.answer(http.method, route, query, headers, content)
+        answer = partial(self._forwarding.answer, http.method, route, query, headers, content)
+        # A form is still being read, which shows as well that its sender is there.
+        return await (answer() if form else while_there(http, answer))
 
     async def _replied(self, request: Request) -> HttpResponse:
         """The backend's own answer."""
@@ -235,39 +246,24 @@ class Served:
 
     async def _parts(self, http: HttpRequest, limit: int) -> AsyncIterator[bytes]:
         """The body as it comes."""
-        stream, size = http.stream(), 0
+        stream, size, waited = http.stream(), 0, 0.0
         while True:
             part: bytes | None = None
-            with anyio.CancelScope() as waiting, _listed(self._reading, waiting):
+            began = anyio.current_time()
+            late = began + self._patience + size / _SLOWEST - waited
+            with anyio.CancelScope(deadline=late) as waiting, _listed(self._reading, waiting):
                 part = await anext(stream, b"")
-            if part is None or self._stopping:
+            waited += anyio.current_time() - began
+            if self._stopping:
                 raise _shutting_down()
+            if part is None:
+                raise api_errors.too_slow()
             if not part:
                 return
             size += len(part)
             if size > limit:
                 raise api_errors.too_large(limit)
             yield part
-
-
-def _target(scope: Mapping[str, Any]) -> bytes:
-    """The path as it was sent, from where the app is mounted on."""
-    target: bytes = scope.get("raw_path") or scope["path"].encode()
-    root: bytes = scope.get("root_path", "").encode()
-    return target[len(root) :] if root and target.startswith(root + b"/") else target
-
-
-def _is_form(headers: Mapping[str, str], *, taken: bool) -> bool:
-    """Whether the body is a form. Raises for a body that is neither that, where it is taken, nor JSON."""
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return False
-    given = headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
-    if taken and kind == "multipart/form-data":
-        return True
-    if kind != "application/json":
-        raise api_errors.wrong_type(given)
-    return False
 
 
 def _refused(error: ApiError) -> HttpResponse:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import anyio
+import openai
 
 from streaming_assistants import _sdk
 
@@ -102,8 +103,10 @@ class Forwarding:
     ) -> Response:
         try:
             return await pass_on(self._client, method, path, query, headers, content)
-        except _sdk.transport_errors() as error:
-            raise _unreachable(error, Mask(_sdk.keys_of(self._client))) from None
+        except (*_sdk.transport_errors(), openai.OpenAIError) as error:
+            request = _sdk.request_of(error)
+            keys = [*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})]
+            raise _unreachable(error, Mask(keys)) from None
 
     async def _whole(self, response: Response, mask: Mask) -> bytes:
         try:

@@ -1,0 +1,59 @@
+"""A request as it came over the socket: its path, what its body is, whether its caller is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .._engine import api_errors
+
+if TYPE_CHECKING:
+    from starlette.requests import Request as HttpRequest
+    from starlette.responses import Response as HttpResponse
+
+
+def target(scope: Mapping[str, Any]) -> bytes:
+    """The path as it was sent, from where the app is mounted on."""
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    root: bytes = scope.get("root_path", "").encode()
+    return target[len(root) :] if root and target.startswith(root + b"/") else target
+
+
+def is_form(headers: Mapping[str, str], *, taken: bool) -> bool:
+    """Whether the body is a form. Raises for a body that is neither that, where it is taken, nor JSON."""
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return False
+    given = headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if taken and kind == "multipart/form-data":
+        return True
+    if kind != "application/json":
+        raise api_errors.wrong_type(given)
+    return False
+
+
+async def while_there(http: HttpRequest, answer: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
+    """The answer; the upstream is not asked on for a caller who has hung up. The body has been read."""
+    from starlette.requests import ClientDisconnect
+
+    found: list[HttpResponse | Exception] = []
+    async with anyio.create_task_group() as group:
+
+        async def asked() -> None:
+            try:
+                found.append(await answer())
+            except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                found.append(error)
+            group.cancel_scope.cancel()
+
+        group.start_soon(asked)
+        while (await http.receive())["type"] != "http.disconnect":
+            pass
+        group.cancel_scope.cancel()
+    if not found:
+        raise ClientDisconnect
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
