@@ -24,7 +24,8 @@ from streaming_assistants._protocol import callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
 from streaming_assistants._protocol.events import EventReader, kind_of
-from streaming_assistants._protocol.settle import Fetch, Owed, Progress, settle
+from streaming_assistants._protocol.plan import Ask, Received, Say
+from streaming_assistants._protocol.settle import Progress, settle
 
 from .clients import Colour, no_warnings
 from .samples import recorded_streams
@@ -231,12 +232,12 @@ class Listener:
         while not self.progress.ended:
             step = plan.send(answer)
             answer = None
-            if isinstance(step, Fetch):
-                answer = world.answer(step.path)
-            elif isinstance(step, Owed):
-                kind = kind_of(step.event)
+            if isinstance(step, Ask):
+                answer = Received(world.answer(step.path), {})
+            elif isinstance(step, Say):
+                kind = kind_of(step.what.event)
                 assert kind is not None
-                self.take(kind.lenient(step.data))
+                self.take(kind.lenient(step.what.data))
         steps, messages = self.dispatcher.step_snapshots(), self.dispatcher.message_snapshots()
         self.told.check(world, self.dispatcher.run, steps.values(), messages.values())
 

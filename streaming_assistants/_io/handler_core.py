@@ -14,9 +14,8 @@ from streaming_assistants._protocol import callbacks
 from streaming_assistants._protocol.callbacks import AsyncCallbacks, Callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
+from streaming_assistants._protocol.events import DELTA
 from streaming_assistants.errors import NoFinalObjectError
-
-from .streams import DELTA
 
 if TYPE_CHECKING:
     from openai.types.beta import AssistantStreamEvent

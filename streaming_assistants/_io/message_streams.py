@@ -1,6 +1,6 @@
 """The streams of ``messages.list(stream=True)``, in both colours: what a caller iterates.
 
-How they are read is in ``message_reading.py``; the classes of a pair differ by ``async`` and ``await``.
+How they are read is in ``streams.py`` and ``reading.py``; a pair differs by ``async`` and ``await``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openai import AsyncStream, Stream
-from typing_extensions import Self
 
-from streaming_assistants import _sdk
-from streaming_assistants._protocol.chunks import MessageChunk
+from streaming_assistants._protocol.chunks import MessageChunk, texts
 
-from .message_reading import Reading, chunks, chunks_async, texts
+from .reading import MessageReading
+from .streams import AsyncClosing, Closing, read, read_async
 
 if TYPE_CHECKING:
     from openai.types.beta.threads import Message
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 ChunkT = TypeVar("ChunkT")
 
 
-class MessageStream(Stream[ChunkT]):
+class MessageStream(Closing[ChunkT], Stream[ChunkT]):
     """The newest message of a thread while it grows, as MessageChunks: an ``openai.Stream``.
 
     Ends where the server ends it, or where the message's run does. Raises ``openai.APIError`` for an
@@ -32,10 +31,8 @@ class MessageStream(Stream[ChunkT]):
     """
 
     def __stream__(self) -> Iterator[ChunkT]:
-        self._reading = Reading(self.response, self._client)
-        self._chunks: Any = chunks(self._reading)
-        found: Iterator[ChunkT] = self._chunks
-        return found
+        self._reading = MessageReading(self.response, self._client)
+        return read(self._reading)
 
     @property
     def text_deltas(self) -> Iterator[str]:
@@ -49,30 +46,13 @@ class MessageStream(Stream[ChunkT]):
             pass
         return self._reading.final()  # type: ignore[no-any-return]
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the stream; see ``EventStream.close``."""
-        self._reading.stopped = True
-        if self._chunks.gi_running:
-            _sdk.interrupt(self.response)
-        else:
-            self._chunks.close()
-            self.response.close()
-
-
-class AsyncMessageStream(AsyncStream[ChunkT]):
+class AsyncMessageStream(AsyncClosing[ChunkT], AsyncStream[ChunkT]):
     """The async form of :class:`MessageStream`: an ``openai.AsyncStream``."""
 
     def __stream__(self) -> AsyncIterator[ChunkT]:
-        self._reading = Reading(self.response, self._client)
-        self._chunks: Any = chunks_async(self._reading)
-        found: AsyncIterator[ChunkT] = self._chunks
-        return found
+        self._reading = MessageReading(self.response, self._client)
+        return read_async(self._reading)
 
     @property
     async def text_deltas(self) -> AsyncIterator[str]:
@@ -86,23 +66,6 @@ class AsyncMessageStream(AsyncStream[ChunkT]):
         async for _ in self:
             pass
         return self._reading.final()  # type: ignore[no-any-return]
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Ends the stream; see ``EventStream.close``."""
-        self._reading.stopped = True
-        if not self._chunks.ag_running:
-            await self._chunks.aclose()
-        await self.response.aclose()
-
-    async def aclose(self) -> None:
-        """The same as :meth:`close`."""
-        await self.close()
 
 
 class PendingMessageStream:

@@ -1,44 +1,65 @@
 """The streams that a caller iterates, and the context managers around handlers.
 
-The only place where reading a response has a colour. What is read, what it means and what is still owed
-is decided in ``_protocol`` and ``reading``; the two classes of a pair differ by ``async`` and ``await``.
+What is read, what it means and what is still owed is decided in ``_protocol`` and ``reading.py``; the
+classes and functions of a pair differ by ``async`` and ``await``.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-import anyio
-import openai
 from openai import AsyncStream, Stream
 from typing_extensions import Self
 
 from streaming_assistants import _sdk
-from streaming_assistants._protocol.events import Malformed
-from streaming_assistants._protocol.settle import Fetch, Pause, Pending, Plan
 
-from .reading import Reading, broken
+from .drive import said, said_async
+from .reading import Reading, RunReading
 
-EventT = TypeVar("EventT")
+ItemT = TypeVar("ItemT")
 HandlerT = TypeVar("HandlerT")
 
-DELTA = "thread.message.delta"
+
+def read(reading: Reading) -> Iterator[Any]:
+    response, feed = reading.response, reading.feed
+    try:
+        with reading.errors():
+            if reading.streams:
+                with reading.attempt():
+                    for data in response.iter_bytes():
+                        yield from feed(data)
+                        if reading.reader.done:
+                            break
+                    yield from reading.last()
+            response.close()
+            yield from said(reading.rest(), reading.asked, stopped=reading.stopped)
+    finally:
+        response.close()
 
 
-class EventStream(Stream[EventT]):
-    """The typed events of a run, as they arrive: an ``openai.Stream``.
+async def read_async(reading: Reading) -> AsyncIterator[Any]:
+    response, feed = reading.response, reading.feed
+    try:
+        with reading.errors():
+            if reading.streams:
+                with reading.attempt():
+                    async for data in response.aiter_bytes():
+                        for item in feed(data):
+                            yield item
+                        if reading.reader.done:
+                            break
+                    for item in reading.last():
+                        yield item
+            await response.aclose()
+            async for item in said_async(reading.rest(), reading.asked, stopped=reading.stopped):
+                yield item
+    finally:
+        await response.aclose()
 
-    Ends when the server says so; a stream that just stops is settled first (see ``_protocol/settle.py``).
-    Raises ``openai.APIError`` for an ``error`` event, an exception that is both
-    ``openai.APIConnectionError`` and the transport's own for a broken connection, MalformedEventError for
-    a frame that is no event, IncompleteStreamError for a run whose end cannot be learned.
-    """
 
-    def __stream__(self) -> Iterator[EventT]:
-        self._reading = Reading(self.response, self._client)
-        return _events(self._reading)
+class Closing(Generic[ItemT]):
+    """A stream that is left with its ``with`` block."""
 
     def __enter__(self) -> Self:
         return self
@@ -47,80 +68,23 @@ class EventStream(Stream[EventT]):
         self.close()
 
     def close(self) -> None:
-        """Ends the stream and releases the connection; also while another thread waits for an event.
+        """Ends the stream and releases the connection; also while another thread waits for what is next.
 
         Closing twice is fine.
         """
-        self._reading.closed = True
-        iterator: Any = self._iterator
-        if iterator.gi_running:
+        stream: Any = self
+        stream._reading.closed = True
+        if stream._iterator.gi_running:
             # The thread that reads closes the response. Here it could only pull it away from under the
             # read, which would not even notice.
-            _sdk.interrupt(self.response)
+            _sdk.interrupt(stream.response)
         else:
-            iterator.close()
-            self.response.close()
+            stream._iterator.close()
+            stream.response.close()
 
 
-def _events(reading: Reading) -> Iterator[Any]:
-    reader, see = reading.reader, reading.see
-    try:
-        for chunk in reading.response.iter_bytes():
-            for event in reader.feed(chunk):
-                if event.event != DELTA:
-                    see(event)
-                yield event
-            if reader.done:
-                break
-        for event in reader.close():
-            see(event)
-            yield event
-        plan = reading.plan()
-        if plan is not None:
-            yield from _settled(reading, plan)
-    except Malformed as error:
-        raise reading.malformed(error) from error
-    except _sdk.transport_errors() as error:
-        if not reading.closed:
-            raise broken(error, reading.request) from error
-    finally:
-        reading.response.close()
-
-
-def _settled(reading: Reading, plan: Plan) -> Iterator[Any]:
-    reading.response.close()
-    answer: Any = None
-    try:
-        while not reading.closed:
-            step = plan.send(answer)
-            answer = None
-            if isinstance(step, Fetch):
-                answer = _fetched(reading, step)
-            elif isinstance(step, Pause):
-                time.sleep(step.seconds)
-            else:
-                yield reading.owed(step)
-    except StopIteration:
-        return
-    except Pending as error:
-        raise reading.incomplete(error.status) from None
-    except (openai.APIError, ValueError) as error:  # ValueError: an answer that is no JSON
-        raise reading.incomplete(None, error) from error
-
-
-def _fetched(reading: Reading, step: Fetch) -> Any:
-    try:
-        return reading.client.get(step.path, cast_to=_sdk.JSON_OBJECT, options=reading.options(step))
-    except openai.APIError as error:
-        return error
-
-
-class AsyncEventStream(AsyncStream[EventT]):
-    """The typed events of a run, as they arrive: an ``openai.AsyncStream``. See :class:`EventStream`."""
-
-    def __stream__(self) -> AsyncIterator[EventT]:
-        self._reading = Reading(self.response, self._client)
-        return _async_events(self._reading)
+class AsyncClosing(Generic[ItemT]):
+    """The async form of :class:`Closing`."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,73 +93,41 @@ class AsyncEventStream(AsyncStream[EventT]):
         await self.close()
 
     async def close(self) -> None:
-        """Ends the stream and releases the connection; also while another task waits for an event.
+        """Ends the stream and releases the connection; also while another task waits for what is next.
 
         Closing twice is fine.
         """
-        self._reading.closed = True
-        iterator: Any = self._iterator
-        if not iterator.ag_running:
-            await iterator.aclose()
-        await self.response.aclose()
+        stream: Any = self
+        stream._reading.closed = True
+        if not stream._iterator.ag_running:
+            await stream._iterator.aclose()
+        await stream.response.aclose()
 
     async def aclose(self) -> None:
         """The same as :meth:`close`."""
         await self.close()
 
 
-async def _async_events(reading: Reading) -> AsyncIterator[Any]:
-    reader, see = reading.reader, reading.see
-    try:
-        async for chunk in reading.response.aiter_bytes():
-            for event in reader.feed(chunk):
-                if event.event != DELTA:
-                    see(event)
-                yield event
-            if reader.done:
-                break
-        for event in reader.close():
-            see(event)
-            yield event
-        plan = reading.plan()
-        if plan is not None:
-            async for event in _async_settled(reading, plan):
-                yield event
-    except Malformed as error:
-        raise reading.malformed(error) from error
-    except _sdk.transport_errors() as error:
-        if not reading.closed:
-            raise broken(error, reading.request) from error
-    finally:
-        await reading.response.aclose()
+class EventStream(Closing[ItemT], Stream[ItemT]):
+    """The typed events of a run, as they arrive: an ``openai.Stream``.
+
+    Ends when the server says so; a stream that just stops is settled first (see ``_protocol/settle.py``).
+    Raises ``openai.APIError`` for an ``error`` event, an exception that is both
+    ``openai.APIConnectionError`` and the transport's own for a broken connection, MalformedEventError for
+    a frame that is no event, IncompleteStreamError for a run whose end cannot be learned.
+    """
+
+    def __stream__(self) -> Iterator[ItemT]:
+        self._reading = RunReading(self.response, self._client)
+        return read(self._reading)
 
 
-async def _async_settled(reading: Reading, plan: Plan) -> AsyncIterator[Any]:
-    await reading.response.aclose()
-    answer: Any = None
-    try:
-        while not reading.closed:
-            step = plan.send(answer)
-            answer = None
-            if isinstance(step, Fetch):
-                answer = await _async_fetched(reading, step)
-            elif isinstance(step, Pause):
-                await anyio.sleep(step.seconds)
-            else:
-                yield reading.owed(step)
-    except StopIteration:
-        return
-    except Pending as error:
-        raise reading.incomplete(error.status) from None
-    except (openai.APIError, ValueError) as error:
-        raise reading.incomplete(None, error) from error
+class AsyncEventStream(AsyncClosing[ItemT], AsyncStream[ItemT]):
+    """The typed events of a run, as they arrive: an ``openai.AsyncStream``. See :class:`EventStream`."""
 
-
-async def _async_fetched(reading: Reading, step: Fetch) -> Any:
-    try:
-        return await reading.client.get(step.path, cast_to=_sdk.JSON_OBJECT, options=reading.options(step))
-    except openai.APIError as error:
-        return error
+    def __stream__(self) -> AsyncIterator[ItemT]:
+        self._reading = RunReading(self.response, self._client)
+        return read_async(self._reading)
 
 
 class AssistantStreamManager(Generic[HandlerT]):

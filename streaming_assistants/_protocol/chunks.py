@@ -165,6 +165,14 @@ def _content(item: Json, frame: Frame) -> Json:
     return {"type": "text", **item, "index": item.get("index") or 0, "delta": delta}
 
 
+def texts(chunk: Any) -> Iterator[str]:
+    """What a chunk's texts grew by, empty ones left out."""
+    for message in chunk.data:
+        for item in message.content:
+            if item.delta.value:
+                yield item.delta.value
+
+
 def growth(message: dict[str, Json], index: int, value: str) -> MessageChunk:
     """The chunk for a message, as a server's JSON has it, whose text block at ``index`` grew by ``value``."""
     kept = {name: message[name] for name in _KEPT if name in message}

@@ -29,6 +29,10 @@ class UnknownEvent(NamedTuple):
     data: Any
 
 
+DELTA = "thread.message.delta"
+"""The event that nearly all of a stream is."""
+
+
 @dataclass(frozen=True)
 class Done:
     """The end that a server announces (``event: done``, ``data: [DONE]``). Streams end on it."""
@@ -57,11 +61,13 @@ class Kind:
 class EventReader:
     """Bytes in, typed events out.
 
-    ``done`` is set by a server's announced end; what comes after it is not read.
+    ``done`` is set by a server's announced end; what comes after it is not read. ``see`` is shown every
+    event but message deltas before it is given out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, see: Callable[[Any], object] | None = None) -> None:
         self.done = False
+        self._see = see
         self._frames = FrameDecoder()
         self._text = _text_delta()
 
@@ -69,7 +75,7 @@ class EventReader:
         """The events that ``chunk`` completes. Raises Malformed at the frame that is none."""
         text_of = self._text
         for frame in self._frames.feed(chunk):
-            if frame[0] == "thread.message.delta" and text_of is not None:
+            if frame[0] == DELTA and text_of is not None:
                 event = text_of(frame[1])
                 if event is not None:
                     yield event
@@ -113,6 +119,8 @@ class EventReader:
         if isinstance(event, Done):
             self.done = True
         elif event is not None:
+            if self._see is not None and event.event != DELTA:
+                self._see(event)
             yield event
 
 

@@ -1,7 +1,6 @@
 """How the newest assistant message is followed on a server that does not stream it. Sans-IO.
 
-The plan yields what to fetch and how long to wait, is sent the answers, and yields the growth of the
-message's text as chunks, until the message's run ends.
+The plan says the growth of the message's text as chunks, until the message's run ends.
 
 - The run is asked for before the messages: what comes after a run that is over is the whole text.
 - Followed is the newest message of the newest run; where that run has none and is over, the newest
@@ -19,12 +18,12 @@ message's text as chunks, until the message's run ends.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from .chunks import MessageChunk, growth
-from .settle import Pause
+from .chunks import growth
+from .plan import Ask, Plan, Received, Say, Sleep, offered
 from .status import PENDING
 from .waits import HEADER, Waits
 
@@ -32,24 +31,6 @@ Json = dict[str, Any]
 
 _PAGE = 20  # messages that one look brings: those that a run can write between two looks, and more
 _PAGES = 10  # that a search for a run goes through
-
-
-class Look(NamedTuple):
-    """Asks for ``GET path``; is sent an Answer. ``optional``: a server without this path answers None."""
-
-    path: str
-    query: dict[str, Any]
-    optional: bool = False
-
-
-class Answer(NamedTuple):
-    """The decoded JSON of an answer, and its headers (names in lower case)."""
-
-    value: Json | None
-    headers: Mapping[str, str]
-
-
-Plan = Generator["Look | Pause | MessageChunk", Any, None]
 
 
 class Follow:
@@ -68,46 +49,50 @@ class Follow:
         self._yielded: dict[tuple[str, int], int] = {}  # how much of each text
         self.waits = waits
 
-    def plan(self) -> Plan:
+    def plan(self) -> Plan[None]:
         """The plan. Raises WaitedTooLong."""
         while True:
             run, hints = yield from self._run()
             self.status = text_of(run, "status")
             self._named = self._named or self.status in PENDING
-            page: Answer = yield Look(f"{self._path}/messages", self._query())
+            page: Received = yield self._ask("/messages", self._query())
             listed = _newest_first(_items(page))
             if self._turns_to(listed):
                 continue
             for message in self._of_run(listed):
-                yield from self._grown(message)
+                yield from self._told(message)
             if self._over():
                 break
-            yield Pause(self.waits.next(hints if HEADER in hints else page.headers))
+            yield Sleep(self.waits.next(hints if HEADER in hints else page.headers))
         if self.message is None and listed and not self._asked:
-            yield from self._grown(listed[0])
+            yield from self._told(listed[0])
         elif self.message is None and not self._asked:
-            yield Look(self._path, {})  # raises where there is no such thread
+            yield self._ask("")  # raises where there is no such thread
         if self.message is not None and not self._yielded:
-            yield growth(self.message, 0, "")
+            yield Say(growth(self.message, 0, ""))
 
-    def _run(self) -> Generator[Look, Answer, tuple[Json | None, Mapping[str, str]]]:
+    def _ask(self, path: str, query: Json | None = None) -> Ask:
+        return Ask(f"{self._path}{path}", query or {}, within=self.waits.left())
+
+    def _run(self) -> Plan[tuple[Json | None, Mapping[str, str]]]:
         """The run to follow, or None where there is none, and the headers of the answer."""
         if self.run_id is not None:
-            path = f"{self._path}/runs/{quote(self.run_id, safe='')}"
-            answer = yield Look(path, {}, optional=not self._asked)
-            return answer.value, answer.headers
+            ask = self._ask(f"/runs/{quote(self.run_id, safe='')}")
+            run: Received = (yield ask) if self._asked else (yield from offered(ask))
+            return run.value, run.headers
         after: dict[str, Any] = {}
         headers: Mapping[str, str] = {}
         for _ in range(_PAGES):
             query = {"order": "desc", "limit": _PAGE, **after}
-            answer = yield Look(f"{self._path}/runs", query, optional=True)
-            listed, headers = _items(answer), answer.headers
+            page = yield from offered(self._ask("/runs", query))
+            listed, headers = _items(page), page.headers
             of_thread = [run for run in listed if run.get("thread_id") in (None, self.thread_id)]
-            for run in _newest_first(of_thread)[:1]:
-                self.run_id = run["id"]
-                return run, headers
+            if of_thread:
+                newest = _newest_first(of_thread)[0]
+                self.run_id = newest["id"]
+                return newest, headers
             # All of other threads: this one's may be on a later page, where there is one.
-            if not listed or not (answer.value or {}).get("has_more"):
+            if not listed or not (page.value or {}).get("has_more"):
                 break
             after = {"after": listed[-1]["id"]}
         return None, headers
@@ -146,13 +131,13 @@ class Follow:
         self.run_id, self._turned = run_id, True
         return True
 
-    def _grown(self, message: Json) -> Iterator[MessageChunk]:
+    def _told(self, message: Json) -> Plan[None]:
         self.message = message
         for index, text in _texts(message):
             before = self._yielded.get((message["id"], index), 0)
             if len(text) > before:
                 self._yielded[message["id"], index] = len(text)
-                yield growth(message, index, text[before:])
+                yield Say(growth(message, index, text[before:]))
 
     def _over(self) -> bool:
         if self.status is not None:
@@ -161,7 +146,7 @@ class Follow:
         return self.message is None or self.message.get("status") != "in_progress"
 
 
-def _items(page: Answer) -> list[Json]:
+def _items(page: Received) -> list[Json]:
     data = page.value.get("data") if page.value else None
     listed = data if isinstance(data, list) else []
     return [item for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]

@@ -1,13 +1,12 @@
 """How a stream that just ended is settled: ask the server what became of the run. Sans-IO.
 
 Some servers stop after the last delta (Astra always, a proxy now and then). The run went on; its end is
-what the server holds. The plan yields what to fetch and how long to wait, is sent the answers, and
-yields the events that the stream still owed.
+what the server holds: the plan asks for it, and says the events that the stream still owed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import openai
 
 from . import models
 from .earlier import submitted
+from .plan import Ask, Plan, Say, Sleep, offered
 from .status import PENDING
 
 Json = Any
@@ -25,8 +25,6 @@ WAIT_SECONDS = 3.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.5
 
-
-_NOT_OFFERED = (404, 405, 501)
 _NEWEST = {"order": "desc", "limit": 100}
 
 # The events that an item's status, else its run's, says that it ended with.
@@ -37,23 +35,6 @@ _ENDS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("incomplete", "failed", "cancelled", "expired"), "incomplete"),
     },
 }
-
-
-class Fetch(NamedTuple):
-    """Asks for ``GET path``; is sent the decoded JSON, or the openai.APIError that came instead.
-
-    ``retries`` is how often a failure is tried again; None is as often as the client does it.
-    """
-
-    path: str
-    query: dict[str, Any]
-    retries: int | None = None
-
-
-class Pause(NamedTuple):
-    """Asks for a pause, in seconds."""
-
-    seconds: float
 
 
 class Owed(NamedTuple):
@@ -121,14 +102,11 @@ def _text(data: Any, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-Plan = Generator["Fetch | Pause | Owed", Any, None]
-_Asked = Generator["Fetch | Pause | Owed", Any, Any]
-
-
-def settle(progress: Progress) -> Plan:
+def settle(progress: Progress, event: Callable[[Owed], Any] = lambda owed: owed) -> Plan[None]:
     """The plan for a stream that ended before its run did. Raises Pending, or the error of a request.
 
-    What the server does not offer is left out: the run's end alone ends the stream.
+    It says what ``event`` makes of each event that is owed. What the server does not offer is left out: the
+    run's end alone ends the stream.
     """
     if progress.run_id is None or progress.thread_id is None:
         raise Pending(progress.status)
@@ -145,7 +123,7 @@ def settle(progress: Progress) -> Plan:
             break
         if waited >= WAIT_SECONDS:
             raise Pending(status or progress.status)
-        yield Pause(pause)
+        yield Sleep(pause)
         waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
 
     # The newest hundred: a server that ignores run_id would answer with the thread's oldest otherwise.
@@ -156,24 +134,23 @@ def settle(progress: Progress) -> Plan:
         *_owed("thread.run.step", steps, status, progress),
         *_owed("thread.message", messages, status, progress),
     ]
-    # Steps and messages of one run, oldest first; sorted() keeps a step before what is as old as it.
-    yield from sorted(owed, key=lambda item: _age(item.data))
-    event = f"thread.run.{status}"
-    yield Owed(event if event in models.EVENTS else "thread.run.completed", run)
+    # Steps and messages of one run, oldest first; sort() keeps a step before what is as old as it.
+    owed.sort(key=lambda item: _age(item.data))
+    end = f"thread.run.{status}"
+    owed.append(Owed(end if end in models.EVENTS else "thread.run.completed", run))
+    for item in owed:
+        yield Say(event(item))
 
 
-def _offered(path: str, query: dict[str, Any] | None = None) -> _Asked:
+def _offered(path: str, query: Mapping[str, Any] | None = None) -> Plan[Json]:
     """What the server has at ``path``; None where it does not offer such a thing.
 
     Asked first without the client's retries, which would spend their time on a 501.
     """
-    for retries in (0, None):
-        answer = yield Fetch(path, query or {}, retries)
-        if not isinstance(answer, openai.APIError):
-            return answer
-        if getattr(answer, "status_code", None) in _NOT_OFFERED:
-            return None
-    raise answer
+    try:
+        return (yield from offered(Ask(path, query or {}, retries=0))).value
+    except openai.APIError:
+        return (yield from offered(Ask(path, query or {}))).value
 
 
 def _items(page: Json, progress: Progress) -> Items:

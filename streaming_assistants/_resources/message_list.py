@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import quote
@@ -12,11 +12,10 @@ import openai
 from typing_extensions import Required
 
 from streaming_assistants import _sdk
-from streaming_assistants._io.drive import called, called_async
-from streaming_assistants._io.message_reading import BETA, Following, streamed
+from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
-from streaming_assistants._io.reading import broken
-from streaming_assistants._protocol.plan import WaitedTooLong
+from streaming_assistants._io.reading import BETA, Following, broken, is_stream
+from streaming_assistants._protocol.plan import Invoke, Plan, WaitedTooLong
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Waits
 
 from .operations import Operation, checked_id, request_options, spoken, with_headers
@@ -66,10 +65,8 @@ def listing(client: object, below: Method) -> Method:
         stream = kwargs.pop("stream", None)
         if not (stream and _sdk.given(stream)):
             return below(*args, **kwargs)
-        request = _request(client, args, kwargs)
-        if _sdk.is_async(client):
-            return PendingMessageStream(lambda: _opened_async(client, *request))
-        return _opened(client, *request)
+        plan = _opening(client, *_request(client, args, kwargs))
+        return PendingMessageStream(lambda: run_async(plan)) if _sdk.is_async(client) else run(plan)
 
     return call
 
@@ -80,13 +77,14 @@ class Unsupported(NamedTuple):
     response: Any
 
 
-Opening = Generator[dict[str, Any], Any, Any]
+Options = dict[str, Any]
 
 
 def _request(
-    client: object, args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> tuple[str, Opening, Following]:
-    """The path, the plan of the request, and what to do where it is not streamed. Raises before a request."""
+    client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[str, list[Options], Following]:
+    """The path, the options to try it with, and what to do where it is not streamed. Raises for what is
+    wrong with the call."""
     bound = LIST.bind(args, kwargs)
     _check(bound)
     thread_id = checked_id("thread_id", bound["thread_id"])
@@ -109,7 +107,7 @@ def _request(
     tries = [spoken(client, options)]
     if not is_said:
         tries.append({**options, "headers": with_headers({"OpenAI-Beta": STREAMS}, given)})
-    return path, _opening(client, tries), following
+    return path, tries, following
 
 
 def _check(bound: Mapping[str, object]) -> None:
@@ -132,20 +130,37 @@ def _check(bound: Mapping[str, object]) -> None:
         )
 
 
-def _opening(client: Any, tries: list[dict[str, Any]]) -> Opening:
-    """Yields the options to ask with; is sent what came, the stream or the error.
+def _opening(client: Any, path: str, tries: list[Options], following: Following) -> Plan[Any]:
+    """Opens the stream, or what follows the message by polling where the server does not stream."""
+    try:
+        answer = yield from _tried(client, path, tries, following)
+    except WaitedTooLong as error:
+        raise following.too_late(_sdk.request(client, "GET", path)) from error
+    if not isinstance(answer, Unsupported):
+        following.keep(_sdk.response_of(answer))
+        return answer
+    following.keep(answer.response)
+    stream: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
+    return stream(cast_to=object, response=answer.response, client=client)
 
-    Returns the stream (or the raw response that will make it) of the first try that is streamed. Where
-    none is, the first answer that is no error, or Unsupported.
+
+def _tried(client: Any, path: str, tries: list[Options], following: Following) -> Plan[Any]:
+    """The stream (or the raw response that will make it) of the first try that is streamed.
+
+    Where none is, the first answer that is no error, or Unsupported.
     """
     answers: list[Any] = []
     for options in tries:
+        if answers and not isinstance(answers[-1], Exception):
+            response = _sdk.response_of(answers[-1])
+            yield Invoke(response.aclose if _sdk.is_async(client) else response.close)
         # Without retries: a server that answers 500 to this form means it.
-        answer = yield {**options, "max_retries": 0}
+        answer = yield from _answer(client, path, {**options, "max_retries": 0}, following)
         if not answers and _passes(answer) and client.max_retries > 0:
-            answer = yield {**options, "max_retries": client.max_retries - 1}
+            again = {**options, "max_retries": client.max_retries - 1}
+            answer = yield from _answer(client, path, again, following)
         if not isinstance(answer, Exception):
-            if streamed(_sdk.response_of(answer)):
+            if is_stream(_sdk.response_of(answer)):
                 return answer
         elif not answers and not _refuses(answer):
             raise answer
@@ -158,7 +173,22 @@ def _opening(client: Any, tries: list[dict[str, Any]]) -> Opening:
     return Unsupported(cast(Any, best).response)
 
 
-def _refuses(answer: object) -> bool:
+def _answer(client: Any, path: str, options: Options, following: Following) -> Plan[Any]:
+    """What comes of one request: a stream, its raw response, or the error."""
+    kind: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
+    # Releases up to 1.10 read the type from a generic argument.
+    make = partial(client.get, path, cast_to=object, options=options, stream=True, stream_cls=kind[object])
+    # A server that streams needs no waiting: however short that may be, it is given a second to say so.
+    left = following.waits.left()
+    try:
+        return (yield Invoke(make, None if left is None else max(left, WHOLE_SECONDS)))
+    except openai.APIError as error:
+        return error
+    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
+        return broken(error, cast(Any, error).request)
+
+
+def _refuses(answer: Any) -> bool:
     return isinstance(answer, openai.APIStatusError) and answer.status_code in UNSUPPORTED
 
 
@@ -167,68 +197,3 @@ def _passes(answer: object) -> bool:
     if isinstance(answer, openai.APIStatusError):
         return not _refuses(answer) and (answer.status_code in (408, 409, 429) or answer.status_code >= 500)
     return isinstance(answer, openai.APIConnectionError)
-
-
-def _opened(client: object, path: str, opening: Opening, following: Following) -> Any:
-    try:
-        options = next(opening)
-        while True:
-            answer = called(partial(_asked, client, path, options), _within(following))
-            options = opening.send(answer)
-            if not isinstance(answer, Exception):
-                _sdk.response_of(answer).close()
-    except StopIteration as end:
-        return _made(client, end.value, following)
-    except WaitedTooLong as error:
-        raise following.too_late(_sdk.request(client, "GET", path)) from error
-
-
-async def _opened_async(client: object, path: str, opening: Opening, following: Following) -> Any:
-    try:
-        options = next(opening)
-        while True:
-            asked = partial(_asked_async, client, path, options)
-            answer = await called_async(asked, _within(following))
-            options = opening.send(answer)
-            if not isinstance(answer, Exception):
-                await _sdk.response_of(answer).aclose()
-    except StopIteration as end:
-        return _made(client, end.value, following)
-    except WaitedTooLong as error:
-        raise following.too_late(_sdk.request(client, "GET", path)) from error
-
-
-def _within(following: Following) -> float | None:
-    # A server that streams needs no waiting: however short that may be, it is given a second to say so.
-    left = following.waits.left()
-    return None if left is None else max(left, WHOLE_SECONDS)
-
-
-def _asked(client: Any, path: str, options: dict[str, Any]) -> Any:
-    # Releases up to 1.10 read the type from a generic argument.
-    stream = MessageStream[object]
-    try:
-        return client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
-    except openai.APIError as error:
-        return error
-    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
-        return broken(error, cast(Any, error).request)
-
-
-async def _asked_async(client: Any, path: str, options: dict[str, Any]) -> Any:
-    stream = AsyncMessageStream[object]
-    try:
-        return await client.get(path, cast_to=object, options=options, stream=True, stream_cls=stream)
-    except openai.APIError as error:
-        return error
-    except _sdk.transport_errors() as error:  # releases before 1.3 let them out
-        return broken(error, cast(Any, error).request)
-
-
-def _made(client: object, answer: object, following: Following) -> Any:
-    if not isinstance(answer, Unsupported):
-        following.keep(_sdk.response_of(answer))
-        return answer
-    following.keep(answer.response)
-    stream: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
-    return stream(cast_to=object, response=answer.response, client=client)

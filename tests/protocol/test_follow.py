@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 
-from streaming_assistants._protocol.follow import Answer, Follow, Look
-from streaming_assistants._protocol.settle import Pause
-from streaming_assistants._protocol.waits import Terms, WaitedTooLong, Waits
+from streaming_assistants import _sdk
+from streaming_assistants._protocol.follow import Follow
+from streaming_assistants._protocol.plan import Ask, Outcome, Received, Say, Sleep, WaitedTooLong
+from streaming_assistants._protocol.waits import Terms, Waits
 from tests.messages_support import MESSAGES, ONE_RUN, RUNS, message, page, run, user
 
 
@@ -31,35 +33,49 @@ class Driven:
         terms = Terms(options.pop("poll_interval_ms", None), options.pop("max_wait_seconds", None))
         waits = Waits(terms, self.clock)
         self.follow = Follow("thread_1", options.pop("run_id", None), waits)
-        self.asked: list[Look] = []
+        self.asked: list[Ask] = []
         self.pauses: list[float] = []
         self.text: list[tuple[str, int, str]] = []
         self.headers = headers or {}
         self._script: Iterator[Any] = iter([look for tick in ticks for look in tick])
 
     def go(self) -> Driven:
-        plan, answer = self.follow.plan(), None
+        plan, outcome = self.follow.plan(), Outcome()
         while True:
             try:
-                step = plan.send(answer)
+                step = outcome.into(plan)
             except StopIteration:
                 assert next(self._script, None) is None, "the plan ended before its script"
                 return self
-            answer = None
-            if isinstance(step, Look):
+            outcome = Outcome()
+            if isinstance(step, Ask):
                 self.asked.append(step)
-                answer = Answer(next(self._script), self.headers)
-            elif isinstance(step, Pause):
+                value = next(self._script)
+                outcome = (
+                    Outcome(error=not_found()) if value is None else Outcome(Received(value, self.headers))
+                )
+            elif isinstance(step, Sleep):
                 self.pauses.append(step.seconds)
                 self.clock.now += step.seconds
             else:
-                (data,) = step.data
+                assert isinstance(step, Say)
+                (data,) = step.what.data
                 (item,) = data.content
                 self.text.append((data.id, item.index, item.delta.value))
 
     @property
     def values(self) -> list[str]:
         return [value for _, _, value in self.text]
+
+
+def not_found() -> Exception:
+    """What a server answers that does not offer what it is asked for."""
+    client = _sdk.probe_client_of(lambda _: (404, {"content-type": "application/json"}, b"{}"))
+    try:
+        client.get("/", cast_to=object)
+    except openai.NotFoundError as error:
+        return error
+    raise AssertionError
 
 
 def growing(*texts: str, **more: Any) -> dict[str, Any]:
@@ -121,7 +137,7 @@ def test_a_message_without_run_belongs_to_the_run_under_way() -> None:
 def test_an_empty_thread_has_nothing_to_follow() -> None:
     driven = Driven((page(), page()), ({"id": "thread_1"},)).go()
     assert (driven.values, driven.follow.message) == ([], None)
-    assert driven.asked[-1] == Look("/threads/thread_1", {}), "raises where there is no such thread"
+    assert driven.asked[-1] == Ask("/threads/thread_1", {}), "raises where there is no such thread"
 
 
 def test_an_answer_to_an_earlier_question_is_not_taken_for_one_to_this() -> None:
@@ -198,10 +214,7 @@ def test_a_newest_message_of_another_run_is_followed_with_its_own_run() -> None:
 def test_a_server_without_a_list_of_runs_is_asked_for_the_messages_run() -> None:
     driven = Driven((None, page(message("Hello"))), (run("completed"), page(message("Hello")))).go()
     assert driven.values == ["Hello"]
-    assert [(look.path, look.optional) for look in driven.asked if look.path != MESSAGES] == [
-        (RUNS, True),
-        (ONE_RUN, True),
-    ]
+    assert [ask.path for ask in driven.asked if ask.path != MESSAGES] == [RUNS, ONE_RUN]
 
 
 def test_a_server_without_runs_at_all() -> None:
@@ -216,8 +229,10 @@ def test_a_run_that_the_caller_names() -> None:
     ).go()
     assert driven.values == ["Hello"]
     first, second = driven.asked
-    assert (first.path, first.optional) == (ONE_RUN, False)
+    assert first.path == ONE_RUN
     assert second.query["run_id"] == "run_1"
+    with pytest.raises(openai.NotFoundError):  # it has to be there
+        Driven((None,), run_id="run_1").go()
 
 
 def test_a_server_that_ignores_run_id() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from streaming_assistants._protocol.events import EventReader
-from streaming_assistants._protocol.settle import WAIT_SECONDS, Fetch, Owed, Pause, Pending, Progress, settle
+from streaming_assistants._protocol.plan import Ask, Received, Say, Sleep
+from streaming_assistants._protocol.settle import WAIT_SECONDS, Owed, Pending, Progress, settle
 
 from ..samples import RUN, Event, message, run, sse, step
 
@@ -36,16 +37,16 @@ def driven(seen: Progress, *runs: Any, **pages: list[Event]) -> tuple[list[Any],
         except StopIteration:
             return asked, owed
         answer = None
-        if isinstance(ask, Owed):
-            owed.append(ask)
+        if isinstance(ask, Say):
+            owed.append(ask.what)
             continue
         asked.append(ask)
-        if isinstance(ask, Fetch):
+        if isinstance(ask, Ask):
             kind = ask.path.rpartition("/")[2]
             if kind in ("steps", "messages"):
-                answer = {"data": [data for _, data in reversed(pages.get(kind, []))]}
+                answer = Received({"data": [data for _, data in reversed(pages.get(kind, []))]}, {})
             else:
-                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                answer = Received(answers.pop(0) if len(answers) > 1 else answers[0], {})
 
 
 def held(status: str) -> dict[str, Any]:
@@ -63,9 +64,9 @@ def test_the_end_is_made_of_what_the_server_holds_oldest_first() -> None:
         ],
     )
     assert asked == [
-        Fetch("/threads/thread_1/runs/run_1", {}, 0),
-        Fetch("/threads/thread_1/runs/run_1/steps", PAGES, 0),
-        Fetch("/threads/thread_1/messages", {**PAGES, "run_id": "run_1"}, 0),
+        Ask("/threads/thread_1/runs/run_1", {}, 0),
+        Ask("/threads/thread_1/runs/run_1/steps", PAGES, 0),
+        Ask("/threads/thread_1/messages", {**PAGES, "run_id": "run_1"}, 0),
     ]
     assert [(item.event, item.data["id"]) for item in owed] == [
         ("thread.run.step.completed", "step_1"),
@@ -94,7 +95,7 @@ def test_what_is_anothers_is_not_owed() -> None:
 @pytest.mark.parametrize("pending", ["queued", "in_progress", "cancelling", "generating"])
 def test_a_pending_run_is_waited_for(pending: str) -> None:
     asked, owed = driven(progress(run("in_progress")), held(pending), held(pending), held("completed"))
-    assert [type(ask) for ask in asked[:5]] == [Fetch, Pause, Fetch, Pause, Fetch]
+    assert [type(ask) for ask in asked[:5]] == [Ask, Sleep, Ask, Sleep, Ask]
     assert owed[-1].event == "thread.run.completed"
 
 
@@ -104,8 +105,8 @@ def test_the_wait_is_bounded() -> None:
     ask: Any = next(plan)
     with pytest.raises(Pending) as caught:
         while True:
-            waited += ask.seconds if isinstance(ask, Pause) else 0.0
-            ask = plan.send(held("in_progress") if isinstance(ask, Fetch) else None)
+            waited += ask.seconds if isinstance(ask, Sleep) else 0.0
+            ask = plan.send(Received(held("in_progress"), {}) if isinstance(ask, Ask) else None)
     assert caught.value.status == "in_progress"
     assert WAIT_SECONDS <= waited < WAIT_SECONDS + 1
 
@@ -161,7 +162,8 @@ def test_pages_of_any_shape_leave_the_runs_end(odd: Any) -> None:
         with contextlib.suppress(StopIteration):
             while True:
                 ask = plan.send(answer)
-                owed += [ask.event] if isinstance(ask, Owed) else []
-                is_run = isinstance(ask, Fetch) and ask.path.endswith("run_1")
-                answer = (held("completed") if is_run else page) if isinstance(ask, Fetch) else None
+                owed += [ask.what.event] if isinstance(ask, Say) else []
+                is_run = isinstance(ask, Ask) and ask.path.endswith("run_1")
+                found = held("completed") if is_run else page
+                answer = Received(found, {}) if isinstance(ask, Ask) else None
         assert owed[-1] == "thread.run.completed"
