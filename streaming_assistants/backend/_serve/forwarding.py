@@ -14,7 +14,6 @@ from streaming_assistants import _sdk
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
-from .._hook import pass_on
 from .._jobs.asking import Client, Response
 from .._jobs.masking import Mask, MaskedStream
 from .._strict_json import decoded
@@ -102,7 +101,8 @@ class Forwarding:
         content: bytes | AsyncIterator[bytes],
     ) -> Response:
         try:
-            return await pass_on(self._client, method, path, query, headers, content)
+            given = _passed_on(headers, content)
+            return await _sdk.send_as(self._client, method, path, query, given, content)
         except (*_sdk.transport_errors(), openai.OpenAIError) as error:
             request = _sdk.request_of(error)
             keys = [*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})]
@@ -154,3 +154,13 @@ def _unreachable(error: Exception, mask: Mask) -> ApiError:
     message = mask.text(f"The upstream could not be reached: {str(error) or type(error).__name__}")
     logger.warning("%s", message)
     return ApiError(502, message)
+
+
+def _passed_on(headers: Mapping[str, str], content: bytes | AsyncIterator[bytes]) -> dict[str, str]:
+    """Those of the caller's headers that say what the body is."""
+    names = ("accept", "content-type", "openai-beta")
+    given = {name: headers[name] for name in names if headers.get(name, "\xff").isascii()}
+    length = headers.get("content-length", "")
+    if not isinstance(content, bytes) and length.isdecimal() and "transfer-encoding" not in headers:
+        given["content-length"] = length
+    return given
