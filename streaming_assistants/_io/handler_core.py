@@ -15,6 +15,7 @@ from streaming_assistants._protocol.callbacks import AsyncCallbacks, Callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
 from streaming_assistants._protocol.events import DELTA
+from streaming_assistants._sdk.objects import Method, Model
 from streaming_assistants.errors import NoFinalObjectError
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class Session:
     """What a handler holds while its stream lasts."""
 
     def __init__(self) -> None:
-        self.stream: Any = None
+        self.stream: Model = None
         self.iterator: Any = None
-        self.text_deltas: Any = None
-        self.event: Any = None
+        self.text_deltas: Model = None
+        self.event: Model = None
         self.dispatcher = Dispatcher()
         self.closed = False
         self.ended = False
@@ -48,7 +49,7 @@ class Session:
 class Core:
     """What handlers of both colours share: state, and the answers about it."""
 
-    def _init(self, stream: Any) -> None:
+    def _init(self, stream: Model) -> None:
         """Binds the handler to its stream: once, and only a handler whose callbacks can be called."""
         self._refuse_another()
         check_callbacks(self)
@@ -70,14 +71,14 @@ class Core:
         return found
 
     @property
-    def _texts(self) -> Any:
+    def _texts(self) -> Model:
         session = self._session
         if session.text_deltas is None:
             session.text_deltas = self.__text_deltas__()
         return session.text_deltas
 
     @property
-    def _iterator(self) -> Any:
+    def _iterator(self) -> Model:
         session = self._session
         if session.iterator is None:
             session.iterator = self.__stream__()
@@ -85,13 +86,13 @@ class Core:
             raise _reads_already()
         return session.iterator
 
-    def __text_deltas__(self) -> Any:
+    def __text_deltas__(self) -> Model:
         raise NotImplementedError
 
-    def __stream__(self) -> Any:
+    def __stream__(self) -> Model:
         raise NotImplementedError
 
-    def _begin(self) -> tuple[Any, Dispatcher, dict[str, Callable[..., Any]]]:
+    def _begin(self) -> tuple[Model, Dispatcher, dict[str, Method]]:
         """The stream, the dispatcher, and the callbacks that the handler overrides, bound."""
         session = self._session
         if session.stream is None:
@@ -191,14 +192,14 @@ def _found(value: FoundT | None, what: str) -> FoundT:
     return value
 
 
-def texts(event: Any) -> Iterator[str]:
+def texts(event: Model) -> Iterator[str]:
     if event.event == DELTA:
         for delta in event.data.delta.content or ():
             if delta.type == "text" and delta.text and delta.text.value:
                 yield delta.text.value
 
 
-_STATE: dict[str, Callable[[Any], Any]] = {
+_STATE: dict[str, Callable[[Model], Model]] = {
     "stream": lambda h: h._session.stream,
     "current_run": lambda h: h.current_run,
     "current_run_step_id": lambda h: h._session.dispatcher.step_id,
@@ -208,7 +209,7 @@ _STATE: dict[str, Callable[[Any], Any]] = {
 }
 """What the SDK's handler keeps under names with two underscores."""
 
-_CURRENT: dict[str, Callable[[Any], Any]] = {
+_CURRENT: dict[str, Callable[[Model], Model]] = {
     "_current_event": lambda h: h._session.event,
     "_current_message_content": lambda h: h._session.dispatcher.current_part()[1],
     "_current_message_content_index": lambda h: h._session.dispatcher.current_part()[0],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from openai import AsyncStream, Stream
 
 from streaming_assistants._protocol.chunks import MessageChunk, texts
+from streaming_assistants._sdk.objects import Model
 
 from .reading import MessageReading
 from .streams import AsyncClosing, Closing, read, read_async
@@ -75,7 +76,7 @@ class PendingMessageStream:
     through it with ``async for``, as the SDK's ``list()``; or enter it with ``async with``.
     """
 
-    def __init__(self, request: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, request: Callable[[], Awaitable[Model]]) -> None:
         self._request = request
         self._stream: AsyncMessageStream[MessageChunk] | None = None
 

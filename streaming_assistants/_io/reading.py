@@ -17,6 +17,7 @@ from streaming_assistants._protocol.follow import Follow
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received, WaitedTooLong
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
 from streaming_assistants._protocol.waits import Waits
+from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
     MalformedEventError,
@@ -41,7 +42,7 @@ class Reading:
     noun: str
     """What a frame is expected to be."""
 
-    def __init__(self, response: Any, client: Any) -> None:
+    def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         self.response = response
         self.client = client
         self.request = response.request
@@ -52,11 +53,11 @@ class Reading:
         """Whether the response is a stream at all."""
         return True
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterator[Model]:
         """What the next bytes of the body complete."""
         return self.reader.feed(data)
 
-    def last(self) -> Iterator[Any]:
+    def last(self) -> Iterator[Model]:
         """What the end of the body completes."""
         return self.reader.close()
 
@@ -100,14 +101,14 @@ class RunReading(Reading):
     noun = "event"
     reader: EventReader
 
-    def __init__(self, response: Any, client: Any) -> None:
+    def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)
         self._progress = Progress()
         self._progress.at(*_sdk.sent(response))
         self._events = 0
         self.reader = EventReader(self._see)
 
-    def _see(self, event: Any) -> None:
+    def _see(self, event: Model) -> None:
         """Raises the error that an ``error`` event is."""
         self._events += 1
         if event.event == "error":
@@ -129,7 +130,7 @@ class RunReading(Reading):
         except (openai.APIError, ValueError) as error:  # ValueError: an answer that is no JSON
             raise self._incomplete(None, error) from error
 
-    def _owed(self, owed: Owed) -> Any:
+    def _owed(self, owed: Owed) -> Model:
         kind = kind_of(owed.event)
         assert kind is not None  # settle owes events of the API only
         event = kind.lenient(owed.data)
@@ -173,9 +174,9 @@ class Following(NamedTuple):
     thread_id: str
     run_id: str | None
     waits: Waits
-    options: dict[str, Any]
+    options: Arguments
 
-    def keep(self, response: Any) -> None:
+    def keep(self, response: HttpResponse) -> None:
         """Puts it where the stream finds it: a raw response makes its stream later, and by itself."""
         response.extensions[_KEY] = self
 
@@ -197,7 +198,7 @@ class MessageReading(Reading):
     noun = "chunk of a message"
     reader: ChunkReader
 
-    def __init__(self, response: Any, client: Any) -> None:
+    def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)
         self.reader = ChunkReader()
         self._message = Accumulator()
@@ -266,7 +267,7 @@ class MessageReading(Reading):
         make = partial(self.client.get, ask.path, cast_to=_sdk.response_class(), options=options)
         return Invoke(make, ask.within, _received)
 
-    def final(self) -> Any:
+    def final(self) -> Model:
         """The message. Raises NoFinalObjectError for none."""
         if not self._heard and self._follow.message is not None:
             self._message.hold(self._follow.message)
@@ -280,13 +281,13 @@ class MessageReading(Reading):
         return message
 
 
-def is_stream(response: Any) -> bool:
+def is_stream(response: HttpResponse) -> bool:
     """Whether a response is a stream of events."""
     kind = response.headers.get("content-type", "").lower()
     return bool(response.status_code < 400 and kind.startswith("text/event-stream"))
 
 
-def _received(response: Any) -> Received:
+def _received(response: HttpResponse) -> Received:
     try:
         value = _sdk.loads(response.content)
     except ValueError:

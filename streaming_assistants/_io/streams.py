@@ -7,12 +7,13 @@ classes and functions of a pair differ by ``async`` and ``await``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from openai import AsyncStream, Stream
 from typing_extensions import Self
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.objects import Model
 
 from .drive import said, said_async
 from .reading import Reading, RunReading
@@ -21,7 +22,7 @@ ItemT = TypeVar("ItemT")
 HandlerT = TypeVar("HandlerT")
 
 
-def read(reading: Reading) -> Iterator[Any]:
+def read(reading: Reading) -> Iterator[Model]:
     response, feed = reading.response, reading.feed
     try:
         with reading.errors():
@@ -38,7 +39,7 @@ def read(reading: Reading) -> Iterator[Any]:
         response.close()
 
 
-async def read_async(reading: Reading) -> AsyncIterator[Any]:
+async def read_async(reading: Reading) -> AsyncIterator[Model]:
     response, feed = reading.response, reading.feed
     try:
         with reading.errors():
@@ -72,7 +73,7 @@ class Closing(Generic[ItemT]):
 
         Closing twice is fine.
         """
-        stream: Any = self
+        stream: Model = self
         stream._reading.closed = True
         if stream._iterator.gi_running:
             # The thread that reads closes the response. Here it could only pull it away from under the
@@ -97,7 +98,7 @@ class AsyncClosing(Generic[ItemT]):
 
         Closing twice is fine.
         """
-        stream: Any = self
+        stream: Model = self
         stream._reading.closed = True
         if not stream._iterator.ag_running:
             await stream._iterator.aclose()
@@ -138,7 +139,7 @@ class AssistantStreamManager(Generic[HandlerT]):
             ...
     """
 
-    def __init__(self, request: Callable[[], Any], *, event_handler: Any) -> None:
+    def __init__(self, request: Callable[[], Model], *, event_handler: Model) -> None:
         self._request = request
         self._handler = event_handler
 
@@ -154,7 +155,7 @@ class AssistantStreamManager(Generic[HandlerT]):
 class AsyncAssistantStreamManager(Generic[HandlerT]):
     """The async form: ``async with`` makes the request. One that is never entered has made none."""
 
-    def __init__(self, request: Callable[[], Awaitable[Any]], *, event_handler: Any) -> None:
+    def __init__(self, request: Callable[[], Awaitable[Model]], *, event_handler: Model) -> None:
         self._request = request
         self._handler = event_handler
 

@@ -16,10 +16,9 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 import pydantic
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
 
 from . import models
-
-Json = Any
 
 _SCALARS: dict[str, type] = {
     "index": int,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, cast
+from typing import TYPE_CHECKING, Dict, List, Literal, Optional, cast
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import Method, Model
 
 from . import models
 from .build import build
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 else:
     BaseModel = _sdk.base_model()
 
-Json = Any
 
 OBJECTS = ("list", "thread.message.delta")
 """What a chunk may call itself."""
@@ -61,7 +62,7 @@ class MessageChunkData(BaseModel):
     assistant_id: Optional[str] = None
     run_id: Optional[str] = None
     file_ids: Optional[List[str]] = None
-    metadata: Optional[Dict[str, Any]] = None
+    metadata: Optional[Dict[str, Json]] = None
 
 
 class MessageChunk(BaseModel):
@@ -165,7 +166,7 @@ def _content(item: Json, frame: Frame) -> Json:
     return {"type": "text", **item, "index": item.get("index") or 0, "delta": delta}
 
 
-def texts(chunk: Any) -> Iterator[str]:
+def texts(chunk: Model) -> Iterator[str]:
     """What a chunk's texts grew by, empty ones left out."""
     for message in chunk.data:
         for item in message.content:
@@ -204,7 +205,7 @@ class Accumulator:
         """Takes a whole message, as the server has it, in place of what was added."""
         self._message, self._texts = message, {}
 
-    def message(self) -> Any:
+    def message(self) -> Model:
         """The message as the SDK's own type, or None before there was one."""
         if self._message is None:
             return None
@@ -216,7 +217,7 @@ class Accumulator:
 
 
 @cache
-def _strict() -> Any:
+def _strict() -> Method | None:
     return _sdk.json_validator(MessageChunk)
 
 

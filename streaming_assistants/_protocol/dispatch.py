@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import Model
+
 from .earlier import told_earlier
 from .snapshots import MessageState, StepState, TextPart, calls_of, required_calls, tool_call
 from .status import PENDING
@@ -29,7 +32,7 @@ class Dispatcher:
     """
 
     def __init__(self, wants: frozenset[str] = frozenset()) -> None:
-        self.run: Any = None
+        self.run: Model = None
         self.messages: dict[str, MessageState] = {}
         self.steps: dict[str, StepState] = {}
         self.message: MessageState | None = None  # the current one
@@ -44,7 +47,7 @@ class Dispatcher:
         self._calls_done: set[tuple[str, int]] = set()
         self._loose: set[str] = set()  # ids of calls that were told of, and that no step had
 
-    def apply(self, event: Any) -> Iterator[Notice]:
+    def apply(self, event: Model) -> Iterator[Notice]:
         """The callbacks for ``event``, each with the state as it is when the notice is made."""
         name = event.event
         if name == "thread.message.delta":
@@ -60,7 +63,7 @@ class Dispatcher:
                 if notice.method in self.wants:
                     yield notice
 
-    def _handle_of(self, name: str, event: Any) -> Callable[[Any], Iterator[Notice]] | None:
+    def _handle_of(self, name: str, event: Model) -> Callable[[Model], Iterator[Notice]] | None:
         if not isinstance(name, str):
             return None
         thing, _, change = name.rpartition(".")
@@ -84,22 +87,22 @@ class Dispatcher:
         """The step that is under way."""
         return self.steps.get(self.step_id) if self.step_id else None
 
-    def message_snapshots(self) -> dict[str, Any]:
+    def message_snapshots(self) -> dict[str, Model]:
         """Every message of the stream by id, the server's final one where it sent it."""
         return {state.id: state.snapshot() for state in self.messages.values()}
 
-    def step_snapshots(self) -> dict[str, Any]:
+    def step_snapshots(self) -> dict[str, Model]:
         """Every run step of the stream by id, the server's final one where it sent it."""
         return {state.id: state.snapshot() for state in self.steps.values()}
 
-    def current_part(self) -> tuple[int | None, Any]:
+    def current_part(self) -> tuple[int | None, Model]:
         """Index and content of the block that streams now."""
         if self._part is None:
             return None, None
         state, index = self._part
         return index, state.parts[index].block()
 
-    def current_call(self) -> tuple[int | None, Any]:
+    def current_call(self) -> tuple[int | None, Model]:
         """Place and snapshot of the tool call that streams now."""
         if self._call is None:
             return None, None
@@ -108,7 +111,7 @@ class Dispatcher:
 
     # ------------------------------------------------------------ runs
 
-    def _run(self, run: Any) -> Iterator[Notice]:
+    def _run(self, run: Model) -> Iterator[Notice]:
         # The status tells, not the event's name: a "completed" event may say requires_action.
         if run.status in PENDING:
             return
@@ -123,7 +126,7 @@ class Dispatcher:
             yield Notice("on_tool_call_created", (tool_call(call),))
             yield Notice("on_tool_call_done", (tool_call(call),))
 
-    def _placed(self, call: dict[str, Any]) -> bool:
+    def _placed(self, call: dict[str, Json]) -> bool:
         """Puts a call that the run requires where it belongs; False for one that no step has room for."""
         call_id = call.get("id")
         if not isinstance(call_id, str) or call_id in self._loose or call_id in (self.answered or ()):
@@ -135,7 +138,7 @@ class Dispatcher:
 
     # ------------------------------------------------------------ steps
 
-    def _step_created(self, step: Any) -> Iterator[Notice]:
+    def _step_created(self, step: Model) -> Iterator[Notice]:
         self.step_id = step.id
         state = self.steps.get(step.id)
         if state is None:
@@ -147,7 +150,7 @@ class Dispatcher:
             state.update(step)
         return iter((Notice("on_run_step_created", (step,)),))
 
-    def _step_in_progress(self, step: Any) -> Iterator[Notice]:
+    def _step_in_progress(self, step: Model) -> Iterator[Notice]:
         state = self.steps.get(step.id)
         if state is None:
             self.steps[step.id] = StepState(step, created=False)
@@ -156,7 +159,7 @@ class Dispatcher:
         self.step_id = step.id
         return iter(())
 
-    def _step_delta(self, data: Any) -> Iterator[Notice]:
+    def _step_delta(self, data: Model) -> Iterator[Notice]:
         state = self.steps.get(data.id)
         if state is None:
             state = self.steps[data.id] = StepState.of_delta(data.id, self.run)
@@ -170,7 +173,7 @@ class Dispatcher:
         if "on_run_step_delta" in self.wants:
             yield Notice("on_run_step_delta", (data.delta, state.snapshot()))
 
-    def _call_delta(self, state: StepState, delta: Any) -> Iterator[Notice]:
+    def _call_delta(self, state: StepState, delta: Model) -> Iterator[Notice]:
         place, grown = state.add(delta)
         if not grown or self._told_earlier(state) or self._told_loose(state.calls[place]):
             return
@@ -212,10 +215,10 @@ class Dispatcher:
     def _told_earlier(self, state: StepState) -> bool:
         return told_earlier(state.calls, self.answered, announced=state.created)
 
-    def _told_loose(self, call: dict[str, Any]) -> bool:
+    def _told_loose(self, call: dict[str, Json]) -> bool:
         return bool(self._loose) and call.get("id") in self._loose
 
-    def _step_done(self, step: Any) -> Iterator[Notice]:
+    def _step_done(self, step: Model) -> Iterator[Notice]:
         state = self.steps.get(step.id)
         if state is None:
             state = self.steps[step.id] = StepState(step, created=False)
@@ -232,7 +235,7 @@ class Dispatcher:
 
     # ------------------------------------------------------------ messages
 
-    def _message_created(self, message: Any) -> Iterator[Notice]:
+    def _message_created(self, message: Model) -> Iterator[Notice]:
         state = self.messages.get(message.id)
         if state is None:
             state = self.messages[message.id] = MessageState(message)
@@ -241,7 +244,7 @@ class Dispatcher:
         self.message = state
         yield Notice("on_message_created", (message,))
 
-    def _message_delta(self, data: Any) -> Iterator[Notice]:
+    def _message_delta(self, data: Model) -> Iterator[Notice]:
         wants = self.wants
         state = self.messages.get(data.id)
         if state is None:
@@ -273,7 +276,7 @@ class Dispatcher:
             if state.final is None:
                 yield from self._part_done(state.id, index, state.parts[index].block())
 
-    def _part_done(self, message_id: str, index: int, block: Any) -> Iterator[Notice]:
+    def _part_done(self, message_id: str, index: int, block: Model) -> Iterator[Notice]:
         key = (message_id, index)
         if key in self._parts_done:
             return
@@ -287,7 +290,7 @@ class Dispatcher:
         elif kind == "image_file":
             yield Notice("on_image_file_done", (block.image_file,))
 
-    def _message_done(self, message: Any) -> Iterator[Notice]:
+    def _message_done(self, message: Model) -> Iterator[Notice]:
         state = self.messages.get(message.id)
         if state is None:
             state = self.messages[message.id] = MessageState(message)
@@ -305,7 +308,7 @@ class Dispatcher:
         yield Notice("on_message_done", (message,))
 
 
-def _final_blocks(content: list[Any], state: MessageState) -> dict[int, Any]:
+def _final_blocks(content: list[Model], state: MessageState) -> dict[int, Model]:
     """The final blocks by index: the server's where it sent them, as streamed where it left them out."""
     streamed = sorted(state.parts)
     keys: list[int] = list(range(len(content)))

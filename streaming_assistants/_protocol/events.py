@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import Model
 
 from . import models
 from .build import build
 from .failures import failure
 from .sse import Frame, FrameDecoder
 
-Json = Any
-
 
 class UnknownEvent(NamedTuple):
     """An event whose name nobody knows: ``data`` is its decoded JSON, or its text where it is none."""
 
     event: str
-    data: Any
+    data: Model
 
 
 DELTA = "thread.message.delta"
@@ -54,8 +54,8 @@ class Kind:
     """How the data of one event becomes a typed event."""
 
     name: str
-    validate: Callable[[bytes], Any] | None  # strict and fast, from raw JSON; None under pydantic 1
-    lenient: Callable[[Json], Any]  # from decoded JSON of nearly any shape
+    validate: Callable[[bytes], Model] | None  # strict and fast, from raw JSON; None under pydantic 1
+    lenient: Callable[[Json], Model]  # from decoded JSON of nearly any shape
 
 
 class EventReader:
@@ -65,13 +65,13 @@ class EventReader:
     event but message deltas before it is given out.
     """
 
-    def __init__(self, see: Callable[[Any], object] | None = None) -> None:
+    def __init__(self, see: Callable[[Model], object] | None = None) -> None:
         self.done = False
         self._see = see
         self._frames = FrameDecoder()
         self._text = _text_delta()
 
-    def feed(self, chunk: bytes) -> Iterator[Any]:
+    def feed(self, chunk: bytes) -> Iterator[Model]:
         """The events that ``chunk`` completes. Raises Malformed at the frame that is none."""
         text_of = self._text
         for frame in self._frames.feed(chunk):
@@ -84,7 +84,7 @@ class EventReader:
             if self.done:
                 return
 
-    def close(self) -> Iterator[Any]:
+    def close(self) -> Iterator[Model]:
         """The events of a last frame without its blank line.
 
         A frame that was cut in the middle is left out: a stream that ends there did not come to its end,
@@ -107,7 +107,7 @@ class EventReader:
         except ValueError:
             return None
 
-    def _events(self, frame: Frame) -> Iterator[Any]:
+    def _events(self, frame: Frame) -> Iterator[Model]:
         if self.done:
             return
         if frame.parts is not None and not is_json(frame.data):
@@ -124,7 +124,7 @@ class EventReader:
             yield event
 
 
-def read(frame: Frame) -> Any:
+def read(frame: Frame) -> Model:
     """The event that a frame holds: typed, :class:`UnknownEvent`, :class:`Done`, or None for no data."""
     data = frame.data
     if data.startswith(b"[DONE]"):
@@ -147,7 +147,7 @@ def read(frame: Frame) -> Any:
     return _lenient(kind, value, frame)
 
 
-def _enveloped(frame: Frame) -> Any:
+def _enveloped(frame: Frame) -> Model:
     """A frame whose own name says nothing: its data names the event, or nobody knows it."""
     if frame.event == "done":
         return Done()
@@ -184,7 +184,7 @@ def _enveloped(frame: Frame) -> Any:
     return UnknownEvent(frame.event, value)
 
 
-def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
+def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Model:
     if not isinstance(value.get("id"), str):
         if value.get("error"):
             return _error(value)
@@ -197,7 +197,7 @@ def _lenient(kind: Kind, value: dict[str, Json], frame: Frame) -> Any:
         raise Malformed(f"{error} in the data of {kind.name!r}, {short(frame.data)}", frame) from error
 
 
-def _error(value: Json) -> Any:
+def _error(value: Json) -> Model:
     """An ErrorEvent from ``{"message", ...}``, ``{"error": {...}}``, a string or anything else."""
     # Nothing is validated: an error of another shape is still the error that it is.
     said: dict[str, Json] = {"code": None, "param": None, "type": None, **failure(value)}
@@ -214,7 +214,7 @@ def kind_of(name: str) -> Kind | None:
     given = {"event", "data"}
     is_message_delta = name == "thread.message.delta"
 
-    def lenient(value: Json) -> Any:
+    def lenient(value: Json) -> Model:
         if is_message_delta:
             value = _indexed(value)
         return _sdk.make(event_model, {"data": build(data_model, value), "event": name}, set(given))
@@ -240,7 +240,7 @@ def _indexed(value: dict[str, Json]) -> dict[str, Json]:
 
 
 @cache
-def _text_delta() -> Callable[[bytes], Any] | None:
+def _text_delta() -> Callable[[bytes], Model] | None:
     """The fast way for the event that nearly all of a stream is: one text part with only a value.
 
     It builds what the validator builds: five models, cloned from one that the validator made. Anything
@@ -261,7 +261,7 @@ def _text_delta() -> Callable[[bytes], Any] | None:
     delta_rest = {name: v for name, v in vars(sample.data.delta).items() if name != "content"}
     text_rest = {name: v for name, v in vars(block.text).items() if name != "value"}
 
-    def text_delta(data: bytes) -> Any:
+    def text_delta(data: bytes) -> Model:
         try:
             value = parse(data)
             delta = value["delta"]

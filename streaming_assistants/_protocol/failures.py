@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-Json = Any
+from streaming_assistants._json import Json
 
 UNSAID = "An error occurred during streaming"
 

@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 from urllib.parse import quote
+
+from streaming_assistants._json import Json
 
 from .chunks import growth
 from .plan import Ask, Plan, Received, Say, Sleep, offered
 from .status import PENDING
 from .waits import HEADER, Waits
 
-Json = dict[str, Any]
+Item = dict[str, Json]
 
 _PAGE = 20  # messages that one look brings: those that a run can write between two looks, and more
 _PAGES = 10  # that a search for a run goes through
@@ -40,7 +41,7 @@ class Follow:
         self.thread_id = thread_id
         self.run_id = run_id
         self.status: str | None = None
-        self.message: Json | None = None
+        self.message: Item | None = None
         self._path = f"/threads/{quote(thread_id, safe='')}"
         self._asked = run_id is not None  # the caller named the run
         self._named = self._asked  # the run is known to be the one, whatever was said in the thread since
@@ -71,16 +72,16 @@ class Follow:
         if self.message is not None and not self._yielded:
             yield Say(growth(self.message, 0, ""))
 
-    def _ask(self, path: str, query: Json | None = None) -> Ask:
+    def _ask(self, path: str, query: Item | None = None) -> Ask:
         return Ask(f"{self._path}{path}", query or {}, within=self.waits.left())
 
-    def _run(self) -> Plan[tuple[Json | None, Mapping[str, str]]]:
+    def _run(self) -> Plan[tuple[Item | None, Mapping[str, str]]]:
         """The run to follow, or None where there is none, and the headers of the answer."""
         if self.run_id is not None:
             ask = self._ask(f"/runs/{quote(self.run_id, safe='')}")
             run: Received = (yield ask) if self._asked else (yield from offered(ask))
             return run.value, run.headers
-        after: dict[str, Any] = {}
+        after: dict[str, Json] = {}
         headers: Mapping[str, str] = {}
         for _ in range(_PAGES):
             query = {"order": "desc", "limit": _PAGE, **after}
@@ -97,14 +98,14 @@ class Follow:
             after = {"after": listed[-1]["id"]}
         return None, headers
 
-    def _query(self) -> dict[str, Any]:
-        query: dict[str, Any] = {"order": "desc", "limit": _PAGE}
+    def _query(self) -> dict[str, Json]:
+        query: dict[str, Json] = {"order": "desc", "limit": _PAGE}
         return {**query, "run_id": self.run_id} if self._asked else query
 
-    def _of_run(self, listed: list[Json]) -> list[Json]:
+    def _of_run(self, listed: list[Item]) -> list[Item]:
         """The run's messages from the first followed one on, oldest first."""
-        found: list[Json] = []
-        spoken: Json | None = None  # the user's newest
+        found: list[Item] = []
+        spoken: Item | None = None  # the user's newest
         for message in listed:
             if message.get("role") != "assistant":
                 spoken = spoken or message
@@ -122,7 +123,7 @@ class Follow:
             self._first = found[0]["id"]
         return found[::-1]
 
-    def _turns_to(self, listed: list[Json]) -> bool:
+    def _turns_to(self, listed: list[Item]) -> bool:
         """Whether the newest message is of another run than the newest, which is over; turns to that run."""
         newest = listed[0] if listed else {}
         run_id = text_of(newest, "run_id")
@@ -131,7 +132,7 @@ class Follow:
         self.run_id, self._turned = run_id, True
         return True
 
-    def _told(self, message: Json) -> Plan[None]:
+    def _told(self, message: Item) -> Plan[None]:
         self.message = message
         for index, text in _texts(message):
             before = self._yielded.get((message["id"], index), 0)
@@ -146,30 +147,30 @@ class Follow:
         return self.message is None or self.message.get("status") != "in_progress"
 
 
-def _items(page: Received) -> list[Json]:
+def _items(page: Received) -> list[Item]:
     data = page.value.get("data") if page.value else None
     listed = data if isinstance(data, list) else []
     return [item for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
-def text_of(thing: Json | None, name: str) -> str | None:
+def text_of(thing: Item | None, name: str) -> str | None:
     """What an object says under ``name``, if it is a text."""
     found = thing.get(name) if thing else None
     return found if isinstance(found, str) else None
 
 
-def _newest_first(listed: list[Json]) -> list[Json]:
+def _newest_first(listed: list[Item]) -> list[Item]:
     times = {item["id"]: _second(item) for item in listed}
     if None in times.values():
         return listed
     return sorted(listed, key=lambda item: times[item["id"]] or 0, reverse=True)  # stable, in reverse too
 
 
-def _same_second(one: Json, other: Json) -> bool:
+def _same_second(one: Item, other: Item) -> bool:
     return _second(one) is not None and _second(one) == _second(other)
 
 
-def _second(item: Json) -> int | None:
+def _second(item: Item) -> int | None:
     """When it was created; some servers say it in milliseconds, some now so and now so."""
     time = item.get("created_at")
     if not isinstance(time, (int, float)) or not math.isfinite(time):
@@ -177,7 +178,7 @@ def _second(item: Json) -> int | None:
     return int(time / 1000 if time > 1e11 else time)
 
 
-def _texts(message: Json) -> Iterator[tuple[int, str]]:
+def _texts(message: Item) -> Iterator[tuple[int, str]]:
     content = message.get("content")
     for index, block in enumerate(content if isinstance(content, list) else []):
         text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None

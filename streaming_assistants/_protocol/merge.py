@@ -7,9 +7,7 @@ annotations and outputs that lack theirs are added at the end.
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = Any
+from streaming_assistants._json import Json
 
 GROWING = frozenset({"value", "arguments", "input", "logs", "refusal"})
 GROWING_LISTS = frozenset({"annotations", "outputs"})

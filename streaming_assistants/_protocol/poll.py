@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import openai
+
+from streaming_assistants._sdk.objects import HttpRequest, Model
 
 from .plan import Effect, Plan, Received, Sleep, WaitedTooLong
 from .status import is_pending, status_of
@@ -25,7 +26,7 @@ _FIRST_GRACE, _LONGEST_GRACE = 0.1, 1.0
 class Expired(Exception):
     """The deadline passed; ``status`` is the last one that the server told, None for no received."""
 
-    def __init__(self, status: str | None, request: Any, cause: Exception | None) -> None:
+    def __init__(self, status: str | None, request: HttpRequest, cause: Exception | None) -> None:
         super().__init__(status)
         self.status = status
         self.request = request
@@ -37,12 +38,12 @@ def poll(
     *,
     ask: Callable[[float | None], Effect],
     clock: Callable[[], float],
-    tell: Callable[[Any], Effect] | None = None,
-    pending: Callable[[Any], bool] = is_pending,
+    tell: Callable[[Model], Effect] | None = None,
+    pending: Callable[[Model], bool] = is_pending,
     retry: Callable[[Exception, int], float | None] = lambda _error, _failures: None,
     failed: tuple[type[Exception], ...] = (openai.APIError,),
     since: float | None = None,
-) -> Plan[Any]:
+) -> Plan[Model]:
     """The plan: gives back the object that is pending no more.
 
     ``ask(seconds left)`` makes the effect that asks the server, for which the plan is sent a
@@ -55,7 +56,7 @@ def poll(
     started = clock()
     ends = math.inf if terms.max_wait is None else (started if since is None else since) + terms.max_wait
     status: str | None = None
-    request: Any = None
+    request: HttpRequest = None
     cause: Exception | None = None
     failures, grace, known = 0, _FIRST_GRACE, False
     while True:

@@ -7,17 +7,19 @@ what the server holds: the plan asks for it, and says the events that the stream
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import openai
+
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import Model
 
 from . import models
 from .earlier import submitted
 from .plan import Ask, Plan, Say, Sleep, offered
 from .status import PENDING
 
-Json = Any
 Items = list[dict[str, Json]]
 
 WAIT_SECONDS = 3.0
@@ -41,7 +43,7 @@ class Owed(NamedTuple):
     """One event that the stream did not bring: its name, and its data as the server has it."""
 
     event: str
-    data: dict[str, Any]
+    data: dict[str, Json]
 
 
 class Pending(Exception):
@@ -75,7 +77,7 @@ class Progress:
             self.thread_id = words[1] if len(words) > 2 else None
             self.run_id = words[3] if len(words) > 4 and words[2] == "runs" else None
 
-    def see(self, event: Any) -> None:
+    def see(self, event: Model) -> None:
         """Takes one event."""
         name, data = event.event, event.data
         thing, _, change = name.rpartition(".")
@@ -97,12 +99,12 @@ class Progress:
         return self.status is not None and self.status not in PENDING
 
 
-def _text(data: Any, name: str) -> str | None:
+def _text(data: Model, name: str) -> str | None:
     found = getattr(data, name, None)
     return found if isinstance(found, str) else None
 
 
-def settle(progress: Progress, event: Callable[[Owed], Any] = lambda owed: owed) -> Plan[None]:
+def settle(progress: Progress, event: Callable[[Owed], Model] = lambda owed: owed) -> Plan[None]:
     """The plan for a stream that ended before its run did. Raises Pending, or the error of a request.
 
     It says what ``event`` makes of each event that is owed. What the server does not offer is left out: the
@@ -114,7 +116,7 @@ def settle(progress: Progress, event: Callable[[Owed], Any] = lambda owed: owed)
     run_path = f"{thread}/runs/{quote(progress.run_id, safe='')}"
     waited, pause = 0.0, _FIRST_PAUSE
     while True:
-        run: Any = yield from _offered(run_path)
+        run: Json = yield from _offered(run_path)
         if run is None:
             runs = _items((yield from _offered(f"{thread}/runs", _NEWEST)), progress)
             run = next((item for item in runs if item["id"] == progress.run_id), None)
@@ -142,7 +144,7 @@ def settle(progress: Progress, event: Callable[[Owed], Any] = lambda owed: owed)
         yield Say(event(item))
 
 
-def _offered(path: str, query: Mapping[str, Any] | None = None) -> Plan[Json]:
+def _offered(path: str, query: Mapping[str, Json] | None = None) -> Plan[Json]:
     """What the server has at ``path``; None where it does not offer such a thing.
 
     Asked first without the client's retries, which would spend their time on a 501.

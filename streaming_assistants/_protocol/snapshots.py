@@ -6,17 +6,15 @@ turned into models only for those who look.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pydantic
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import Model
 
 from . import models
 from .build import grown, part
 from .merge import BEYOND, LOW, copied, meeting, merge
-
-Json = Any
 
 
 class TextPart:
@@ -28,13 +26,13 @@ class TextPart:
         self.index = index
         self.value = ""
         self.annotations: list[Json] = []  # plain JSON, each with its index
-        self._built: list[Any] = []
+        self._built: list[Model] = []
         # What the release says of a Text that holds a value and annotations; made once for each part.
         text = grown(models.model("Text"), {"annotations": [], "value": ""})
         self._new_text = _sdk.cloner(text)
         self._rest = {name: v for name, v in vars(text).items() if name not in ("annotations", "value")}
 
-    def add(self, delta: Any) -> None:
+    def add(self, delta: Model) -> None:
         """Adds a text delta, a model of the SDK's with ``value`` and ``annotations``."""
         value = delta.value
         if value:
@@ -50,11 +48,11 @@ class TextPart:
             self.annotations = whole["annotations"]
             self._built = [part("annotation", copied(item)) for item in self.annotations]
 
-    def text(self) -> Any:
+    def text(self) -> Model:
         """The Text so far: a new object."""
         return self._new_text({"annotations": list(self._built), "value": self.value, **self._rest})
 
-    def block(self) -> Any:
+    def block(self) -> Model:
         """The content block so far: a new object."""
         values: dict[str, Json] = {"type": "text", "text": self.text(), "index": self.index}
         return _sdk.make(models.model("TextContentBlock"), values, set(values))
@@ -74,19 +72,19 @@ class OtherPart:
     def add(self, delta: object) -> None:
         merge(self.value, _sdk.dump(delta))
 
-    def block(self) -> Any:
+    def block(self) -> Model:
         return part("content", copied(self.value))
 
 
 class MessageState:
     """A message while it streams: what ``thread.message.created`` said, and its parts by index."""
 
-    def __init__(self, created: Any) -> None:
+    def __init__(self, created: Model) -> None:
         self.id: str = created.id
         self.parts: dict[int, TextPart | OtherPart] = {}
-        self.final: Any = None  # the server's own, once it said that the message is over
+        self.final: Model = None  # the server's own, once it said that the message is over
         self._created = created
-        self._snapshot: Any = None
+        self._snapshot: Model = None
         for index, block in enumerate(getattr(created, "content", None) or []):
             self._start(index, block)
 
@@ -106,7 +104,7 @@ class MessageState:
         }
         return cls(grown(models.model("Message"), values))
 
-    def add(self, delta: Any) -> tuple[TextPart | OtherPart, bool]:
+    def add(self, delta: Model) -> tuple[TextPart | OtherPart, bool]:
         """Merges one content delta; answers with its part and whether the part is new."""
         self._snapshot = None
         index = delta.index or 0  # a server may leave it out
@@ -119,7 +117,7 @@ class MessageState:
             found.add(delta.text)
         return found, False
 
-    def _start(self, index: int, block: Any) -> TextPart | OtherPart:
+    def _start(self, index: int, block: Model) -> TextPart | OtherPart:
         made: TextPart | OtherPart
         if block.type == "text":
             made = TextPart(index)
@@ -138,7 +136,7 @@ class MessageState:
         """Takes the server's own final message."""
         self.final = self._snapshot = message
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Model:
         """The Message so far; the same object until something changes."""
         if self._snapshot is None:
             content = [self.parts[index].block() for index in sorted(self.parts)]
@@ -149,18 +147,18 @@ class MessageState:
 class StepState:
     """A run step while it streams: what ``thread.run.step.created`` said, and its tool calls in order."""
 
-    def __init__(self, step: Any, *, created: bool) -> None:
+    def __init__(self, step: Model, *, created: bool) -> None:
         self.id: str = step.id
         self.created = created  # announced in this stream, and not known from a delta or its end only
         self.ended = False  # the server said so
         self.over = False  # ended, or its run is: what it has does not grow any more
         self.calls: list[dict[str, Json]] = []
         self._step = step
-        self._snapshot: Any = None
+        self._snapshot: Model = None
         self._details: dict[str, Json] = {}
         self.adopt(calls_of(step))
 
-    def adopt(self, calls: list[Any]) -> None:
+    def adopt(self, calls: list[Model]) -> None:
         """Takes whole tool calls, as a step lists them: they replace what was streamed of them."""
         self._snapshot = None
         for place, call in enumerate(map(_sdk.dump, calls)):
@@ -258,17 +256,17 @@ class StepState:
         self.over = True
         self._snapshot = None
 
-    def call(self, place: int) -> Any:
+    def call(self, place: int) -> Model:
         """The tool call at ``place`` so far: a new object."""
         return tool_call(self.calls[place])
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Model:
         """The RunStep so far; the same object until something changes."""
         if self._snapshot is None:
             self._snapshot = self._grown()
         return self._snapshot
 
-    def _grown(self) -> Any:
+    def _grown(self) -> Model:
         values: dict[str, Json] = {}
         if self.calls:
             calls = [copied(call) for call in self.calls]
@@ -286,20 +284,20 @@ class StepState:
         return _sdk.changed(self._step, **values)
 
 
-def calls_of(step: Any) -> list[Any]:
+def calls_of(step: Model) -> list[Model]:
     """The tool calls that a run step or the delta of one lists; details of an unknown type list none."""
-    found: Any = getattr(getattr(step, "step_details", None), "tool_calls", None)
+    found: Model = getattr(getattr(step, "step_details", None), "tool_calls", None)
     if not isinstance(found, list) or not all(isinstance(call, pydantic.BaseModel) for call in found):
         return []
     return found
 
 
-def tool_call(call: dict[str, Json]) -> Any:
+def tool_call(call: dict[str, Json]) -> Model:
     """A tool call from its JSON: a new object."""
     return part("tool_call", copied(call))
 
 
-def required_calls(run: Any) -> list[dict[str, Json]]:
+def required_calls(run: Model) -> list[dict[str, Json]]:
     """The calls that a run waits for: outputs of functions, or a newer server's approvals."""
     action = getattr(run, "required_action", None)
     if run.status != "requires_action" or not isinstance(action, pydantic.BaseModel):

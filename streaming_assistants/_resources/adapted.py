@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.objects import Arguments, Method, Model
 
 from .operations import extra, plain, with_headers
 from .params import LATER_BODY, LATER_QUERY
-
-Method = Callable[..., Any]
 
 
 def lacking(path: str, taken: frozenset[str]) -> frozenset[str]:
@@ -23,7 +22,7 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: str | No
     body = LATER_BODY.get(path, frozenset()) - taken
     query = LATER_QUERY.get(path, frozenset()) - taken
 
-    def call(*args: object, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: Any) -> Model:
         # 1.1 cannot write a generator as JSON
         kwargs = {
             name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
@@ -41,7 +40,7 @@ def saying_once(client: object) -> Callable[[Method], Method]:
     """For ``client.request``: one ``OpenAI-Beta``, however the caller and the SDK spell it."""
 
     def make(below: Method) -> Method:
-        def request(cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
+        def request(cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Model:
             _sdk.say_once(client, options, "openai-beta")
             return below(cast_to, options, *args, **kwargs)
 
@@ -50,7 +49,7 @@ def saying_once(client: object) -> Callable[[Method], Method]:
     return make
 
 
-def _move(kwargs: dict[str, Any], names: frozenset[str], into: str) -> None:
+def _move(kwargs: Arguments, names: frozenset[str], into: str) -> None:
     found = {name: kwargs.pop(name) for name in names & kwargs.keys()}
     found = {name: plain(value) for name, value in found.items() if _sdk.given(value)}
     if found:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from streaming_assistants import _sdk
 from streaming_assistants._patch.patches import through
 from streaming_assistants._protocol import models
+from streaming_assistants._sdk.objects import AnyClient, Arguments, Method, Model
 
 from .operations import Operation, Request, spoken
 from .pages import advancing
@@ -33,7 +34,7 @@ class Endpoint:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
         return self.operation.plain(args, kwargs, **headers)
 
-    def send(self, client: object, request: Request, **options: object) -> Any:
+    def send(self, client: object, request: Request, **options: object) -> Model:
         """What the server answers; from an async client an awaitable of it, and a page is also iterable."""
         model = models.model(self.model)
         options = spoken(client, {**request.options, **options})
@@ -42,7 +43,7 @@ class Endpoint:
             return through(client, self.path, lambda: self._sent(client, request, model, options), said)
         return self._sent(client, request, model, options)
 
-    def _sent(self, client: Any, request: Request, model: object, options: dict[str, Any]) -> Any:
+    def _sent(self, client: AnyClient, request: Request, model: object, options: Arguments) -> Model:
         if self.page:
             pages: Any = importlib.import_module("openai.pagination")
             kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)
@@ -59,15 +60,15 @@ class Endpoint:
             return call(request.path, cast_to=model, options=options)
         return call(request.path, cast_to=model, body=request.body or None, options=options)
 
-    def raw(self, client: object, request: Request, **options: object) -> Any:
+    def raw(self, client: object, request: Request, **options: object) -> Model:
         """The response instead of the object."""
         headers = {**request.options["headers"], **_sdk.RAW_HEADER}
         return self.send(client, request, headers=headers, **options)
 
-    def bound(self, client: object) -> Callable[..., Any]:
+    def bound(self, client: object) -> Method:
         """The method that calls it."""
 
-        def call(*args: object, **kwargs: object) -> Any:
+        def call(*args: object, **kwargs: object) -> Model:
             return self.send(client, self.request(args, kwargs))
 
         call.__name__ = call.__qualname__ = self.operation.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import quote
@@ -17,11 +17,10 @@ from streaming_assistants._io.message_streams import AsyncMessageStream, Message
 from streaming_assistants._io.reading import BETA, Following, broken, is_stream
 from streaming_assistants._protocol.plan import Invoke, Plan, WaitedTooLong
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Waits
+from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
 
 from .operations import Operation, checked_id, request_options, spoken, with_headers
 from .params import RequestParams, names
-
-Method = Callable[..., Any]
 
 STREAMS = "assistants=v1"
 """The one server that streams this endpoint does so under v1 only, whose threads it keeps apart."""
@@ -61,7 +60,7 @@ LIST = Operation(
 def listing(client: object, below: Method) -> Method:
     """``list()``: ours when a stream is asked for, the SDK's own page otherwise."""
 
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> Model:
         stream = kwargs.pop("stream", None)
         if not (stream and _sdk.given(stream)):
             return below(*args, **kwargs)
@@ -74,15 +73,12 @@ def listing(client: object, below: Method) -> Method:
 class Unsupported(NamedTuple):
     """The response of a server that does not stream this endpoint."""
 
-    response: Any
-
-
-Options = dict[str, Any]
+    response: HttpResponse
 
 
 def _request(
-    client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[str, list[Options], Following]:
+    client: AnyClient, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[str, list[Arguments], Following]:
     """The path, the options to try it with, and what to do where it is not streamed. Raises for what is
     wrong with the call."""
     bound = LIST.bind(args, kwargs)
@@ -130,7 +126,7 @@ def _check(bound: Mapping[str, object]) -> None:
         )
 
 
-def _opening(client: Any, path: str, tries: list[Options], following: Following) -> Plan[Any]:
+def _opening(client: AnyClient, path: str, tries: list[Arguments], following: Following) -> Plan[Model]:
     """Opens the stream, or what follows the message by polling where the server does not stream."""
     try:
         answer = yield from _tried(client, path, tries, following)
@@ -144,12 +140,12 @@ def _opening(client: Any, path: str, tries: list[Options], following: Following)
     return stream(cast_to=object, response=answer.response, client=client)
 
 
-def _tried(client: Any, path: str, tries: list[Options], following: Following) -> Plan[Any]:
+def _tried(client: AnyClient, path: str, tries: list[Arguments], following: Following) -> Plan[Model]:
     """The stream (or the raw response that will make it) of the first try that is streamed.
 
     Where none is, the first answer that is no error, or Unsupported.
     """
-    answers: list[Any] = []
+    answers: list[Model] = []
     for options in tries:
         if answers and not isinstance(answers[-1], Exception):
             response = _sdk.response_of(answers[-1])
@@ -173,7 +169,7 @@ def _tried(client: Any, path: str, tries: list[Options], following: Following) -
     return Unsupported(cast(Any, best).response)
 
 
-def _answer(client: Any, path: str, options: Options, following: Following) -> Plan[Any]:
+def _answer(client: AnyClient, path: str, options: Arguments, following: Following) -> Plan[Model]:
     """What comes of one request: a stream, its raw response, or the error."""
     kind: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
     # Releases up to 1.10 read the type from a generic argument.
@@ -188,7 +184,7 @@ def _answer(client: Any, path: str, options: Options, following: Following) -> P
         return broken(error, cast(Any, error).request)
 
 
-def _refuses(answer: Any) -> bool:
+def _refuses(answer: Model) -> bool:
     return isinstance(answer, openai.APIStatusError) and answer.status_code in UNSUPPORTED
 
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import pydantic
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
+from streaming_assistants._sdk.objects import AnyClient, Arguments
 
 from .params import CreateAndRunParams, RequestParams, RunParams, SubmitParams, names
-
-Json = Any
 
 BETA = "assistants=v2"
 
@@ -23,7 +23,7 @@ def version(client: object) -> str:
     return _sdk.said(client, "openai-beta") or BETA
 
 
-def spoken(client: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def spoken(client: AnyClient, options: Mapping[str, Any]) -> Arguments:
     """``options`` of a request in the client's version, unless the call says another."""
     return {**options, "headers": with_headers({"OpenAI-Beta": version(client)}, options.get("headers"))}
 
@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
     path: str
     body: dict[str, Json]
-    options: dict[str, Any]
+    options: Arguments
     said: Mapping[str, Any]
     """The call's arguments, by name."""
 
@@ -54,7 +54,7 @@ class Operation:
     def in_path(self) -> tuple[str, ...]:
         return tuple(name for name in self.required if f"{{{name}}}" in self.path)
 
-    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
+    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Arguments:
         """The call's arguments by name, as Python would bind them. Raises TypeError as Python would."""
         if len(args) > len(self.positional):
             raise TypeError(
@@ -103,9 +103,9 @@ class Operation:
 
 def request_options(
     given: Mapping[str, Any], query: Mapping[str, Any], headers: Mapping[str, str]
-) -> dict[str, Any]:
+) -> Arguments:
     """The SDK's request options from ``extra_headers``, ``extra_query`` and ``timeout``."""
-    options: dict[str, Any] = {"headers": with_headers(headers, given.get("extra_headers"))}
+    options: Arguments = {"headers": with_headers(headers, given.get("extra_headers"))}
     params = {**_bracketed(query), **(given.get("extra_query") or {})}
     if params:
         options["params"] = params
@@ -114,7 +114,7 @@ def request_options(
     return options
 
 
-def with_headers(defaults: Mapping[str, object], given: Mapping[str, Any] | None) -> dict[str, Any]:
+def with_headers(defaults: Mapping[str, object], given: Mapping[str, Any] | None) -> Arguments:
     """``given`` over ``defaults``; header names have no case."""
     given = given or {}
     taken = {name.lower() for name in given}
@@ -130,9 +130,9 @@ def extra(name: str, value: object) -> Mapping[str, Any]:
     return value
 
 
-def _bracketed(query: Mapping[str, object]) -> dict[str, Any]:
+def _bracketed(query: Mapping[str, object]) -> Arguments:
     # Releases differ in how they write a list; one value under the API's own name is the same in all.
-    out: dict[str, Any] = {}
+    out: Arguments = {}
     for name, value in query.items():
         one = list(value) if isinstance(value, (list, tuple)) else None
         out.update({f"{name}[]": one[0]} if one is not None and len(one) == 1 else {name: value})

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.objects import Method, Model
 from streaming_assistants.errors import StalledPagesError
-
-Method = Callable[..., Any]
 
 
 def guarded(_client: object, below: Method) -> Method:
     """``list()`` of the SDK, whose pages notice that they do not advance."""
 
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> Model:
         return _sdk.with_page_class(below(*args, **kwargs), advancing)
 
     return call
 
 
 @cache
-def advancing(page: Any) -> type:
+def advancing(page: Model) -> type:
     """A subclass of a page class of the SDK.
 
     It says that there is no next page where the server says so (``has_more``, which releases before 1.66
@@ -32,13 +29,13 @@ def advancing(page: Any) -> type:
     if not hasattr(page, "get_next_page"):
         return page  # type: ignore[no-any-return]
 
-    def has_next_page(self: Any) -> bool:
+    def has_next_page(self: Model) -> bool:
         return getattr(self, "has_more", None) is not False and page.has_next_page(self)
 
-    def get_next_page(self: Any) -> Any:
+    def get_next_page(self: Model) -> Model:
         return _checked(self, page.get_next_page(self))
 
-    async def get_next_page_async(self: object) -> Any:
+    async def get_next_page_async(self: object) -> Model:
         return _checked(self, await page.get_next_page(self))
 
     is_async = inspect.iscoroutinefunction(page.get_next_page)
@@ -52,7 +49,7 @@ def advancing(page: Any) -> type:
     return made
 
 
-def _checked(page: Any, following: Any) -> Any:
+def _checked(page: Model, following: Model) -> Model:
     ids = [item.id for item in page.data]
     if ids and ids == [item.id for item in following.data]:
         raise StalledPagesError(

@@ -24,20 +24,19 @@ from streaming_assistants._protocol.plan import Invoke, Plan, Received, WaitedTo
 from streaming_assistants._protocol.poll import Expired, poll
 from streaming_assistants._protocol.status import is_pending
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms
+from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
 from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 
 from .endpoint import Endpoint
 from .operations import CREATE_AND_RUN, RUN, SUBMIT, Operation, Request
 from .params import PollParams, RequestParams, names
 
-Method = Callable[..., Any]
-
 POLLING = names(PollParams)
 _SLACK = 0.05  # seconds
 
 REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
 
-Helper = Callable[[Any, tuple[Any, ...], dict[str, Any]], Plan[Any]]
+Helper = Callable[[Any, tuple[Any, ...], Arguments], Plan[Model]]
 """``(client, args, kwargs)`` of a call: raises for what is wrong with it, else gives its plan."""
 
 RETRIEVE_RUN = Endpoint(
@@ -56,7 +55,7 @@ class Wanted:
     """What a caller wants of the waiting: its terms, and to be told of each answer."""
 
     terms: Terms
-    tell: Callable[[Any], Invoke] | None
+    tell: Callable[[Model], Invoke] | None
     began: float = field(default_factory=time.monotonic)
 
     def left(self) -> float | None:
@@ -69,7 +68,7 @@ class Wanted:
         return replace(self, began=time.monotonic())
 
     @classmethod
-    def taken(cls, client: object, kwargs: dict[str, Any]) -> Wanted:
+    def taken(cls, client: object, kwargs: Arguments) -> Wanted:
         """Takes the polling parameters out of ``kwargs``. Raises TypeError and ValueError for bad ones."""
         asked = {name: kwargs.pop(name, None) for name in POLLING}
         asked = {name: value if _sdk.given(value) else None for name, value in asked.items()}
@@ -99,9 +98,9 @@ class Watch:
     endpoint: Endpoint
     noun: str
     id_name: str
-    pending: Callable[[Any], bool] = is_pending
+    pending: Callable[[Model], bool] = is_pending
 
-    def plan(self, client: Any, wanted: Wanted, kwargs: Mapping[str, Any]) -> Plan[Any]:
+    def plan(self, client: AnyClient, wanted: Wanted, kwargs: Mapping[str, Any]) -> Plan[Model]:
         """Polls the thing that ``kwargs`` name. What is wrong with them is said before the first effect."""
         headers = {"X_Stainless_Poll_Helper": "true"}
         if wanted.terms.interval_ms is not None:
@@ -110,7 +109,7 @@ class Watch:
 
         def ask(left: float | None) -> Invoke:
             # Retries are the plan's, which knows the deadline.
-            options: dict[str, Any] = {"max_retries": 0}
+            options: Arguments = {"max_retries": 0}
             if left is not None:
                 given = request.options.get("timeout", client.timeout)
                 options["timeout"] = _sdk.capped(given, left)
@@ -131,7 +130,7 @@ class Watch:
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 
-    def _named(self, plan: Plan[Any], id: str, terms: Terms) -> Plan[Any]:
+    def _named(self, plan: Plan[Model], id: str, terms: Terms) -> Plan[Model]:
         try:
             thing = yield from plan
         except Expired as error:
@@ -170,7 +169,7 @@ def _read(response: object) -> Received:
     return received
 
 
-def _unreadable(raw: Any, why: str) -> MalformedEventError:
+def _unreadable(raw: HttpResponse, why: str) -> MalformedEventError:
     return MalformedEventError(
         f"Expected an object of the API from {raw.request.url}, got {raw.content[:80]!r} ({why})",
         raw.request,
@@ -179,13 +178,13 @@ def _unreadable(raw: Any, why: str) -> MalformedEventError:
     )
 
 
-def start(client: object, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Plan[Any]:
+def start(client: object, endpoint: Endpoint, request: Request, wanted: Wanted, *ids: str) -> Plan[Model]:
     """Starts what is polled then; ``ids`` are what has to be known of it."""
     sent = _sdk.request(client, endpoint.verb.upper(), request.path)
     return made_by(sent, partial(endpoint.send, client, request), wanted, *ids)
 
 
-def made_by(sent: Any, make: Callable[[], Any], wanted: Wanted, *ids: str) -> Plan[Any]:
+def made_by(sent: Model, make: Callable[[], Model], wanted: Wanted, *ids: str) -> Plan[Model]:
     """What a call makes, which has ``ids``; ``sent`` is its request. Raises for what is no such object."""
     try:
         made = yield Invoke(make, wanted.left())
@@ -220,18 +219,18 @@ def extended(client: object, helper: Helper, taken: frozenset[str], below: Metho
     """``below``, and ours for a call with parameters that ``below`` does not take."""
     ours = started(client, helper)
 
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> Model:
         return below(*args, **kwargs) if kwargs.keys() <= taken else ours(*args, **kwargs)
 
     return call
 
 
-def poll_run(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_run(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``runs.poll``."""
     return polled(RUN_WATCH, client, args, kwargs)
 
 
-def polled(watch: Watch, client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def polled(watch: Watch, client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``poll`` of anything: the ids are the caller's."""
     wanted = Wanted.taken(client, kwargs)
     operation = watch.endpoint.operation
@@ -241,12 +240,12 @@ def polled(watch: Watch, client: object, args: tuple[object, ...], kwargs: dict[
 def create_and_poll(endpoint: Endpoint) -> Helper:
     """Starts or continues a run, and polls it."""
 
-    def plan(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+    def plan(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
         wanted = Wanted.taken(client, kwargs)
         request = endpoint.request(args, {**kwargs, "stream": False})
         again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
 
-        def go() -> Plan[Any]:
+        def go() -> Plan[Model]:
             run = yield from start(client, endpoint, request, wanted, "id", "thread_id")
             ids = {"run_id": run.id, "thread_id": run.thread_id}
             return (yield from RUN_WATCH.plan(client, wanted, {**ids, **again}))

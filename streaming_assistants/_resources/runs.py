@@ -5,9 +5,6 @@ Each function here is made for one resource object and gives the callable to put
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from streaming_assistants import _sdk
 from streaming_assistants._io.streams import (
     AssistantStreamManager,
@@ -15,14 +12,13 @@ from streaming_assistants._io.streams import (
     AsyncEventStream,
     EventStream,
 )
+from streaming_assistants._sdk.objects import AnyClient, Method, Model
 from streaming_assistants.handlers import adopt
 
 from .operations import Operation, Request, spoken
 
-Method = Callable[..., Any]
 
-
-def send(client: Any, request: Request) -> Any:
+def send(client: AnyClient, request: Request) -> Model:
     """Opens the stream: an EventStream, or for an async client a coroutine that gives the async one."""
     # Releases up to 1.10 read the type from a generic argument.
     stream = AsyncEventStream[object] if _sdk.is_async(client) else EventStream[object]
@@ -39,7 +35,7 @@ def send(client: Any, request: Request) -> Any:
 def streaming(client: object, operation: Operation, plain_call: Method) -> Method:
     """``create(..., stream=True)``: ours when a stream is asked for, the SDK's own call otherwise."""
 
-    def call(*args: object, **kwargs: object) -> Any:
+    def call(*args: object, **kwargs: object) -> Model:
         stream = kwargs.pop("stream", None)
         if not (stream and _sdk.given(stream)):
             return plain_call(*args, **kwargs)
@@ -56,7 +52,7 @@ def helper(client: object, operation: Operation, name: str) -> Method:
     is_async = _sdk.is_async(client)
     manager = AsyncAssistantStreamManager if is_async else AssistantStreamManager
 
-    def call(*args: object, event_handler: object = None, **kwargs: object) -> Any:
+    def call(*args: object, event_handler: object = None, **kwargs: object) -> Model:
         custom = "true" if event_handler is not None and _sdk.given(event_handler) else "false"
         handler = adopt(event_handler if custom == "true" else None, is_async=is_async)
         request = operation.request(

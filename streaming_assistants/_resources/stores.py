@@ -6,10 +6,8 @@ own what a release of it lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.objects import AnyClient, Method
 
 from .endpoint import Endpoint
 from .operations import Operation
@@ -95,7 +93,7 @@ class View:
     def __init__(self, resource: Resource, name: str) -> None:
         self._resource, self._name = resource, name
 
-    def __getattr__(self, name: str) -> View | Callable[..., Any]:
+    def __getattr__(self, name: str) -> View | Method:
         resource = self._resource
         below = vars(resource).get(name)
         if isinstance(below, Resource):
@@ -110,7 +108,7 @@ class Resource:
 
     _endpoints: frozenset[str]
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: AnyClient) -> None:
         self._client = client
 
     @property
@@ -146,7 +144,7 @@ class VectorStores(Resource):
 
     _endpoints = frozenset(endpoint.operation.name for endpoint in STORES)
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: AnyClient) -> None:
         super().__init__(client)
         self.files = Files(client)
         self.file_batches = FileBatches(client)

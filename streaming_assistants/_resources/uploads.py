@@ -12,14 +12,13 @@ import openai
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.plan import Plan, Together
 from streaming_assistants._protocol.status import is_pending_batch
+from streaming_assistants._sdk.objects import AnyClient, Arguments, Model
 from streaming_assistants.errors import FileUploadError, MalformedEventError, both
 
 from .endpoint import Endpoint
 from .operations import checked_id
 from .polling import UNLIMITED, Helper, Wanted, Watch, made_by, polled, start
 from .stores import CREATE_BATCH, CREATE_FILE, RETRIEVE_BATCH, RETRIEVE_FILE
-
-Json = Any
 
 
 def _called(endpoint: Endpoint, name: str, **changes: Any) -> Endpoint:
@@ -34,29 +33,29 @@ _ATTACH = _called(CREATE_FILE, "create")
 BATCH_WATCH = Watch(_called(RETRIEVE_BATCH, "poll"), "File batch", "batch_id", is_pending_batch)
 
 
-def poll_file(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_file(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``files.poll``."""
     return polled(FILE_WATCH, client, args, kwargs)
 
 
-def poll_batch(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def poll_batch(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``file_batches.poll``."""
     return polled(BATCH_WATCH, client, args, kwargs)
 
 
-def _store(bound: dict[str, Any]) -> dict[str, Any]:
+def _store(bound: Arguments) -> Arguments:
     return {"vector_store_id": bound["vector_store_id"]}
 
 
 def _attached(watch: Watch, create: Endpoint, *ids: str) -> Helper:
     """Attaches what is uploaded, and polls it: what the call names, or what the answer has as ``ids``."""
 
-    def plan(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+    def plan(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
         wanted = Wanted.taken(client, kwargs)
         bound = create.operation.bind(args, kwargs)
         request = create.request((), bound)
 
-        def go() -> Plan[Any]:
+        def go() -> Plan[Model]:
             made = yield from start(client, create, request, wanted, *ids)
             named = {watch.id_name: bound.get(watch.id_name) or made.id}
             return (yield from watch.plan(client, wanted, {**named, **_store(bound)}))
@@ -73,11 +72,11 @@ create_batch = _attached(BATCH_WATCH, _called(CREATE_BATCH, "create_and_poll"), 
 """``file_batches.create_and_poll``."""
 
 
-def _uploaded(client: Any, file: Any) -> Callable[[], Any]:
+def _uploaded(client: AnyClient, file: object) -> Callable[[], Model]:
     return partial(client.files.create, file=file, purpose="assistants")
 
 
-def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Plan[Any]]:
+def _one_file(client: AnyClient, kwargs: Arguments, name: str) -> tuple[Model, Plan[Model]]:
     """The file of a call, and the plan that uploads and attaches it."""
     file = kwargs.pop("file", None)
     if file is None:
@@ -85,7 +84,7 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Plan
     checked_id("vector_store_id", kwargs.get("vector_store_id"))
     _ATTACH.request((), {**kwargs, "file_id": "file-"})  # what is wrong with the call is said now
 
-    def go() -> Plan[Any]:
+    def go() -> Plan[Model]:
         sent = _sdk.request(client, "POST", "/files")
         uploaded = yield from made_by(sent, _uploaded(client, file), UNLIMITED, "id")
         request = _ATTACH.request((), {**kwargs, "file_id": uploaded.id})
@@ -95,25 +94,25 @@ def _one_file(client: Any, kwargs: dict[str, Any], name: str) -> tuple[Any, Plan
     return file, go()
 
 
-def upload(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``files.upload``: the file is attached; nobody waits for it."""
     _keyword_only("upload", args)
     _, attaching = _one_file(client, kwargs, "upload")
 
-    def go() -> Plan[Any]:
+    def go() -> Plan[Model]:
         _, attached = yield from attaching
         return attached
 
     return go()
 
 
-def upload_and_poll(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload_and_poll(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``files.upload_and_poll``."""
     _keyword_only("upload_and_poll", args)
     wanted = Wanted.taken(client, kwargs)
     _, attaching = _one_file(client, kwargs, "upload_and_poll")
 
-    def go() -> Plan[Any]:
+    def go() -> Plan[Model]:
         file_id, _ = yield from attaching
         wanted_now = wanted.begun()
         ids = {"file_id": file_id, "vector_store_id": kwargs["vector_store_id"]}
@@ -127,7 +126,7 @@ def _keyword_only(name: str, args: tuple[object, ...]) -> None:
         raise TypeError(f"{name}() takes no positional arguments but {len(args)} were given")
 
 
-def upload_batch(client: object, args: tuple[object, ...], kwargs: dict[str, Any]) -> Plan[Any]:
+def upload_batch(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``file_batches.upload_and_poll``.
 
     Raises FileUploadError, which is also of the class of the first file's error, when a file cannot be
@@ -141,7 +140,7 @@ def upload_batch(client: object, args: tuple[object, ...], kwargs: dict[str, Any
     bound = create.operation.bind(args, kwargs)
     create.request((), bound)  # what is wrong with the call is said now
 
-    def go() -> Plan[Any]:
+    def go() -> Plan[Model]:
         found = yield Together([_uploaded(client, file) for file in files], limit)
         found = [each if isinstance(each, BaseException) else _with_id(client, each) for each in found]
         failed = {place: each for place, each in enumerate(found) if isinstance(each, BaseException)}
@@ -178,7 +177,7 @@ def upload_error(said: str, uploaded: list[str], failed: dict[int, BaseException
     return error
 
 
-def _with_id(client: object, made: object) -> Any:
+def _with_id(client: object, made: object) -> Model:
     """What was uploaded, or the error of an answer that does not say under which id."""
     if isinstance(getattr(made, "id", None), str):
         return made
@@ -186,7 +185,7 @@ def _with_id(client: object, made: object) -> Any:
     return MalformedEventError(said, _sdk.request(client, "POST", "/files"), event="", data=b"")
 
 
-def _files(value: object) -> list[Any]:
+def _files(value: object) -> list[object]:
     found = list(value) if _sdk.given(value) and isinstance(value, Iterable) else []
     if isinstance(value, (str, bytes)):
         raise TypeError(

@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streaming_assistants import AssistantEventHandler, _sdk, capabilities, patch
 from streaming_assistants._patch.table import Judgement
-from streaming_assistants.backend import LocalBackend
+from streaming_assistants._sdk.objects import AnyClient, Model
+from streaming_assistants.backend import LocalBackend, Upstream
 
 from .families import families
 from .screen import Cell, Say, Screen, Style, Tell, complain, screen
@@ -60,7 +61,7 @@ def _recorder() -> Recorder | None:
     return Recorder(sys.stdout)
 
 
-def _echo() -> Any:
+def _echo() -> Upstream:
     from streaming_assistants.backend.upstreams.echo import Echo
 
     return Echo(delay=_WORD_SECONDS)
@@ -74,7 +75,7 @@ def show(out: Screen, backend: LocalBackend) -> None:
         "The built-in echo backend answers: no key, no network.",
     )
     # OpenAI(api_key="unused") would do, but not on each release beside each httpx.
-    client: Any = patch(_sdk.memory_client(b"{}"), backend=backend)
+    client: AnyClient = patch(_sdk.memory_client(b"{}"), backend=backend)
     assistant = client.beta.assistants.create(model="echo", tools=[_TOOL])
 
     out.section("A streamed answer: runs.stream(event_handler=...)")
@@ -132,7 +133,7 @@ def show_capabilities(out: Screen, table: Iterable[Judgement]) -> None:
     out.table(["capability", "the SDK alone", "patched"], rows)
 
 
-def _ask(out: Screen, client: Any, thread_id: str, text: str) -> None:
+def _ask(out: Screen, client: AnyClient, thread_id: str, text: str) -> None:
     out.line("you", text)
     client.beta.threads.messages.create(thread_id, role="user", content=text)
 
@@ -149,7 +150,7 @@ class _Shows(AssistantEventHandler):
     def on_event(self, event: object) -> None:
         self._events += 1
 
-    def on_text_delta(self, delta: Any, snapshot: object) -> None:
+    def on_text_delta(self, delta: Model, snapshot: object) -> None:
         self._say(delta.value or "")
 
     @property
@@ -167,7 +168,7 @@ class _Watch:
         self._polls = 0
         self._start = time.perf_counter()
 
-    def __call__(self, run: Any) -> None:
+    def __call__(self, run: Model) -> None:
         self._polls += 1
         if run.status not in self._seen:
             self._seen.append(run.status)

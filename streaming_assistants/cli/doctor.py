@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections import Counter
-from typing import Any
 
 from streaming_assistants import patch
 
@@ -42,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
     return 0 if well else 1
 
 
-def _report(rows: list[Row], lacking: list[Row], endpoint: Endpoint | None, well: bool) -> dict[str, Any]:
+def _report(rows: list[Row], lacking: list[Row], endpoint: Endpoint | None, well: bool) -> dict[str, object]:
     return {
         "ok": well,
         "versions": installed(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import openai
 
 from streaming_assistants import _sdk, capabilities
 from streaming_assistants._patch.table import OURS, SDK, Judgement, resolve
+from streaming_assistants._sdk.objects import AnyClient
 
 from .versions import EXTRAS, absent
 
@@ -117,6 +118,6 @@ def _unknown(name: str, rows: Sequence[Row]) -> str:
     return f"There is no capability {name!r}{hint} `doctor --all` lists them."
 
 
-def probe() -> Any:
+def probe() -> AnyClient:
     """A client to judge by, made so that it works also where ``OpenAI()`` does not."""
     return _sdk.memory_client(b"{}")

@@ -11,6 +11,7 @@ import openai
 
 from streaming_assistants import _sdk, patch
 from streaming_assistants._patch.closed import is_closed
+from streaming_assistants._sdk.objects import AnyClient, Arguments
 from streaming_assistants.backend.upstreams import registry
 
 _SECONDS = 10.0
@@ -38,8 +39,8 @@ def ask(base_url: str, api_version: str | None = None) -> Endpoint:
         return asked.of(client)
 
 
-def _client(base_url: str, key: str, api_version: str | None) -> Any:
-    options: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": _SECONDS}
+def _client(base_url: str, key: str, api_version: str | None) -> AnyClient:
+    options: Arguments = {"api_key": key, "max_retries": 0, "timeout": _SECONDS}
     made: Any = openai.OpenAI
     if api_version:
         made = openai.AzureOpenAI
@@ -69,7 +70,7 @@ class _Asked:
         text = re.sub(r"\b(sk|pk|key)-[\w*.…-]+", "***", text)
         return " ".join(text.split())[:300]
 
-    def of(self, client: Any) -> Endpoint:
+    def of(self, client: AnyClient) -> Endpoint:
         with client:
             try:
                 page = client.beta.assistants.list(limit=1)
@@ -102,7 +103,7 @@ class _Asked:
         return self.no(said, "The server has an error of its own: look into its log.")
 
 
-def _speaks(client: Any) -> bool:
+def _speaks(client: AnyClient) -> bool:
     """Whether a server without assistants speaks OpenAI's API otherwise."""
     try:
         return isinstance(client.models.list().data, list)
