@@ -549,7 +549,7 @@ async def test_with_a_backend_nothing_is_deprecated(colour: Colour, streams: Loo
 @pytest.mark.parametrize("backend", [None, "echo"])
 async def test_copies_that_are_let_go_leave_nothing(colour: Colour, streams: Loopback, backend: Any) -> None:
     client = patch(colour.bare(streams.url), backend=backend)
-    if hasattr(type(client).platform_headers, "cache_info"):
+    if backend is not None and hasattr(type(client).platform_headers, "cache_info"):
         pytest.skip("this release itself keeps every client whose headers were read")
 
     def kept(copies: int) -> int:

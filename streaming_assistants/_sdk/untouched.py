@@ -14,10 +14,10 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from types import CodeType, ModuleType
 from typing import cast
 
@@ -63,11 +63,17 @@ def untouched(module: str) -> ModuleType:
 
 
 def as_shipped(kind: JSON) -> JSON:
-    """A class of the SDK without what programs put on it; any other class is given back."""
+    """A class of the SDK without what programs put on it; any other class is given back.
+
+    So is the class itself in a program that was compiled, where there is no code to execute.
+    """
     name = kind.__module__
-    with _LOCK:
-        found = vars(_copy().module(name)).get(kind.__name__) if _is_copied(name) else None
-    return kind if found is None else found
+    if not _is_copied(name):
+        return kind
+    try:
+        return vars(untouched(name)).get(kind.__name__, kind)
+    except ImportError:
+        return kind
 
 
 _LOCK = threading.RLock()
@@ -83,6 +89,7 @@ class _Copy:
     def __init__(self) -> None:
         self._modules: dict[str, ModuleType] = {}
         self._read: set[str] = set()
+        self._is_packed = PathFinder.find_spec("openai._client", openai.__path__) is None
         self._stand_ins = {
             "importlib": _changed(importlib, import_module=self._import_module),
             "logging": _changed(logging, getLogger=_silent),
@@ -121,7 +128,7 @@ class _Copy:
 
     def _of_folder(self, folder: ModuleType, spec: ModuleSpec, wanted: str) -> JSON:
         with _LOCK:
-            if PathFinder.find_spec(f"{spec.name}.{wanted}", folder.__path__) is not None:
+            if self._found(f"{spec.name}.{wanted}", folder.__path__) is not None:
                 return vars(folder).setdefault(wanted, self.module(f"{spec.name}.{wanted}"))
             if spec.name == "openai":  # its own file sets the process up
                 return getattr(openai, wanted)
@@ -133,12 +140,18 @@ class _Copy:
             return vars(folder)[wanted]
 
     def _spec(self, name: str) -> ModuleSpec:
-        """Where it lies. Not through sys.meta_path: tracers hang on there, and wait for imports."""
         parent = name.rpartition(".")[0]
-        spec = openai.__spec__ if not parent else PathFinder.find_spec(name, self.module(parent).__path__)
+        spec = openai.__spec__ if not parent else self._found(name, self.module(parent).__path__)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return spec
+
+    def _found(self, name: str, path: Iterable[str]) -> ModuleSpec | None:
+        """Where it lies. Not through sys.meta_path: tracers hang on there, and wait for imports.
+
+        That alone knows in a program that was packed into one file.
+        """
+        return find_spec(name) if self._is_packed else PathFinder.find_spec(name, list(path))
 
     def _import(
         self,
@@ -169,7 +182,11 @@ class _Copy:
 
 
 def _code(spec: ModuleSpec) -> CodeType:
-    return cast(JSON, spec.loader).get_code(spec.name)  # type: ignore[no-any-return]
+    get_code: Callable[[str], CodeType | None] | None = getattr(spec.loader, "get_code", None)
+    code = None if get_code is None else get_code(spec.name)
+    if code is None:
+        raise ImportError(f"no code of {spec.name!r}", name=spec.name)
+    return code
 
 
 def _is_copied(name: str) -> bool:
