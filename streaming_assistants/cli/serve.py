@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             allow_hosts=given.allow_host,
             cors_origins=given.cors_origin,
             max_body=None if given.max_body is None else given.max_body * _MB,
+            options={
+                "strict": not given.no_strict,
+                "context_window": given.context_window,
+                "think": given.think,
+                "upstream_options": dict(given.upstream_option),
+            },
             announce=_announce,
         )
     except ImportError as error:
@@ -95,7 +102,39 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MB",
         help="the largest body taken, in megabytes; default: 512 for uploads, 20 for JSON",
     )
+    add(
+        "--context-window",
+        type=_tokens,
+        metavar="TOKENS",
+        help="for --upstream chat: how much its models take; older turns of longer threads are left out",
+    )
+    add(
+        "--upstream-option",
+        type=_member,
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help='a member of every request for inference (service_tier="flex"); may be repeated',
+    )
+    add("--think", default="keep", choices=["keep", "drop"], help="what becomes of <think> in a text")
+    add("--no-strict", action="store_true", help="take what the hosted API refused though it can be done")
     return parser
+
+
+def _member(text: str) -> tuple[str, object]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=JSON")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value  # a word
+
+
+def _tokens(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens")
+    return int(text)
 
 
 def _port(text: str) -> int:

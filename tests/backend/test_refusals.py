@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import openai
 import pytest
 
-from .conftest import JSON, WEATHER, Api, done
+from .conftest import JSON, WEATHER, Api, done, text_of
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
@@ -259,3 +260,36 @@ async def test_outputs_that_do_not_fit(make_api: MakeApi) -> None:
     assert error["message"] == 'Runs in status "completed" do not accept tool outputs.'
     error = await api.refused(path.replace("submit_tool_outputs", "cancel"))
     assert (error["status"], error["message"]) == (400, "Cannot cancel run with status 'completed'.")
+
+
+async def test_ids_with_nul_are_unknown(make_api: MakeApi, shared: Any) -> None:
+    api = make_api("echo", shared.url)
+    nul = "\0"
+    assistant_id, thread_id = await api.assistant(), await api.thread(f"Hello {nul} there")
+    for path in ("/threads/thread_%00", "/assistants/asst_%00", f"/threads/{thread_id}/runs/run_%00"):
+        assert (await api.refused(path, method="get"))["status"] == 404
+    run = {"assistant_id": f"asst_{nul}"}
+    assert (await api.refused(f"/threads/{thread_id}/runs", run))["status"] == 404
+    messages = f"/threads/{thread_id}/messages"
+    assert (await api.get(messages, run_id=f"run_{nul}"))["data"] == []
+    with pytest.raises(openai.NotFoundError):
+        await api.get(messages, after=f"msg_{nul}")
+    ended = await api.settled(
+        await api.post(f"/threads/{thread_id}/runs", {"assistant_id": assistant_id, "metadata": {"a": nul}})
+    )
+    assert (ended["status"], ended["metadata"]) == ("completed", {"a": nul})
+    assert nul in text_of((await api.messages(thread_id))[0])
+
+
+async def test_code_interpreter_takes_twenty_files(api: Api) -> None:
+    def body(count: int) -> dict[str, Any]:
+        files = [f"file-{number}" for number in range(count)]
+        return {"model": "m", "tool_resources": {"code_interpreter": {"file_ids": files}}}
+
+    assert (await api.post("/assistants", body(20)))["id"]
+    for path in ("/assistants", "/threads"):
+        error = await api.refused(
+            path, body(21) if path == "/assistants" else {"tool_resources": body(21)["tool_resources"]}
+        )
+        assert (error["status"], error["code"]) == (400, "array_above_max_length")
+        assert error["param"] == "tool_resources.code_interpreter.file_ids"

@@ -15,7 +15,9 @@ import pytest
 
 from streaming_assistants import cli
 from streaming_assistants._protocol.sse import FrameDecoder
+from tests.loopback import Loopback
 
+from . import fakes
 from .served import Command, ask, connected, post, read_answer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process there gets no SIGTERM")
@@ -98,6 +100,43 @@ def test_a_store_that_cannot_be(
     line = refused(capsys, "--upstream", "echo", "--port", "0", "--store", store)
     assert says in line
     assert "hidden-word" not in line
+
+
+def test_a_store_s_password_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("psycopg")
+    for store in ("me:hidden-word@127.0.0.1:1/db", "/db?host=127.0.0.1&port=1&password=hidden-word"):
+        options = ["--upstream", "echo", "--port", "0", "--store", f"postgresql+psycopg://{store}"]
+        assert "hidden-word" not in refused(capsys, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--upstream", "echo", "--context-window", "100"], "context_window"),
+        (["--upstream", "echo", "--upstream-option", "model=x"], "model"),
+    ],
+)
+def test_options_that_make_no_sense(
+    capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    assert says in refused(capsys, *options, "--port", "0")
+
+
+def test_options_of_the_backend(tmp_path: Path) -> None:
+    with Loopback() as far:
+        fakes.serve_chat(far, fakes.chat_text("<think>Well.</think>", "Yes."))
+        options = ["--context-window", "4000", "--think", "drop", "--no-strict"]
+        options += ["--upstream-option", 'service_tier="flex"', "--upstream-option", "user=me"]
+        upstream = ["--upstream", "chat", "--base-url", far.url + "/v1"]
+        with Command(*upstream, *options, OPENAI_API_KEY="k") as command:
+            made = post(command.url, "/v1/assistants", {"model": "m"})
+            body = {"assistant_id": json.loads(made.body)["id"], "stream": True}
+            body["thread"] = {"messages": [{"role": "user", "content": ""}]}  # which the hosted API refused
+            answer = post(command.url, "/v1/threads/runs", body)
+    sent = far.requests[0].json
+    assert (sent["service_tier"], sent["user"]) == ("flex", "me")
+    assert b"thread.run.completed" in answer.body
+    assert b"Well." not in answer.body
 
 
 def test_a_store_of_another_release(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ TOOL = tagged(
 _VECTOR_STORE = shaped({"file_ids": _FILE_IDS, "chunking_strategy": anything, "metadata": metadata})
 _TOOL_RESOURCES = shaped(
     {
-        "code_interpreter": shaped({"file_ids": _FILE_IDS}),
+        "code_interpreter": shaped({"file_ids": array(text(), 20)}),
         "file_search": shaped(
             {"vector_store_ids": array(text(), 1), "vector_stores": array(_VECTOR_STORE, 1)}
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ def serve(
     allow_hosts: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
     max_body: int | None = None,
+    options: Mapping[str, Any] | None = None,
     announce: Any = None,
 ) -> None:
     """Serves until the process is told to end. The upstream's key and address come from the environment
@@ -40,7 +41,8 @@ def serve(
 
     :func:`~streaming_assistants.backend._serve.app.app` says what ``api_keys``, ``allow_hosts`` and
     ``cors_origins`` do; anywhere but on loopback it takes ``api_keys``, or ``no_auth``. ``max_body`` bounds
-    every body, in bytes, instead of uploads at 512 MB and JSON at 20 MB. ``announce`` is called with a text
+    every body, in bytes, instead of uploads at 512 MB and JSON at 20 MB. ``options`` are more of what
+    :class:`~streaming_assistants.backend.LocalBackend` takes. ``announce`` is called with a text
     for whoever is to use the server, once it listens.
 
     Raises ImportError when uvicorn or Starlette are not installed, ValueError for what makes no sense, and
@@ -59,8 +61,9 @@ def serve(
     with _listener(host, port) as listener:
         port = listener.getsockname()[1]
         if upstream in registry.with_server() and _is_own(str(client.base_url), host, port):
-            raise ValueError(f"The upstream's address, {client.base_url}, is this server's own.")
-        with _opened(upstream, store, models) as backend:
+            shown = re.sub("//[^/]*@", "//", str(client.base_url))
+            raise ValueError(f"The upstream's address, {shown}, is this server's own.")
+        with _opened(upstream, store, {**(options or {}), "models": models}) as backend:
             told = _told(host, port, bool(api_keys))
             served = app(
                 backend,
@@ -90,13 +93,13 @@ def serve(
             Server(config).run(sockets=[listener])
 
 
-def _opened(upstream: str, store: str, models: dict[str, str] | None) -> LocalBackend:
+def _opened(upstream: str, store: str, options: Mapping[str, Any]) -> LocalBackend:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return LocalBackend(upstream, store, models=models)
+        return LocalBackend(upstream, store, **options)
     except (SQLAlchemyError, StoreAway, OSError, RuntimeError) as error:
-        shown = re.sub("//[^/]*@", "//", store)
+        shown = re.sub("(password=)[^&]*", r"\1...", re.sub("//[^/]*@", "//", store))
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ValueError(f"The store {shown} cannot be opened: {reason}") from None
 

@@ -21,12 +21,29 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     text,
 )
+from sqlalchemy.engine import Dialect
 
 VERSION = 1
 
 metadata = MetaData()
+
+
+class _String(TypeDecorator[str]):
+    """Text without NUL, which PostgreSQL does not take: nothing that is stored has one in its id."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+
+
+class _Text(_String):
+    impl = Text
+
 
 _Seq = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -36,7 +53,7 @@ def _objects(name: str, *columns: Column[Any]) -> Table:
         name,
         metadata,
         Column("seq", _Seq, primary_key=True, autoincrement=True),
-        Column("id", String(64), nullable=False, unique=True),
+        Column("id", _String(64), nullable=False, unique=True),
         *columns,
         Column("data", JSON, nullable=False),
         Column("hidden", JSON),  # what the engine remembers about an object and no client sees
@@ -45,23 +62,23 @@ def _objects(name: str, *columns: Column[Any]) -> Table:
 
 
 def _thread_id() -> Column[str]:
-    return Column("thread_id", String(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
+    return Column("thread_id", _String(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
 
 
 assistants = _objects("assistants")
 threads = _objects("threads")
-messages = _objects("messages", _thread_id(), Column("run_id", String(64)))
+messages = _objects("messages", _thread_id(), Column("run_id", _String(64)))
 runs = _objects(
     "runs",
     _thread_id(),
     Column("active", Boolean, nullable=False),
-    Column("owner", String(64)),  # the backend that drives it; NULL while it waits for tool outputs
+    Column("owner", _String(64)),  # the backend that drives it; NULL while it waits for tool outputs
     Column("expires_at", Float, nullable=False),
 )
 steps = _objects(
     "steps",
     _thread_id(),
-    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", _String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("after_message", _Seq, nullable=False),  # seq of the thread's newest message when it began
 )
 
@@ -82,26 +99,26 @@ Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_wher
 removed = Table(
     "removed",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", _String(64), primary_key=True),
     Column("seq", _Seq, nullable=False),
-    Column("thread_id", String(64), ForeignKey("threads.id", ondelete="CASCADE")),
+    Column("thread_id", _String(64), ForeignKey("threads.id", ondelete="CASCADE")),
 )
 
 files = Table(
     "files",
     metadata,
-    Column("id", String(255), primary_key=True),
-    Column("filename", Text, nullable=False),
+    Column("id", _String(255), primary_key=True),
+    Column("filename", _Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
 
 owners = Table(
     "owners",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("place", String(255), nullable=False),  # host, boot and process namespace
+    Column("id", _String(64), primary_key=True),
+    Column("place", _String(255), nullable=False),  # host, boot and process namespace
     Column("pid", Integer, nullable=False),
-    Column("started", String(64), nullable=False),
+    Column("started", _String(64), nullable=False),
     Column("seen_at", Float, nullable=False),
 )
 
