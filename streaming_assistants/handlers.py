@@ -6,6 +6,7 @@ they do is decided by :class:`~streaming_assistants._protocol.dispatch.Dispatche
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,6 @@ from ._io.handler_core import (
     Core,
     SyncBase,
     answers_private_names,
-    called,
     check_callbacks,
     is_timeout,
     running,
@@ -192,7 +192,7 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
         try:
             await _sdk.closer(session.stream)()
         finally:
-            await called(self.on_end())
+            await _over(self.on_end())
 
     async def __stream__(self) -> AsyncIterator[AssistantStreamEvent]:
         session = self._session
@@ -202,7 +202,7 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
             async for event in stream:
                 session.event = event
                 for name, args in dispatcher.apply(event):
-                    await called(calls[name](*args))
+                    await _over(calls[name](*args))
                 args = session.event = None
                 yield event
                 if session.closed:
@@ -211,8 +211,8 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
             if session.closed and session.event is None:
                 return
             if is_timeout(error):
-                await called(self.on_timeout())
-            await called(self.on_exception(error))
+                await _over(self.on_timeout())
+            await _over(self.on_exception(error))
             raise
         finally:
             session.event = None
@@ -222,6 +222,12 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
         async for event in self:
             for text in texts(event):
                 yield text
+
+
+async def _over(result: object) -> None:
+    """Awaits what an ``async def`` callback gave; a plain one is over already."""
+    if result is not None and inspect.isawaitable(result):
+        await result
 
 
 def adopt(handler: object, *, is_async: bool) -> Any:

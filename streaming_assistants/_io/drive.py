@@ -99,7 +99,7 @@ def _carried_out(effect: object, invoking: Invoking) -> Outcome:
         if isinstance(effect, Together):
             return Outcome(_together(effect))
         call = effect if isinstance(effect, Invoke) else invoking(effect)
-        return Outcome(_read(call, called(call.make, call.within)))
+        return Outcome(_read(call, _made(call.make, call.within)))
     except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
         return Outcome(error=error)
 
@@ -112,7 +112,7 @@ async def _carried_out_async(effect: object, invoking: Invoking) -> Outcome:
         if isinstance(effect, Together):
             return Outcome(await _together_async(effect))
         call = effect if isinstance(effect, Invoke) else invoking(effect)
-        return Outcome(_read(call, await called_async(call.make, call.within)))
+        return Outcome(_read(call, await _made_async(call.make, call.within)))
     except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
         return Outcome(error=error)
 
@@ -121,7 +121,7 @@ def _read(call: Invoke, made: object) -> Any:
     return made if call.read is None else call.read(made)
 
 
-def called(make: Callable[[], object], within: float | None) -> Any:
+def _made(make: Callable[[], object], within: float | None) -> Any:
     """What ``make()`` gives; raises WaitedTooLong where it does not within so many seconds.
 
     A timeout of the transport begins anew with every byte. A call that is given up goes on in its thread
@@ -145,13 +145,13 @@ def called(make: Callable[[], object], within: float | None) -> Any:
     return future.result()
 
 
-async def called_async(make: Callable[[], object], within: float | None) -> Any:
-    """The async form of :func:`called`, which cancels what it gives up."""
+async def _made_async(make: Callable[[], object], within: float | None) -> Any:
+    """The async form of :func:`_made`, which cancels what it gives up."""
     if within is None:
         made = make()
         return await made if inspect.isawaitable(made) else made
     with anyio.move_on_after(within):
-        return await called_async(make, None)
+        return await _made_async(make, None)
     raise WaitedTooLong
 
 

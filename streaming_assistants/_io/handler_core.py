@@ -180,12 +180,6 @@ def _reads_already() -> RuntimeError:
     )
 
 
-async def called(result: object) -> None:
-    """Awaits what an ``async def`` callback gave; a plain one is over already."""
-    if result is not None and inspect.isawaitable(result):
-        await result
-
-
 def _found(value: FoundT | None, what: str) -> FoundT:
     if not value:
         raise NoFinalObjectError(f"No {what} found: the stream ended without it.")
