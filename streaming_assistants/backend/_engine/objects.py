@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable
 
 from . import params
+from .api_types import Message, Step, StepDetails, Thread
 from .port import Json
 
 RUN_SECONDS = 600
@@ -46,7 +47,7 @@ def assistant(body: Json, now: int) -> Json:
     }
 
 
-def thread(body: Json, now: int) -> Json:
+def thread(body: Json, now: int) -> Thread:
     return {
         "id": new_id("thread"),
         "object": "thread",
@@ -56,7 +57,7 @@ def thread(body: Json, now: int) -> Json:
     }
 
 
-def message(body: Json, thread_id: str, now: int) -> Json:
+def message(body: Json, thread_id: str, now: int) -> Message:
     """A message that a client wrote."""
     content = body["content"]
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -83,7 +84,7 @@ def message(body: Json, thread_id: str, now: int) -> Json:
     }
 
 
-def answer(run: Json, now: int) -> Json:
+def answer(run: Json, now: int) -> Message:
     """The assistant's message, when a run begins it."""
     return {
         **message({"role": "assistant", "content": []}, run["thread_id"], now),
@@ -125,7 +126,7 @@ def run(body: Json, assistant: Json, thread_id: str, now: int) -> Json:
     }
 
 
-def step(run: Json, details: Json, now: int) -> Json:
+def step(run: Json, details: StepDetails, now: int) -> Step:
     return {
         "id": new_id("step"),
         "object": "thread.run.step",
@@ -145,7 +146,7 @@ def step(run: Json, details: Json, now: int) -> Json:
     }
 
 
-def tools_as_kept(tools: Json) -> Json:
+def tools_as_kept(tools: Json) -> list[Json]:
     return [_tool(tool) for tool in tools or []]
 
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-Json: TypeAlias = Any
-"""Decoded JSON: what the wire holds, which no release of the SDK needs to know."""
+from streaming_assistants._json import Json as Json
 
 AS_NAMED = {"as_named": True}
 """Of a turn's field: the APIs of inference have a parameter of the same name and meaning."""
