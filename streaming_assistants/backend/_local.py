@@ -7,29 +7,27 @@ import logging
 import os
 import secrets
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import anyio
 
 from . import _hook
-from ._engine import lifecycle
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
-from ._engine.store_port import LEASE, Store, StoreAway, StoreClosed
+from ._engine.store_port import Store, StoreAway, StoreClosed
 from ._http.context import Settings
-from ._http.routes import App
+from ._http.routes import App, Reply, Request
 from ._jobs import owners
+from ._jobs.asking import Client
+from ._jobs.job import AsyncJob, Job
+from ._jobs.watch import STOP_SECONDS, Watch
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import within_max_prompt_tokens
 from .upstreams._options import checked, with_options
 from .upstreams._thinking import without_thoughts
-
-if TYPE_CHECKING:
-    from ._http.routes import Reply, Request
-    from ._jobs.asking import Client
-    from ._jobs.job import AsyncJob, Job
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -84,9 +82,9 @@ class LocalBackend:
         )
         self.models: dict[str, str] = dict(models or {})
         self._store: Store = Database(store)
-        self._place = owners.here()
+        place = owners.here()
         self._keeper = Keeper(
-            "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(self._place)
+            "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(place)
         )
         self._offline: bool = getattr(infer, "offline", False)
         searches = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
@@ -98,17 +96,10 @@ class LocalBackend:
         stores = _vector_stores if searches else None
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores)
         self._app = App(self._store, settings)
-        self._jobs: dict[str, Job | AsyncJob] = {}  # the runs' by their ids
-        self._under_way: set[Job | AsyncJob] = set()  # those and the readers'
-        self._lock = threading.Lock()
+        self._jobs = Watch(self._store, self._keeper, place)
         self._closing = threading.Lock()
-        self._watch: threading.Thread | None = None
-        self._closed = threading.Event()
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._leaves_with_them = False
-        self._seen_at = 0.0
-        self._pid = os.getpid()
-        self._began = owners.started(self._pid) or ""
         self.settle()
 
     def attach(self, client: Client) -> Callable[[], None]:
@@ -147,40 +138,21 @@ class LocalBackend:
 
     async def aclose(self) -> None:
         """:meth:`close`, for async clients."""
-        import anyio
-
-        from ._jobs.job import AsyncJob
-
         jobs = await anyio.to_thread.run_sync(self._stop)
-        with anyio.move_on_after(_STOP_SECONDS):
+        with anyio.move_on_after(STOP_SECONDS):
             for job in jobs:
                 if isinstance(job, AsyncJob):
                     await job.finished.wait()
         self.close()
 
     def _stop(self) -> list[Job | AsyncJob]:
-        """Ends all work, what begins only now, too; waits for that of threads, some seconds at most."""
-        self._closed.set()
         self._app.closing = True
-        deadline = time.monotonic() + _STOP_SECONDS
-        stopped: list[Job | AsyncJob] = []
-        while True:
-            with self._lock:
-                jobs = [job for job in self._under_way if job not in stopped]
-            if not jobs:
-                return stopped
-            for job in jobs:
-                job.stop()
-            for job in jobs:
-                job.wait(max(0.0, deadline - time.monotonic()))
-            stopped += jobs
+        return self._jobs.stop()
 
     def _leave(self) -> None:
         """Closes without waiting for an event loop: runs in one have their end there, and then the store."""
         self._stop()
-        with self._lock:
-            busy = bool(self._under_way)
-        if not busy:
+        if not self._jobs.under_way:
             self.close()
 
     def _close_store(self) -> None:
@@ -219,138 +191,19 @@ class LocalBackend:
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         if request.method == "POST":
             with contextlib.suppress(StoreClosed, StoreAway):  # the request itself will find out
-                self._stay_seen()
+                self._jobs.stay_seen()
         reply = self._app.handle(request, done)
         for run_id in reply.interrupts:
-            with self._lock:
-                job = self._jobs.get(run_id)
-            if job is not None:
-                self._wake(job, run_id)
+            self._jobs.wake(run_id)
         return reply
 
     def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
-        job = make(self._store)
-        run_id = job.work.run_id
-        with self._lock:
-            self._under_way.add(job)
-            if run_id is not None:
-                self._jobs[run_id] = job
-                self._keeper.take_up(run_id)
-            if self._watch is None:
-                self._begin_watch()
-        if self._closed.is_set():
-            job.stop()
-        job.start(self._ended)
-
-    def _begin_watch(self) -> None:
-        self._watch = threading.Thread(
-            target=self._watch_over, name="streaming_assistants watch", daemon=True
-        )
-        try:
-            self._watch.start()
-        except RuntimeError as error:  # the interpreter ends, or the system has no more threads
-            self._watch = None
-            logger.warning("Nobody watches over the runs: %s", error)
+        self._jobs.start(make(self._store))
 
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
-        with self._store.read() as tx:
-            if not any(lifecycle.overdue(tx, self._keeper, row) for row in tx.active_runs()):
-                return
-        ended = []
-        with self._store.write() as tx:
-            for row in tx.active_runs():
-                status = lifecycle.overdue(tx, self._keeper, row)
-                if status is not None:
-                    ended.append((row["id"], lifecycle.end(tx, self._keeper, row, status)))
-        for run_id, events in ended:
-            logger.info("Run %s was left behind and has ended: %s.", run_id, events[-1][0])
-            with self._lock:
-                job = self._jobs.get(run_id)
-            if job is not None:
-                job.conclude(events)
-                job.interrupt()
-
-    def _ended(self, job: Job | AsyncJob) -> None:
-        run_id = job.work.run_id
-        with self._lock:
-            self._under_way.discard(job)
-            if run_id is not None and self._jobs.get(run_id) is job:
-                del self._jobs[run_id]
-                self._keeper.let_go(run_id)
-            last = self._leaves_with_them and self._closed.is_set() and not self._under_way
-        if last:
-            self.close()
-
-    def _watch_over(self) -> None:
-        """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
-        drivers of runs that another process has changed."""
-        idle, away = 0, False
-        while idle < _IDLE_ROUNDS and not self._closed.wait(_WATCH_EVERY):
-            with self._lock:
-                jobs = dict(self._jobs)
-                idle = 0 if self._under_way else idle + 1
-            if idle:
-                continue
-            try:
-                self._stay_seen()
-                if away:
-                    away = False  # the store is back: others say first that they live, and are judged then
-                else:
-                    self._look_after(jobs)
-            except StoreClosed:
-                break
-            except StoreAway as error:
-                if not away:
-                    logger.warning("The store is away: %s", error)
-                away = True
-            except Exception:
-                logger.exception("The store could not be asked after the runs under way.")
-        with self._lock:
-            self._watch = None
-            if self._under_way and not self._closed.is_set():
-                self._begin_watch()
-
-    def _look_after(self, jobs: Mapping[str, Job | AsyncJob]) -> None:
-        from ._jobs.job import AsyncJob
-
-        self.settle()
-        with self._store.read() as tx:
-            active = {row["id"]: row for row in tx.active_runs()}
-        for run_id, job in jobs.items():
-            row = active.get(run_id)
-            if isinstance(job, AsyncJob) and job.forsaken:
-                job.give_up()
-            elif row is None or row["data"]["status"] == "cancelling":
-                self._wake(job, run_id)
-
-    def _wake(self, job: Job | AsyncJob, run_id: str) -> None:
-        """Has a run's driver look at the store; its reader is told if the run has ended there."""
-        try:
-            with self._store.read() as tx:
-                events = lifecycle.farewell(tx, job.work.thread_id, run_id)
-        except StoreAway as error:
-            logger.warning("The store is away; the driver of run %s will see: %s", run_id, error)
-            events = []
-        if events:
-            job.conclude(events)
-        job.interrupt()
-
-    def _stay_seen(self) -> None:
-        now = self._keeper.clock()
-        if not self.blocking:
-            return  # nobody else sees a store in memory
-        if now - self._seen_at >= LEASE / 4:
-            with self._store.write() as tx:
-                tx.forget_unseen(now - LEASE)
-                tx.seen(self._keeper.owner, self._place, self._pid, self._began, now)
-            self._seen_at = now
-
-
-_WATCH_EVERY = 1.0  # seconds
-_IDLE_ROUNDS = 10
-_STOP_SECONDS = 5.0
+        self._jobs.settle()
 
 
 def resolve(spec: str | LocalBackend) -> LocalBackend:
@@ -364,4 +217,5 @@ def resolve(spec: str | LocalBackend) -> LocalBackend:
         raise TypeError(f"backend= takes a str or a LocalBackend, not {type(spec).__name__}.")
     made = LocalBackend(spec)
     made._leaves_with_them = True  # nobody else can close it
+    made._jobs.all_ended = made.close
     return made

@@ -345,7 +345,7 @@ async def test_a_backend_that_is_closed_before_a_run_s_driver_starts_ends_the_ru
         closer = threading.Thread(target=api.backend.close)
         closing.append(closer)
         closer.start()
-        while not api.backend._closed.is_set():
+        while not api.backend._jobs._stopped.is_set():
             time.sleep(0.001)
         start(make)
 
