@@ -37,6 +37,7 @@ from ._resources.params import (
     FileUploadPollParams,
     FileWaitParams,
     MessageListParams,
+    MessageUpdateParams,
     RequestParams,
     RunParams,
     RunPollParams,
@@ -59,6 +60,9 @@ class PatchedMessages(resources.Messages):
     def list(
         self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]
     ) -> SyncCursorPage[Message]: ...
+    def update(
+        self, message_id: str, *, thread_id: str, **params: Unpack[MessageUpdateParams]
+    ) -> Message: ...
     def delete(
         self, message_id: str, *, thread_id: str, **params: Unpack[RequestParams]
     ) -> MessageDeleted: ...
@@ -149,6 +153,9 @@ class PatchedAsyncMessages(resources.AsyncMessages):
     def list(
         self, thread_id: str, *, stream: Literal[False] = False, **params: Unpack[MessageListParams]
     ) -> AsyncPaginator[Message, AsyncCursorPage[Message]]: ...
+    async def update(
+        self, message_id: str, *, thread_id: str, **params: Unpack[MessageUpdateParams]
+    ) -> Message: ...
     async def delete(
         self, message_id: str, *, thread_id: str, **params: Unpack[RequestParams]
     ) -> MessageDeleted: ...

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_assistants import _sdk
+from streaming_assistants import IncompleteStreamError, _sdk
 
 from .clients import Colour
 from .loopback import Loopback, Reply
@@ -194,6 +194,13 @@ async def test_calls_whose_step_comes_after_the_required_action_are_told_once(
     ]
     log, _ = await told(colour, server, [run("queued"), *events, run("requires_action")])
     assert of_calls(log) == [("created", "call_0", "{}"), ("done", "call_0", "{}")]
+
+
+async def test_a_stream_that_names_no_run_says_where_to_look(colour: Colour, server: Loopback) -> None:
+    server.on("POST", RUNS, Reply.sse([b""]))
+    with pytest.raises(IncompleteStreamError, match="list the runs of thread thread_1") as caught:
+        await colour.handled(colour.client(server.url), colour.logging_handler([]))
+    assert (caught.value.run_id, caught.value.thread_id) == (None, "thread_1")
 
 
 # ---------------------------------------------------------------- a run that has ended

@@ -32,6 +32,7 @@ OUTPUTS = {"thread_id": "thread_1", "run_id": "run_1", "tool_outputs": [{"tool_c
 STARTED = {"thread_id": "thread_1", "assistant_id": "asst_1"}
 CALLS: dict[str, list[dict[str, Any]]] = {
     "Messages.list": [{"thread_id": "thread_1", "stream": True}, {"thread_id": "thread_1"}],
+    "Messages.update": [{"message_id": "msg_1", "thread_id": "thread_1", "content": "Hi"}],
     "Messages.delete": [{"message_id": "msg_1", "thread_id": "thread_1"}],
     "Runs.stream": [STARTED],
     "Runs.create_and_stream": [STARTED],
@@ -78,6 +79,7 @@ def served(server: Loopback) -> None:
     server.on("GET", MESSAGES, listed)
     gone = {"id": "msg_1", "object": "thread.message.deleted", "deleted": True}
     server.on("DELETE", f"{MESSAGES}/msg_1", Reply.json(gone))
+    server.on("POST", f"{MESSAGES}/msg_1", Reply.json(message("completed", "Hi")[1]))
     server.on("POST", "/files", Reply.json(UPLOAD))
     for path, one, thing in (("files", "file-1", FILE), ("file_batches", "vsfb_1", BATCH)):
         done = {**thing, "status": "completed"}

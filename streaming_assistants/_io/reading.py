@@ -155,7 +155,11 @@ class RunReading(Reading):
             said = f"asking the server for run {progress.run_id} failed: {cause}"
         else:
             said = f"the server says that run {progress.run_id} is {status or 'unknown'}"
-        hint = "; poll the run to see how it ends" if progress.run_id else ""
+        hint = ""
+        if progress.run_id is not None:
+            hint = "; poll the run to see how it ends"
+        elif progress.thread_id is not None:
+            hint = f"; list the runs of thread {progress.thread_id} to see whether one was started"
         return IncompleteStreamError(
             f"The stream ended before its run did, and {said}{hint}.",
             self.request,

@@ -33,6 +33,9 @@ DELTA = "thread.message.delta"
 """The event that nearly all of a stream is."""
 
 
+_TYPED = frozenset(models.EVENTS) - {"done", "error"}
+
+
 @dataclass(frozen=True)
 class Done:
     """The end that a server announces (``event: done``, ``data: [DONE]``). Streams end on it."""
@@ -205,11 +208,14 @@ def _error(value: Json) -> Model:
     return _sdk.make(models.event_model("error"), {"event": "error", "data": data}, {"event", "data"})
 
 
-@cache
 def kind_of(name: str) -> Kind | None:
     """The kind of an event's name; None for ``""``, ``error``, ``done`` and names that nobody knows."""
-    if name not in models.EVENTS or name in ("done", "error"):
-        return None
+    # Names that a server makes up are not kept.
+    return _kind(name) if name in _TYPED else None
+
+
+@cache
+def _kind(name: str) -> Kind:
     event_model, data_model = models.event_model(name), models.model(models.data_name(name))
     given = {"event", "data"}
     is_message_delta = name == "thread.message.delta"

@@ -161,6 +161,13 @@ class MessageListParams(RequestParams, total=False):
     run_id: str
 
 
+class MessageUpdateParams(RequestParams, total=False):
+    """``messages.update``, besides the ids; ``content`` is for a server that takes it (Astra's)."""
+
+    metadata: dict[str, str] | None
+    content: Any
+
+
 def names(params: type) -> frozenset[str]:
     """The parameter names of a TypedDict, inherited ones too."""
     return frozenset(params.__annotations__)

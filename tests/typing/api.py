@@ -56,6 +56,7 @@ def sync(made: OpenAI) -> None:
     as_a_stream: Stream[MessageChunk] = parts
     for part in as_a_stream:
         assert_type(part.data[0].content[0].delta.value, str)
+    assert_type(threads.messages.update("msg_1", thread_id="thread_1", content="Hi"), Message)
     with threads.messages.list(thread_id="thread_1", stream=True) as entered:
         assert_type(entered, MessageStream[MessageChunk])
         assert_type(entered.get_final_message(), Message)
