@@ -6,45 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import objects
 from .loopback import Loopback, Reply
 from .samples import RUN
 
-COUNTS = {"in_progress": 1, "completed": 0, "failed": 0, "cancelled": 0, "total": 1}
-FILE = {
-    "id": "file-1",
-    "object": "vector_store.file",
-    "created_at": 1700000000,
-    "usage_bytes": 10,
-    "vector_store_id": "vs_1",
-    "last_error": None,
-}
-BATCH = {
-    "id": "vsfb_1",
-    "object": "vector_store.files_batch",
-    "created_at": 1700000000,
-    "vector_store_id": "vs_1",
-    "file_counts": COUNTS,
-}
-STORE = {
-    "id": "vs_1",
-    "object": "vector_store",
-    "created_at": 1700000000,
-    "name": "papers",
-    "bytes": 0,
-    "usage_bytes": 0,
-    "file_counts": {**COUNTS, "in_progress": 0},
-    "status": "completed",
-    "metadata": {},
-}
-UPLOAD = {
-    "id": "file-1",
-    "object": "file",
-    "bytes": 3,
-    "created_at": 1700000000,
-    "filename": "a.txt",
-    "purpose": "assistants",
-    "status": "processed",
-}
+FILE = objects.store_file(id="file-1")
+BATCH = objects.batch("in_progress", in_progress=1)
+STORE = objects.vector_store(name="papers")
+UPLOAD = objects.uploaded("file-1")
 
 
 @dataclass(frozen=True)

@@ -8,115 +8,38 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from . import objects
+
 Event = tuple[str, Any]
 DONE = b"event: done\ndata: [DONE]\n\n"
 
-RUN = {
-    "id": "run_1",
-    "object": "thread.run",
-    "created_at": 1700000000,
-    "thread_id": "thread_1",
-    "assistant_id": "asst_1",
-    "status": "queued",
-    "required_action": None,
-    "last_error": None,
-    "expires_at": 1700000600,
-    "started_at": None,
-    "cancelled_at": None,
-    "failed_at": None,
-    "completed_at": None,
-    "incomplete_details": None,
-    "model": "gpt-4o",
-    "instructions": "",
-    "tools": [],
-    "file_ids": [],
-    "metadata": {},
-    "usage": None,
-    "temperature": 1.0,
-    "top_p": 1.0,
-    "max_prompt_tokens": None,
-    "max_completion_tokens": None,
-    "truncation_strategy": {"type": "auto", "last_messages": None},
-    "response_format": "auto",
-    "tool_choice": "auto",
-    "parallel_tool_calls": True,
-}
+RUN = objects.run("queued")
 
 
 def run(status: str, event: str | None = None, **more: Any) -> Event:
-    return f"thread.run.{event or status}", {**RUN, "status": status, **more}
+    return f"thread.run.{event or status}", objects.run(status, **more)
 
 
-def message(change: str, *texts: str, id: str = "msg_1", **more: Any) -> Event:
-    content = [{"type": "text", "text": {"value": text, "annotations": []}} for text in texts]
-    return f"thread.message.{change}", {
-        "id": id,
-        "object": "thread.message",
-        "created_at": 1700000001,
-        "thread_id": "thread_1",
-        "run_id": "run_1",
-        "assistant_id": "asst_1",
-        "role": "assistant",
-        "status": "in_progress" if change == "created" else change,
-        "incomplete_details": None,
-        "incomplete_at": None,
-        "completed_at": None,
-        "content": content,
-        "file_ids": [],
-        "attachments": [],
-        "metadata": {},
-        **more,
-    }
+def message(change: str, *texts: str, **more: Any) -> Event:
+    status = {"status": "in_progress" if change == "created" else change}
+    return f"thread.message.{change}", objects.message(*texts, **{**status, **more})
 
 
 def delta(*parts: dict[str, Any], id: str = "msg_1") -> Event:
-    return "thread.message.delta", {
-        "id": id,
-        "object": "thread.message.delta",
-        "delta": {"content": list(parts)},
-    }
+    return "thread.message.delta", objects.message_delta(*parts, id=id)
 
 
 def text(value: str, index: int = 0, *, id: str = "msg_1", **more: Any) -> Event:
-    return delta({"index": index, "type": "text", "text": {"value": value, **more}}, id=id)
+    return "thread.message.delta", objects.text_delta(value, index, id, **more)
 
 
 def step(change: str, *calls: Any, id: str = "step_1", **more: Any) -> Event:
-    return f"thread.run.step.{change}", {
-        "id": id,
-        "object": "thread.run.step",
-        "created_at": 1700000001,
-        "run_id": "run_1",
-        "assistant_id": "asst_1",
-        "thread_id": "thread_1",
-        "type": "tool_calls",
-        "status": "in_progress" if change == "created" else change,
-        "cancelled_at": None,
-        "completed_at": None,
-        "expired_at": None,
-        "failed_at": None,
-        "last_error": None,
-        "metadata": None,
-        "usage": None,
-        "step_details": {"type": "tool_calls", "tool_calls": list(calls)},
-        **more,
-    }
-
-
-def function(name: str, arguments: str, id: str = "call_1", output: str | None = None) -> dict[str, Any]:
-    return {
-        "id": id,
-        "type": "function",
-        "function": {"name": name, "arguments": arguments, "output": output},
-    }
+    status = {"status": "in_progress" if change == "created" else change}
+    return f"thread.run.step.{change}", objects.step(objects.tool_calls(*calls), id=id, **{**status, **more})
 
 
 def calls(*items: dict[str, Any], id: str = "step_1") -> Event:
-    return "thread.run.step.delta", {
-        "id": id,
-        "object": "thread.run.step.delta",
-        "delta": {"step_details": {"type": "tool_calls", "tool_calls": list(items)}},
-    }
+    return "thread.run.step.delta", objects.step_delta(*items, id=id)
 
 
 def call(index: int, arguments: str, name: str | None = None, id: str | None = None) -> dict[str, Any]:
@@ -166,6 +89,21 @@ def data_only(events: Iterable[Event], *, end: bytes = b"data: [DONE]\n\n") -> b
     """The framing of Astra and LiteLLM: the event's name is inside the data."""
     frames = (json.dumps({"event": name, "data": data}) for name, data in events)
     return b"".join(f"data: {data}\n\n".encode() for data in frames) + end
+
+
+def chunk_frame(value: str, message: str = "msg_1", object: str = "thread.message.delta") -> bytes:
+    """A frame of ``messages.list(stream=True)`` as Astra's server writes it, byte for byte."""
+    return (
+        b'data: {"object":"%s","first_id":"%s","last_id":"%s","data":[{"id":"%s","object":"thread.message",'
+        b'"created_at":1700000001,"thread_id":"thread_1","role":"assistant","content":[{"type":"text",'
+        b'"delta":{"value":%s}}],"assistant_id":"asst_1","run_id":"run_1","file_ids":[],"metadata":{}}]}\n\n'
+        % (object.encode(), *(3 * [message.encode()]), json.dumps(value).encode())
+    )
+
+
+def values(chunks: list[Any]) -> list[str]:
+    """What the loop of the original shim prints."""
+    return [chunk.data[0].content[0].delta.value for chunk in chunks]
 
 
 DIALECTS: dict[str, Callable[[list[Event]], bytes]] = {

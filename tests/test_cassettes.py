@@ -15,7 +15,8 @@ import pytest
 
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .samples import RUN, call, calls, function, run, sse, step, text_run
+from .objects import function
+from .samples import RUN, call, calls, run, sse, step, text_run
 
 pytestmark = pytest.mark.anyio
 

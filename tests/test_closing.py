@@ -15,9 +15,8 @@ from streaming_assistants import types
 
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .messages_support import MESSAGES
-from .messages_support import frame as chunk
-from .samples import DONE, frame, run, sse, text, text_run
+from .objects import MESSAGES
+from .samples import DONE, chunk_frame, frame, run, sse, text, text_run
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +81,7 @@ async def test_closing_a_stream_of_messages_wakes_whoever_waits_for_more(
     colour: Colour, stalled: Loopback
 ) -> None:
     more = threading.Event()
-    stalled.on("GET", MESSAGES, Reply.sse([chunk("Hel"), more, chunk("lo")]))
+    stalled.on("GET", MESSAGES, Reply.sse([chunk_frame("Hel"), more, chunk_frame("lo")]))
     messages = colour.client(stalled.url).beta.threads.messages
     stream = await colour.of(messages.list("thread_1", stream=True))
     await colour.next(stream)

@@ -15,7 +15,7 @@ from streaming_assistants import _sdk
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply
-from .messages_support import page
+from .objects import page
 from .polling_support import UPLOAD
 from .samples import RUN, message, run, sse, text
 

@@ -14,12 +14,12 @@ from streaming_assistants import AssistantEventHandler, AsyncAssistantEventHandl
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply
+from .objects import function
 from .samples import (
     call,
     calls,
     delta,
     frame,
-    function,
     message,
     recorded_streams,
     run,

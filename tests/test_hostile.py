@@ -14,12 +14,12 @@ import pytest
 
 import streaming_assistants as sa
 
-from . import messages_support, samples
+from . import objects, samples
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .messages_support import MESSAGES, ONE_RUN, RUNS, page
+from .objects import MESSAGES, ONE_RUN, RUNS, function, page
 from .polling_support import HELPERS, Helper
-from .samples import DONE, function, message, run, sse, step, text
+from .samples import DONE, message, run, sse, step, text
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_odd_objects_while_a_message_is_followed(
     colour: Colour, server: Loopback, chance: random.Random
 ) -> None:
     client = colour.client(server.url)
-    chunk = json.loads(messages_support.frame("Hi")[6:])
+    chunk = json.loads(samples.chunk_frame("Hi")[6:])
 
     async def followed() -> None:
         listing = client.beta.threads.messages.list
@@ -132,14 +132,14 @@ async def test_odd_objects_while_a_message_is_followed(
     server.on("GET", "/threads/thread_1", Reply.json({"id": "thread_1"}))
     for _ in range(12):
         held: list[Any] = [page(run("completed")[1]), run("completed")[1]]
-        held.append(page(message("completed", "Hello")[1], messages_support.user()))
+        held.append(page(message("completed", "Hello")[1], objects.user()))
         place = chance.randrange(3)
         held[place] = spoilt(held[place], chance)
         for path, value in zip((RUNS, ONE_RUN, MESSAGES), held, strict=True):
             server.on("GET", path, Reply.json(value))
         await meets(followed)
         odd = json.dumps(spoilt(chunk, chance)).encode()
-        server.on("GET", MESSAGES, Reply.sse([messages_support.frame("Hi"), b"data: ", odd, b"\n\n"]))
+        server.on("GET", MESSAGES, Reply.sse([samples.chunk_frame("Hi"), b"data: ", odd, b"\n\n"]))
         await meets(followed)
 
 

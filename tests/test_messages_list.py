@@ -17,11 +17,12 @@ from streaming_assistants._protocol import models
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply, Request
-from .messages_support import MESSAGES, ONE_RUN, RUNS, frame, message, page, run, user, values
+from .objects import MESSAGES, ONE_RUN, RUNS, message, page, run, user
+from .samples import chunk_frame, values
 
 pytestmark = pytest.mark.anyio
 
-HELLO = (frame("Hel"), frame("lo"))
+HELLO = (chunk_frame("Hel"), chunk_frame("lo"))
 
 
 def astra(server: Loopback, *pieces: Any) -> None:
@@ -64,7 +65,7 @@ async def test_the_loop_of_the_original_shim(colour: Colour, server: Loopback) -
 
 
 async def test_it_is_a_stream_of_the_sdk_and_of_typed_chunks(colour: Colour, server: Loopback) -> None:
-    astra(server, *HELLO, b"data: [DONE]\n\n", frame("more"))
+    astra(server, *HELLO, b"data: [DONE]\n\n", chunk_frame("more"))
     stream = await listed(colour, colour.client(server.url))
     assert isinstance(stream, colour.stream)
     chunks = await colour.list(stream)
@@ -132,7 +133,7 @@ async def test_the_async_forms(server: Loopback) -> None:
 
 def endless() -> Iterator[Any]:
     while True:
-        yield frame("a")
+        yield chunk_frame("a")
         yield 0.01
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from .clients import Colour
 from .loopback import Loopback
-from .messages_support import values
+from .samples import values
 from .servers import TEXT, WORDS, Astra, OpenAssistantApi
 
 pytestmark = pytest.mark.anyio

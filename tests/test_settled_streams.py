@@ -11,7 +11,8 @@ from streaming_assistants import IncompleteStreamError, _sdk
 
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .samples import RUN, Event, call, calls, delta, function, message, run, sse, step, text
+from .objects import function
+from .samples import RUN, Event, call, calls, delta, message, run, sse, step, text
 
 pytestmark = pytest.mark.anyio
 

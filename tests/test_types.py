@@ -14,9 +14,9 @@ from streaming_assistants import _typing, types
 
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .messages_support import MESSAGES, frame, page
+from .objects import MESSAGES, page
 from .polling_support import BATCH, FILE, HELPERS, RUN, UPLOAD
-from .samples import message, run, sse, step, text
+from .samples import chunk_frame, message, run, sse, step, text
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ def served(server: Loopback) -> None:
 
     def listed(request: Any) -> Reply:
         return (
-            Reply.sse([frame("Hi")])
+            Reply.sse([chunk_frame("Hi")])
             if "stream" in request.query
             else Reply.json(page(message("completed", "Hi")[1]))
         )

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 import openai
 
 from tests.conformance.handler import new_handler
-from tests.conformance.objects import page
 from tests.conformance.registry import Case
 from tests.conformance.script import Answer, Realm, reply, sse
+from tests.objects import page
 
 Error = TypeVar("Error", bound=BaseException)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.conformance.objects import (
+from tests.objects import (
     call_delta,
     function,
     message,

@@ -13,7 +13,8 @@ from streaming_assistants import types
 from streaming_assistants._protocol import models
 from streaming_assistants._protocol.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed, growth
 from streaming_assistants._protocol.events import Malformed
-from tests.messages_support import frame, message, values
+from tests.objects import message
+from tests.samples import chunk_frame, values
 
 
 def chunks(body: bytes) -> list[MessageChunk]:
@@ -27,14 +28,14 @@ def data(value: Any) -> bytes:
 
 def shaped(**changes: Any) -> dict[str, Any]:
     """A chunk with other fields in its message."""
-    value = json.loads(frame("Hi")[6:])
+    value = json.loads(chunk_frame("Hi")[6:])
     value["data"][0].update(changes)
     return value
 
 
 @pytest.mark.parametrize("name", ["list", "thread.message.delta"])
 def test_a_frame_is_a_typed_chunk(name: str) -> None:
-    (chunk,) = chunks(frame("Hel", object=name))
+    (chunk,) = chunks(chunk_frame("Hel", object=name))
     assert type(chunk) is types.MessageChunk
     assert (chunk.object, chunk.first_id, chunk.last_id) == (name, "msg_1", "msg_1")
     (data,) = chunk.data
@@ -47,10 +48,10 @@ def test_a_frame_is_a_typed_chunk(name: str) -> None:
 
 
 def test_the_end_is_announced_or_just_comes() -> None:
-    body = frame("Hel") + frame("lo")
+    body = chunk_frame("Hel") + chunk_frame("lo")
     assert values(chunks(body)) == ["Hel", "lo"]
     reader = ChunkReader()
-    assert values(list(reader.feed(body + b"data: [DONE]\n\n" + frame("more")))) == ["Hel", "lo"]
+    assert values(list(reader.feed(body + b"data: [DONE]\n\n" + chunk_frame("more")))) == ["Hel", "lo"]
     assert reader.done
     assert list(reader.close()) == []
 
@@ -58,12 +59,12 @@ def test_the_end_is_announced_or_just_comes() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        (frame("Hel") + frame("lo")).rstrip(b"\n"),
-        (frame("Hel") + frame("lo")).replace(b"\n\n", b"\n") + b"\n",
-        (frame("Hel") + frame("lo")).replace(b"\n", b"\r\n"),
-        (frame("Hel") + frame("lo")).replace(b"data: ", b"data:"),
-        b": ping\n\n" + frame("Hel") + b"event: ping\ndata:\n\n" + frame("lo"),
-        frame("Hel") + frame("lo") + b"event: done\ndata: {}\n\n",
+        (chunk_frame("Hel") + chunk_frame("lo")).rstrip(b"\n"),
+        (chunk_frame("Hel") + chunk_frame("lo")).replace(b"\n\n", b"\n") + b"\n",
+        (chunk_frame("Hel") + chunk_frame("lo")).replace(b"\n", b"\r\n"),
+        (chunk_frame("Hel") + chunk_frame("lo")).replace(b"data: ", b"data:"),
+        b": ping\n\n" + chunk_frame("Hel") + b"event: ping\ndata:\n\n" + chunk_frame("lo"),
+        chunk_frame("Hel") + chunk_frame("lo") + b"event: done\ndata: {}\n\n",
     ],
     ids=["cut-end", "no-blank-line", "crlf", "no-space", "comments-and-empty-data", "done-event"],
 )
@@ -73,7 +74,7 @@ def test_framings(body: bytes) -> None:
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=4), st.integers(1, 7))
 def test_cut_anywhere_it_reads_the_same(texts: list[str], size: int) -> None:
-    body = b"".join(frame(text) for text in texts)
+    body = b"".join(chunk_frame(text) for text in texts)
     reader = ChunkReader()
     found = [chunk for i in range(0, len(body), size) for chunk in reader.feed(body[i : i + size])]
     assert values(found) == texts
@@ -111,7 +112,7 @@ def test_a_text_that_did_not_grow_is_empty_and_not_none() -> None:
 def test_a_chunk_without_content_is_not_handed_out() -> None:
     assert chunks(data(shaped(content=[]))) == []
     assert chunks(data({"object": "list", "data": []})) == []
-    assert values(chunks(data(shaped(content=None)) + frame("Hi"))) == ["Hi"]
+    assert values(chunks(data(shaped(content=None)) + chunk_frame("Hi"))) == ["Hi"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_chunk_without_content_is_not_handed_out() -> None:
 )
 def test_a_frame_that_is_no_chunk_says_what_was_expected(body: bytes, expected: str) -> None:
     with pytest.raises(Malformed) as caught:
-        chunks(frame("Hel") + body)
+        chunks(chunk_frame("Hel") + body)
     assert expected in str(caught.value)
     assert "got" in str(caught.value)
     assert caught.value.frame.data == body[6:-2]
@@ -154,7 +155,7 @@ def test_a_frame_that_is_no_chunk_says_what_was_expected(body: bytes, expected: 
 )
 def test_an_error_of_the_server_is_no_malformed_frame(body: bytes, message: str, said: Any) -> None:
     reader = ChunkReader()
-    assert values(list(reader.feed(frame("Hel")))) == ["Hel"]
+    assert values(list(reader.feed(chunk_frame("Hel")))) == ["Hel"]
     with pytest.raises(ServerFailed, match=message) as caught:
         list(reader.feed(body))
     body_of = caught.value.body
@@ -164,7 +165,7 @@ def test_an_error_of_the_server_is_no_malformed_frame(body: bytes, message: str,
 def test_chunks_add_up_to_the_message_of_the_sdk() -> None:
     added = Accumulator()
     assert added.message() is None
-    for chunk in chunks(frame("Hel") + frame("lo")):
+    for chunk in chunks(chunk_frame("Hel") + chunk_frame("lo")):
         added.add(chunk)
     whole = added.message()
     assert isinstance(whole, models.model("Message"))
@@ -180,7 +181,7 @@ def test_chunks_add_up_to_the_message_of_the_sdk() -> None:
 
 def test_a_newer_message_takes_the_place_of_the_older() -> None:
     added = Accumulator()
-    for chunk in chunks(frame("one") + frame("two", "msg_2")):
+    for chunk in chunks(chunk_frame("one") + chunk_frame("two", "msg_2")):
         added.add(chunk)
     assert (added.message().id, added.message().content[0].text.value) == ("msg_2", "two")
 
@@ -194,7 +195,7 @@ def test_blocks_are_told_apart_by_index() -> None:
 
 def test_growth_is_a_chunk_like_the_servers() -> None:
     made = growth(message("Hello"), 0, "lo")
-    (streamed,) = chunks(frame("lo"))
+    (streamed,) = chunks(chunk_frame("lo"))
     assert type(made) is type(streamed)
     assert (made.object, made.first_id, made.last_id) == (streamed.object, "msg_1", "msg_1")
     assert made.data[0].content[0].delta == streamed.data[0].content[0].delta

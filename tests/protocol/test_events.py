@@ -16,7 +16,7 @@ from streaming_assistants._protocol import models
 from streaming_assistants._protocol.events import Done, EventReader, Malformed, kind_of, read
 from streaming_assistants._protocol.sse import Frame
 
-from .. import samples
+from .. import objects, samples
 from ..samples import DIALECTS, data_only, delta, message, recorded_streams, run, sse, step, text, text_run
 
 
@@ -390,7 +390,7 @@ def test_half_of_a_character_is_shown_as_it_came() -> None:
 def test_half_of_a_character_is_read_in_every_event(half: str) -> None:
     assert one(message("completed", half)).data.content[0].text.value == half
     assert one(run("failed", last_error={"code": "server_error", "message": half})).data.last_error.message
-    assert one(step("created", samples.function(half, half))).data.step_details.tool_calls[0].id == "call_1"
+    assert one(step("created", objects.function(half, half))).data.step_details.tool_calls[0].id == "call_1"
     assert one(("thread.later", {"said": half})) == UnknownEvent("thread.later", {"said": half})
 
 

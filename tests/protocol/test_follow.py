@@ -12,7 +12,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.follow import Follow
 from streaming_assistants._protocol.plan import Ask, Outcome, Received, Say, Sleep, WaitedTooLong
 from streaming_assistants._protocol.waits import Terms, Waits
-from tests.messages_support import MESSAGES, ONE_RUN, RUNS, message, page, run, user
+from tests.objects import MESSAGES, ONE_RUN, RUNS, message, page, run, user
 
 
 class Clock:

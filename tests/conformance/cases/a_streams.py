@@ -7,10 +7,10 @@ import asyncio
 import openai
 
 from tests.conformance.kit import Kit, NotApplicable, equal, raises, text_of
-from tests.conformance.objects import ONE_RUN, RUNS, run, text_delta, thread
 from tests.conformance.registry import Group
 from tests.conformance.script import drip, error, gate, reply, sse
 from tests.conformance.stories import called, closing, frames, hello, names, opening, said, wire
+from tests.objects import ONE_RUN, RUNS, run, text_delta, thread
 
 streams = Group("streams")
 OUTPUTS = [{"tool_call_id": "call_1", "output": "sunny"}]

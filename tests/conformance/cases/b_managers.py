@@ -8,7 +8,6 @@ import warnings
 import openai
 
 from tests.conformance.kit import Kit, NotApplicable, equal, raises
-from tests.conformance.objects import ONE_RUN, function, message, text, thread, tool_step
 from tests.conformance.registry import Group
 from tests.conformance.script import drip
 from tests.conformance.stories import (
@@ -23,6 +22,7 @@ from tests.conformance.stories import (
     weather,
     wire,
 )
+from tests.objects import ONE_RUN, function, message, text, thread, tool_step
 
 managers = Group("stream helpers")
 TARGET = {"thread_id": "thread_1", "assistant_id": "asst_1"}

@@ -7,7 +7,9 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises, text_of
-from tests.conformance.objects import (
+from tests.conformance.registry import Group
+from tests.conformance.stories import DONE, Event, closing, hello, opening, said, wire
+from tests.objects import (
     function,
     message,
     required,
@@ -19,8 +21,6 @@ from tests.conformance.objects import (
     thread,
     tool_step,
 )
-from tests.conformance.registry import Group
-from tests.conformance.stories import DONE, Event, closing, hello, opening, said, wire
 
 events = Group("events")
 RUN_STATUSES = (

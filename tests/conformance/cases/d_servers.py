@@ -7,21 +7,6 @@ from typing import Any
 from tests.conformance.handler import dumped
 from tests.conformance.hello import says_hello
 from tests.conformance.kit import Kit, equal, text_of
-from tests.conformance.objects import (
-    MESSAGES,
-    ONE_RUN,
-    STEPS,
-    call_delta,
-    function,
-    message,
-    page,
-    required,
-    run,
-    step,
-    step_delta,
-    text,
-    tool_step,
-)
 from tests.conformance.registry import Group
 from tests.conformance.script import reply
 from tests.conformance.stories import (
@@ -35,6 +20,21 @@ from tests.conformance.stories import (
     said,
     tight,
     wire,
+)
+from tests.objects import (
+    MESSAGES,
+    ONE_RUN,
+    STEPS,
+    call_delta,
+    function,
+    message,
+    page,
+    required,
+    run,
+    step,
+    step_delta,
+    text,
+    tool_step,
 )
 
 servers = Group("servers")

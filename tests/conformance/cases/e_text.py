@@ -6,9 +6,9 @@ from typing import Any
 
 from tests.conformance.handler import dumped
 from tests.conformance.kit import Kit, equal
-from tests.conformance.objects import image, message, message_delta, text, text_delta
 from tests.conformance.registry import Group
 from tests.conformance.stories import Event, closing, hello, opening, said, wire
+from tests.objects import image, message, message_delta, text, text_delta
 
 handlers = Group("handlers: text")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.kit import Kit, equal
-from tests.conformance.objects import (
+from tests.conformance.registry import Group
+from tests.conformance.stories import DONE, Event, called, closing, opening, said, weather, wire
+from tests.objects import (
     ONE_RUN,
     call_delta,
     code,
@@ -15,8 +17,6 @@ from tests.conformance.objects import (
     step_delta,
     tool_step,
 )
-from tests.conformance.registry import Group
-from tests.conformance.stories import DONE, Event, called, closing, opening, said, weather, wire
 
 tools = Group("handlers: tools")
 STARTED: Event = ("thread.run.step.created", tool_step(status="in_progress"))

@@ -8,10 +8,10 @@ import openai
 
 from tests.conformance.handler import new_handler
 from tests.conformance.kit import Kit, equal, raises, transport_errors
-from tests.conformance.objects import run, text_delta
 from tests.conformance.registry import Group
 from tests.conformance.script import CUT, drip, gate
 from tests.conformance.stories import Event, closing, frames, hello, opening, wire
+from tests.objects import run, text_delta
 
 life = Group("handlers: life")
 

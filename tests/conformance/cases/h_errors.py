@@ -8,7 +8,10 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises, text_of, transport_errors
-from tests.conformance.objects import (
+from tests.conformance.registry import Group
+from tests.conformance.script import CUT, Answer, gate, reply
+from tests.conformance.stories import enveloped, frames, hello, names, opening, said, wire
+from tests.objects import (
     MESSAGES,
     ONE_RUN,
     RUN,
@@ -21,9 +24,6 @@ from tests.conformance.objects import (
     step,
     text,
 )
-from tests.conformance.registry import Group
-from tests.conformance.script import CUT, Answer, gate, reply
-from tests.conformance.stories import enveloped, frames, hello, names, opening, said, wire
 
 errors = Group("errors and endings")
 ERROR = {"message": "Too fast", "code": "rate_limit_exceeded", "type": "server_error"}

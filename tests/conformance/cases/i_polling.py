@@ -8,9 +8,9 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises
-from tests.conformance.objects import ONE_RUN, RUN, RUNS, THREAD, function, required, run
 from tests.conformance.registry import Group
 from tests.conformance.script import Answer, error, reply
+from tests.objects import ONE_RUN, RUN, RUNS, THREAD, function, required, run
 
 polling = Group("polling")
 CREATE = {"thread_id": THREAD, "assistant_id": "asst_1"}

@@ -7,9 +7,9 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises
-from tests.conformance.objects import batch, deleted, store_file, uploaded, vector_store
 from tests.conformance.registry import Group
 from tests.conformance.script import error, reply
+from tests.objects import batch, deleted, store_file, uploaded, vector_store
 
 stores = Group("vector stores")
 STORE = "/vector_stores/vs_1"

@@ -8,7 +8,9 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, equal, raises
-from tests.conformance.objects import (
+from tests.conformance.registry import Group
+from tests.conformance.script import drip, error, reply, sse
+from tests.objects import (
     MESSAGES,
     ONE_RUN,
     RUNS,
@@ -20,8 +22,6 @@ from tests.conformance.objects import (
     run,
     text,
 )
-from tests.conformance.registry import Group
-from tests.conformance.script import drip, error, reply, sse
 
 messages = Group("messages")
 V1 = {"openai-beta": "assistants=v1"}

@@ -10,7 +10,10 @@ from typing import Any
 import openai
 
 from tests.conformance.kit import Kit, NotApplicable, equal, own_transport, raises, text_of, unpatch
-from tests.conformance.objects import (
+from tests.conformance.registry import Group
+from tests.conformance.script import reply, sse
+from tests.conformance.stories import called, closing, hello, opening, wire
+from tests.objects import (
     MESSAGES,
     ONE_RUN,
     RUN,
@@ -26,9 +29,6 @@ from tests.conformance.objects import (
     text,
     thread,
 )
-from tests.conformance.registry import Group
-from tests.conformance.script import reply, sse
-from tests.conformance.stories import called, closing, hello, opening, wire
 
 clients = Group("client")
 V2 = "assistants=v2"

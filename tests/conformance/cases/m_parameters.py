@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.kit import Kit, equal
-from tests.conformance.objects import ONE_RUN, RUN, RUNS, THREAD, run
 from tests.conformance.registry import Group
 from tests.conformance.script import reply
 from tests.conformance.stories import hello, wire
+from tests.objects import ONE_RUN, RUN, RUNS, THREAD, run
 
 parameters = Group("run parameters")
 

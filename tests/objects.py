@@ -23,7 +23,7 @@ def run(status: str = "completed", **fields: Any) -> Json:
         "cancelled_at": None, "failed_at": None, "completed_at": None, "required_action": None,
         "last_error": None, "incomplete_details": None, "model": "gpt-4o", "instructions": "", "tools": [],
         "tool_resources": {}, "metadata": {}, "temperature": 1.0, "top_p": 1.0, "usage": None,
-        "max_completion_tokens": None, "max_prompt_tokens": None, "parallel_tool_calls": True,
+        "max_completion_tokens": None, "max_prompt_tokens": None, "parallel_tool_calls": True, "file_ids": [],
         "truncation_strategy": {"type": "auto", "last_messages": None}, "response_format": "auto",
         "tool_choice": "auto", **fields,
     }  # fmt: skip
@@ -44,13 +44,19 @@ def image(file_id: str) -> Json:
     return {"type": "image_file", "image_file": {"file_id": file_id, "detail": "auto"}}
 
 
-def message(*content: Json, id: str = "msg_1", status: str = "completed", **fields: Any) -> Json:
+def message(*content: Json | str, id: str = "msg_1", status: str = "completed", **fields: Any) -> Json:
+    """A message of these parts; a word by itself is a text."""
+    parts = [text(part) if isinstance(part, str) else part for part in content]
     return {
-        "id": id, "object": "thread.message", "created_at": 1_700_000_002, "thread_id": THREAD, "run_id": RUN,
-        "assistant_id": ASSISTANT, "role": "assistant", "status": status, "content": list(content),
+        "id": id, "object": "thread.message", "created_at": 1_700_000_001, "thread_id": THREAD, "run_id": RUN,
+        "assistant_id": ASSISTANT, "role": "assistant", "status": status, "content": parts,
         "incomplete_details": None, "incomplete_at": None, "completed_at": None, "attachments": [],
-        "metadata": {}, **fields,
+        "file_ids": [], "metadata": {}, **fields,
     }  # fmt: skip
+
+
+def user(text: str = "Hi", **fields: Any) -> Json:
+    return message(text, role="user", run_id=None, assistant_id=None, id="msg_user", **fields)
 
 
 def message_delta(*content: Json, id: str = "msg_1") -> Json:
@@ -61,8 +67,8 @@ def text_delta(value: str, index: int = 0, id: str = "msg_1", **fields: Any) -> 
     return message_delta({"index": index, "type": "text", "text": {"value": value, **fields}}, id=id)
 
 
-def function(name: str, arguments: str, id: str = "call_1", **fields: Any) -> Json:
-    call = {"name": name, "arguments": arguments, "output": None}
+def function(name: str, arguments: str, id: str = "call_1", output: str | None = None, **fields: Any) -> Json:
+    call = {"name": name, "arguments": arguments, "output": output}
     return {"id": id, "type": "function", "function": call, **fields}
 
 
@@ -74,7 +80,7 @@ def code(input: str, outputs: list[Json] | None = None, id: str = "call_1", **fi
 def step(details: Json | None = None, status: str = "completed", id: str = "step_1", **fields: Any) -> Json:
     details = details or {"type": "message_creation", "message_creation": {"message_id": "msg_1"}}
     return {
-        "id": id, "object": "thread.run.step", "created_at": 1_700_000_002, "run_id": RUN,
+        "id": id, "object": "thread.run.step", "created_at": 1_700_000_001, "run_id": RUN,
         "assistant_id": ASSISTANT, "thread_id": THREAD, "type": details["type"], "status": status,
         "cancelled_at": None, "completed_at": None, "expired_at": None, "expires_at": None, "failed_at": None,
         "last_error": None, "step_details": details, "usage": None, "metadata": {}, **fields,
@@ -114,11 +120,11 @@ def page(*items: Json, more: bool = False) -> Json:
     return {"object": "list", "data": list(items), "has_more": more, **ids}
 
 
-def vector_store(status: str = "completed") -> Json:
+def vector_store(status: str = "completed", **fields: Any) -> Json:
     return {
         "id": "vs_1", "object": "vector_store", "created_at": 1_700_000_000, "name": "books",
         "usage_bytes": 1, "file_counts": counts(completed=1), "status": status,
-        "last_active_at": 1_700_000_000, "metadata": {},
+        "last_active_at": 1_700_000_000, "metadata": {}, **fields,
     }  # fmt: skip
 
 
@@ -136,7 +142,7 @@ def store_file(status: str = "completed", id: str = "file_1") -> Json:
 
 def batch(status: str = "completed", **counted: int) -> Json:
     return {
-        "id": "vsfb_1", "object": "vector_store.file_batch", "created_at": 1_700_000_000,
+        "id": "vsfb_1", "object": "vector_store.files_batch", "created_at": 1_700_000_000,
         "vector_store_id": "vs_1", "status": status, "file_counts": counts(**counted),
     }  # fmt: skip
 
