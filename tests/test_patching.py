@@ -558,6 +558,7 @@ async def test_copies_that_are_let_go_leave_nothing(colour: Colour, streams: Loo
         gc.collect()
         return len(gc.get_objects())
 
+    # The collector walks all that the tests before have left, three times: that is what takes long.
     kept(3)  # what is made once
     few, many = kept(1), kept(20)
     assert many - few < 20  # less than one object a copy

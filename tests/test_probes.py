@@ -1,6 +1,7 @@
 """What patch() asks the SDK is asked of a copy of its code: nobody sees it, nobody is in its way.
 
-Each test has a process of its own, because the answers are kept for as long as one lasts.
+Each test has a process of its own, because the answers are kept for as long as one lasts. That imports the
+SDK and asks all probes, and a loaded machine takes more than 5 s for it.
 """
 
 from __future__ import annotations

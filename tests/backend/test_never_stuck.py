@@ -323,6 +323,7 @@ assert not cut, cut[0]
 """
 
 
+# Each has a process of its own that imports all, works under load for a while and ends.
 @pytest.mark.parametrize("ending", ["close", "exit"])
 def test_an_end_under_load_leaves_no_traceback_and_nobody_waiting(
     colour: str, tmp_path: Path, ending: str

@@ -232,6 +232,7 @@ class Stalled:
         return [(frame.event, frame.data) for frame in frames if frame is not None]
 
 
+# 500 streams at once take as long as it takes to open each and to tell each its end.
 @pytest.mark.parametrize("count", [1, 500])
 def test_the_end_of_the_process_ends_its_runs_and_tells_their_readers(tmp_path: Path, count: int) -> None:
     store = tmp_path / "a.db"
