@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 _HIDDEN = "[key]"
+_LONGEST_FORM = 6  # bytes of a character of a key, in JSON
 
 
 class Mask:
@@ -42,6 +43,11 @@ class Mask:
                 if data.endswith(key[:length]):
                     longest = length
                     break
+            tail = data[-_LONGEST_FORM * len(key) :]
+            if b"\\" in tail:
+                starts = (at for at, byte in enumerate(tail) if byte in (key[0], ord("\\")))
+                begun = next((at for at in starts if _begins(key, tail[at:])), len(tail))
+                longest = max(longest, len(tail) - begun)
         return longest
 
 
@@ -65,6 +71,19 @@ class MaskedStream:
 
 def _is_secret(key: str) -> bool:
     return len(key) >= 16 or key.startswith("sk-") or (len(key) >= 8 and any(c.isdigit() for c in key))
+
+
+def _begins(key: bytes, tail: bytes) -> bool:
+    """Whether ``tail`` is how a key begins, some of its characters perhaps as JSON's escapes."""
+    at = 0
+    for byte in key:
+        rest = tail[at : at + _LONGEST_FORM]
+        forms = [bytes([byte]), b"\\u00%02x" % byte, *([b"\\/"] if byte == ord("/") else [])]
+        found = next((form for form in forms if rest[: len(form)].lower() == form.lower()), None)
+        if found is None:
+            return any(form.startswith(rest.lower()) for form in forms)
+        at += len(found)
+    return False
 
 
 def _forms(byte: int) -> bytes:
