@@ -7,7 +7,7 @@ The order is that of the SDK's handler. What is kept here besides is what makes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.objects import Model
@@ -21,7 +21,7 @@ class Notice(NamedTuple):
     """One callback to make: its name on the handler, and its arguments."""
 
     method: str
-    args: tuple[Any, ...]
+    args: tuple[object, ...]
 
 
 class Dispatcher:

@@ -30,7 +30,7 @@ class Endpoint:
     page: str = ""
     path: str = ""
 
-    def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+    def request(self, args: tuple[object, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
         return self.operation.plain(args, kwargs, **headers)
 

@@ -23,7 +23,7 @@ def version(client: object) -> str:
     return _sdk.said(client, "openai-beta") or BETA
 
 
-def spoken(client: AnyClient, options: Mapping[str, Any]) -> Arguments:
+def spoken(client: AnyClient, options: Mapping[str, Json]) -> Arguments:
     """``options`` of a request in the client's version, unless the call says another."""
     return {**options, "headers": with_headers({"OpenAI-Beta": version(client)}, options.get("headers"))}
 
@@ -76,7 +76,7 @@ class Operation:
             )
         return bound
 
-    def request(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+    def request(self, args: tuple[object, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
         return self.plain(args, {**kwargs, "stream": True}, **headers)
 
@@ -121,7 +121,7 @@ def with_headers(defaults: Mapping[str, object], given: Mapping[str, Any] | None
     return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
 
 
-def extra(name: str, value: object) -> Mapping[str, Any]:
+def extra(name: str, value: object) -> Mapping[str, object]:
     """``extra_body`` and its like; none is an empty one. Raises TypeError for what cannot be added."""
     if value is None:
         return {}

@@ -36,7 +36,7 @@ _SLACK = 0.05  # seconds
 
 REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
 
-Helper = Callable[[Any, tuple[Any, ...], Arguments], Plan[Model]]
+Helper = Callable[[AnyClient, tuple[object, ...], Arguments], Plan[Model]]
 """``(client, args, kwargs)`` of a call: raises for what is wrong with it, else gives its plan."""
 
 RETRIEVE_RUN = Endpoint(

@@ -14,6 +14,8 @@ from typing import Any
 
 import anyio
 
+from streaming_assistants._json import Json
+
 from . import _hook
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
@@ -60,7 +62,7 @@ class LocalBackend:
         *,
         models: Mapping[str, str] | None = None,
         generating: bool = False,
-        upstream_options: Mapping[str, Any] | None = None,
+        upstream_options: Mapping[str, Json] | None = None,
         strict: bool = True,
         context_window: int | None = None,
         think: str = "keep",
@@ -186,7 +188,7 @@ class LocalBackend:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
         return self._store.blocking
 
-    def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         if request.method == "POST":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+from streaming_assistants._json import Json
 
 from .port import UpstreamError
 
@@ -23,7 +24,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         kind = "invalid_request_error" if status < 500 else "server_error"
-        self.body: dict[str, Any] = {
+        self.body: dict[str, Json] = {
             "error": {"message": message, "type": kind, "param": param, "code": code}
         }
 

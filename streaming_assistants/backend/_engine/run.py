@@ -177,7 +177,7 @@ class Execution:
         return self._finish(said)
 
     def _listen(self, conversation: Conversation) -> Generator[Any, Any, Finished | Failed]:
-        answer: Any = None
+        answer: Json = None
         trouble: UpstreamError | None = None
         while True:
             try:

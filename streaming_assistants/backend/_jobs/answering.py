@@ -11,6 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from streaming_assistants._json import Json
+
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, Reply, Request
 from .asking import AsyncOutside, Client, Outside
@@ -34,7 +36,7 @@ class Backend(Protocol):
     def blocking(self) -> bool:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
 
-    def handle(self, request: Request, done: Mapping[str, Any] | None = None) -> Reply:
+    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
 
@@ -45,9 +47,9 @@ class Backend(Protocol):
 def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
-    done: dict[str, Any] = {}
+    done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
-        answer: Any = None
+        answer: Json = None
         while (call := errand.go_on(answer)) is not None:
             answer = Outside(client).attempt(call)
         done[errand.key] = errand.result
@@ -63,9 +65,9 @@ def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply,
 async def run_async(backend: Backend, client: Client, request: Request) -> tuple[Reply, AsyncFeed | None]:
     """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
     reply = await _handle(backend, client, request)
-    done: dict[str, Any] = {}
+    done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
-        answer: Any = None
+        answer: Json = None
         while (call := errand.go_on(answer)) is not None:
             answer = await AsyncOutside(client).attempt(call)
         done[errand.key] = errand.result
@@ -82,7 +84,7 @@ async def run_async(backend: Backend, client: Client, request: Request) -> tuple
 
 
 async def _handle(
-    backend: Backend, client: Client, request: Request, done: Mapping[str, Any] | None = None
+    backend: Backend, client: Client, request: Request, done: Mapping[str, Json] | None = None
 ) -> Reply:
     if not backend.blocking:
         return backend.handle(request, done)

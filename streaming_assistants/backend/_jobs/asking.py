@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import Frame, FrameDecoder
+from streaming_assistants._sdk import objects
 
 from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
 from .._http.paths import requested_path
@@ -21,13 +22,13 @@ from .characters import Characters
 from .masking import Mask
 from .reasons import reason
 
-Client: TypeAlias = Any
+Client: TypeAlias = objects.AnyClient
 """An OpenAI or AsyncOpenAI client, of any release."""
 
-HttpRequest: TypeAlias = Any
+HttpRequest: TypeAlias = objects.HttpRequest
 """A request of httpx or httpx2."""
 
-Response: TypeAlias = Any
+Response: TypeAlias = objects.HttpResponse
 """A response of httpx or httpx2."""
 
 
@@ -122,9 +123,9 @@ class _Outside:
             shown = mask.text(body.decode("utf-8", "replace"))[:80]
             raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
 
-    def _arguments(self, call: Call) -> dict[str, Any]:
+    def _arguments(self, call: Call) -> objects.Arguments:
         url, query = _sdk.inference_url(self._client, _checked(call.path))
-        arguments: dict[str, Any] = {
+        arguments: objects.Arguments = {
             "path": url,
             "cast_to": _sdk.response_class(),
             "options": {"params": query},
@@ -136,7 +137,7 @@ class _Outside:
             arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
         return arguments
 
-    def _stream_arguments(self, piece: Open) -> dict[str, Any]:
+    def _stream_arguments(self, piece: Open) -> objects.Arguments:
         url, query = _sdk.inference_url(self._client, _checked(piece.path))
         return {
             "path": url,
@@ -157,7 +158,7 @@ def _checked(path: str) -> str:
 class Outside(_Outside):
     """For a sync client."""
 
-    _response: Any = None
+    _response: Response = None
 
     def ask(self, piece: Call | Open | Next) -> Json:
         """Does what is asked; raises :class:`UpstreamError` when that fails."""
@@ -226,7 +227,7 @@ class Outside(_Outside):
 class AsyncOutside(_Outside):
     """For an async client."""
 
-    _response: Any = None
+    _response: Response = None
 
     async def ask(self, piece: Call | Open | Next) -> Json:
         """Does what is asked; raises :class:`UpstreamError` when that fails."""

@@ -9,16 +9,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
 
 import anyio
+
+from streaming_assistants._json import Json
 
 LIMIT = 256
 
 _TOO_LONG = "The run said nothing for {} seconds, as long as the request's timeout allows."
 
-Encode = Callable[[str, Any], bytes]
-Events = Sequence[tuple[str, Any]]
+Encode = Callable[[str, Json], bytes]
+Events = Sequence[tuple[str, Json]]
 
 
 class _Pace:

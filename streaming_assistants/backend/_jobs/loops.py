@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any]]:
+def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., object]]:
     """Starts a task that outlives its caller's scope: the task, and a way to call into its loop."""
     try:
         loop = asyncio.get_running_loop()
@@ -20,14 +20,14 @@ def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., Any
         return None, caller()
     call_soon = caller()
 
-    def tell(function: Callable[..., Any], *arguments: object) -> None:
+    def tell(function: Callable[..., object], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is there to be told
             call_soon(function, *arguments)
 
     return loop.create_task(run()), tell  # type: ignore[arg-type]
 
 
-def caller() -> Callable[..., Any]:
+def caller() -> Callable[..., object]:
     """A way to call into the loop that a task is in, from any thread. It raises RuntimeError once the loop
     has ended."""
     try:

@@ -25,7 +25,7 @@ from .._engine.port import Json
 from .._engine.store_port import Kind, Page, Row
 from . import schema
 
-Where = Mapping[str, Any]
+Where = Mapping[str, object]
 
 
 class Transaction:
@@ -210,9 +210,9 @@ def _insert(name: str) -> Insert:
 @lru_cache(maxsize=64)
 def _update(name: str, columns: tuple[str, ...]) -> Update:
     table = _table(name)
-    values: dict[str, Any] = {column: bindparam(column) for column in columns}
+    values: dict[str, object] = {column: bindparam(column) for column in columns}
     return update(table).where(table.c.id == bindparam("where_id")).values(values)
 
 
-def _bound(where: Where) -> dict[str, Any]:
+def _bound(where: Where) -> dict[str, object]:
     return {f"where_{name}": value for name, value in where.items()}
