@@ -20,7 +20,6 @@ import wrapt
 import streaming_assistants
 from streaming_assistants import StreamingAssistantsError, capabilities, patch, unpatch
 from streaming_assistants._patch.closed import explaining
-from streaming_assistants._patch.defects import Defect
 from streaming_assistants._patch.table import TABLE, resolve
 from streaming_assistants.backend import LocalBackend
 
@@ -356,7 +355,7 @@ async def test_a_sound_capability_stays_the_sdks(
 ) -> None:
     # as on a release of tomorrow, in which every defect is mended
     module = sys.modules["streaming_assistants._patch.table"]
-    monkeypatch.setattr(module, "_present", lambda listed, full: ())
+    monkeypatch.setattr(module, "divergence", lambda story: None)
     client = colour.client(streams.url)
     rows = {row.capability: row for row in capabilities(client)}
     for capability in TABLE:
@@ -448,13 +447,6 @@ async def test_no_request_leaves_the_process_after_a_second_try(
     assert (await colour.of(client.beta.threads.create())).id
     assert streams.requests == []
     unpatch(client)
-
-
-async def test_a_probe_that_raises_is_a_defect(colour: Colour, streams: Loopback) -> None:
-    def probe() -> bool:
-        raise ZeroDivisionError
-
-    assert Defect("raises", "cannot be asked", probe).present() is True
 
 
 # ---------------------------------------------------------------- proxies

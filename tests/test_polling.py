@@ -14,8 +14,6 @@ import openai
 import pytest
 
 import streaming_assistants as sa
-from streaming_assistants import _sdk
-from streaming_assistants._patch import defects_polling
 from streaming_assistants._patch.table import TABLE, resolve
 
 from .clients import Colour, no_warnings
@@ -471,61 +469,6 @@ async def test_bad_concurrency(bad: Any, colour: Colour, server: Loopback) -> No
 
 
 # ---------------------------------------------------------------- defects of the SDK
-
-_WHERE = {
-    "run": ("beta.threads.runs", {"run_id": "run_1", "thread_id": "thread_1"}),
-    "file": ("vector_stores.files", {"file_id": "file-1", "vector_store_id": "vs_1"}),
-    "batch": ("vector_stores.file_batches", {"batch_id": "vsfb_1", "vector_store_id": "vs_1"}),
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "defect"),
-    [
-        *[("run", each) for each in defects_polling.RUNS],
-        *[("file", each) for each in defects_polling.FILES],
-        *[("batch", each) for each in defects_polling.BATCHES],
-    ],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_a_defect_of_the_sdk_is_gone(kind: str, defect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The probe shows the defect on the bare SDK, and finds none when it is asked of ours."""
-    path, _ = _WHERE[kind]
-    bare = openai.OpenAI(api_key="test")
-    owner = resolve(bare, path)
-    has = owner is not None and hasattr(owner, "poll")
-    sa.capabilities(bare)  # what patch() asks is about the SDK's own, and answered by then
-    bare.close()
-    if not has:
-        pytest.skip("this SDK has no such helper: ours is the only one")
-    if not defect.probe():
-        pytest.skip("this SDK does not have the defect: its own helper is judged sound in this")
-    original = defects_polling._Polled._resource
-    pauses: list[float] = []
-
-    def patched(self: Any, client: Any) -> Any:
-        self.pauses = pauses
-        return original(self, client)
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    def asked(answer: Any, *, is_async: bool = False) -> Any:
-        return sa.patch(_sdk.memory_client_of(answer, is_async=is_async))
-
-    monkeypatch.setattr(_sdk, "probe_client_of", asked)
-    monkeypatch.setattr(defects_polling._Polled, "_resource", patched)
-    monkeypatch.setattr(
-        "streaming_assistants._io.drive.anyio", type("Any", (), {"sleep": staticmethod(sleep)})
-    )
-    monkeypatch.setattr(
-        "streaming_assistants._io.drive.time", type("Time", (), {"sleep": staticmethod(pauses.append)})
-    )
-    if defect.name.endswith("read_once"):
-        defect.probe()
-        assert pauses == [0.01, 0.01]  # each was read, and kept to the shortest pause
-    else:
-        assert not defect.probe()
 
 
 def test_unrepaired_helpers_stay_the_sdks_and_take_our_parameters(server: Loopback) -> None:

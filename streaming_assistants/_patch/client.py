@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
@@ -16,8 +16,11 @@ from streaming_assistants.errors import StreamingAssistantsError
 
 from .adaptations import adaptations
 from .closed import explaining
-from .patches import Patch, Placed
-from .table import NAMESPACES, OURS, TABLE, Capabilities, judge, judge_namespace, namespaces, resolve
+from .display import OURS, Capabilities
+from .namespaces import NAMESPACES, judge_namespace, namespaces
+from .patches import AddedAttribute, ReplacedMethod
+from .raw_views import added_in_raw_views, renew_raw_views
+from .table import TABLE, judge, resolve
 
 if TYPE_CHECKING:
     from streaming_assistants._typing import (
@@ -46,17 +49,17 @@ class _Patched:
     def __init__(self, repair: bool) -> None:
         self.repair = repair
         self.backend: LocalBackend | None = None
-        self.patches: list[Patch | Placed] = []
+        self.patches: list[ReplacedMethod | AddedAttribute] = []
         self.detach: Callable[[], None] | None = None
 
     def patch(
         self, owner: object, name: str, *makes: Callable[[Method], Method], takes: Iterable[str] = ()
     ) -> None:
         """Puts ``makes`` in the place of a method. With a backend nothing is deprecated."""
-        self.patches.append(Patch(owner, name, makes, lambda: self.backend is None, takes))
+        self.patches.append(ReplacedMethod(owner, name, makes, lambda: self.backend is None, takes))
 
     def place(self, owner: object, name: str, value: object) -> None:
-        self.patches.append(Placed(owner, name, value))
+        self.patches.append(AddedAttribute(owner, name, value))
 
     def attach(self, client: object, backend: LocalBackend) -> None:
         """Has ``backend`` answer the client."""
@@ -135,7 +138,7 @@ def unpatch(client: object) -> Any:
     patched: _Patched | None = vars(found).pop(_KEY, None)
     if patched is not None:
         patched.take_back()
-        _renew_raw_views(found)
+        renew_raw_views(found)
     return client
 
 
@@ -215,7 +218,7 @@ def _patch_client(client: object, repair: bool, backend: str | LocalBackend | No
             _give(client, patched, _backend(backend))
     except BaseException:
         patched.take_back()
-        _renew_raw_views(client)
+        renew_raw_views(client)
         raise
     vars(client)[_KEY] = patched
 
@@ -249,8 +252,8 @@ def _put_on(client: object, patched: _Patched) -> None:
     for name in ("copy", "with_options"):
         patched.patch(client, name, lambda below: _patching(below, patched))
     patched.patch(client, "request", saying_once(client), explaining(client))
-    _renew_raw_views(client)
-    patched.patches.extend(_in_raw_views(client, raw))
+    renew_raw_views(client)
+    patched.patches.extend(added_in_raw_views(client, raw))
 
 
 def _give(client: object, patched: _Patched, backend: LocalBackend) -> None:
@@ -261,7 +264,7 @@ def _give(client: object, patched: _Patched, backend: LocalBackend) -> None:
         for name in _sdk.deprecated_methods(type(owner)):
             if name not in vars(owner):
                 patched.patch(owner, name)
-    _renew_raw_views(client)
+    renew_raw_views(client)
 
 
 def _for_client(make: Callable[[Any, Method], Method], client: object) -> Callable[[Method], Method]:
@@ -273,30 +276,6 @@ def _patching(below: Method, patched: _Patched) -> Method:
     return lambda *args, **kwargs: patch(
         below(*args, **kwargs), repair=patched.repair, backend=patched.backend
     )
-
-
-def _renew_raw_views(client: object) -> None:
-    """Makes every ``with_raw_response`` anew, in place: it holds the methods as they were."""
-    resources = [client, *(resolve(client, path) for path in _sdk.RESOURCES)]
-    views = [pair for resource in resources if resource is not None for pair in _sdk.raw_views(resource)]
-    for view, source in views:
-        view.__init__(source)
-
-
-def _in_raw_views(client: object, raw: list[tuple[str, str]]) -> Iterator[Placed]:
-    """Shows what the SDK lacks in every raw view that leads to it: the namespaces, then the methods."""
-    for namespace in NAMESPACES:
-        for kind, view in _sdk.views_of(client, namespace.owner):
-            if not hasattr(view, namespace.name):
-                yield Placed(view, namespace.name, getattr(resolve(client, namespace.path), kind))
-    for resource in {resource for resource, _ in raw}:
-        owner = resolve(client, resource)
-        added = {method: getattr(owner, method) for path, method in raw if path == resource}
-        for path in (resource, f"beta.{resource}"):  # a namespace is found wherever the SDK has it
-            for kind, view in _sdk.views_of(client, path):
-                for method, found in added.items():
-                    if not hasattr(view, method):
-                        yield Placed(view, method, _sdk.in_view(kind, found, is_async=_sdk.is_async(client)))
 
 
 def _patch_module(module: ModuleType, repair: bool, backend: str | LocalBackend | None) -> None:

@@ -1,26 +1,53 @@
-"""How the table of capabilities is shown, in a terminal of 80 columns and in a notebook."""
+"""What ``capabilities(client)`` gives, and how it is shown: in a terminal of 80 columns, in a notebook."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
 from html import escape
-from typing import TypeAlias
+from typing import NamedTuple
 
-Row: TypeAlias = "tuple[str, str, str]"
-"""Capability, provider, reason."""
+SDK = "sdk"
+OURS = "streaming_assistants"
 
 WIDTH = 80
 
 _TITLES = {
-    ("streaming_assistants", "missing"): "Added by streaming_assistants",
-    ("streaming_assistants", "defective"): "Repaired by streaming_assistants",
-    ("sdk", "defective"): "Left to the SDK, defective",
-    ("sdk", "sound"): "Left to the SDK, sound",
+    (OURS, "missing"): "Added by streaming_assistants",
+    (OURS, "defective"): "Repaired by streaming_assistants",
+    (SDK, "defective"): "Left to the SDK, defective",
+    (SDK, "sound"): "Left to the SDK, sound",
 }
 
 
-def as_text(rows: Iterable[Row]) -> str:
+class Judgement(NamedTuple):
+    """Who provides a capability, and why."""
+
+    capability: str
+    provider: str
+    reason: str
+
+
+class Capabilities(tuple[Judgement, ...]):
+    """The table that ``capabilities(client)`` gives; ``str()`` of it, and its HTML, are made to be read."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    def provider(self, capability: str) -> str:
+        """The provider of one capability. Raises KeyError for a name that is not in the table."""
+        for row in self:
+            if row.capability == capability:
+                return row.provider
+        raise KeyError(capability)
+
+
+def as_text(rows: Iterable[Judgement]) -> str:
     """By who provides it and why; what has the same reason stands together, above it."""
     groups: dict[tuple[str, str], dict[str, list[str]]] = {title: {} for title in _TITLES}
     for name, provider, reason in rows:
@@ -45,7 +72,7 @@ def _wrapped(text: str, start: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def as_html(rows: Iterable[Row]) -> str:
+def as_html(rows: Iterable[Judgement]) -> str:
     """A table of three columns."""
     cell = '<td style="text-align: left; vertical-align: top">{}</td>'.format
     head = "".join(

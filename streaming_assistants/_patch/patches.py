@@ -20,7 +20,7 @@ _WRAPPERS: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
 class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
     """What stands on the object: its name is the SDK's, its signature also has what we take."""
 
-    _self_patch: Patch
+    _self_patch: ReplacedMethod
     _self_takes: frozenset[str]
 
     @property
@@ -50,7 +50,7 @@ class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
         return made
 
 
-class Patch:
+class ReplacedMethod:
     """One method of one object, replaced on the object itself; it knows the way back.
 
     ``warns`` says, at each call, whether the caller is told what the SDK deprecates; ``takes`` names the
@@ -132,7 +132,7 @@ class Patch:
         return _through(beneath, self._ours, args, kwargs)
 
 
-class Placed:
+class AddedAttribute:
     """One attribute that the SDK does not have, put on an object; it knows the way back."""
 
     def __init__(self, owner: Any, name: str, value: Any) -> None:

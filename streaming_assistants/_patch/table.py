@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from streaming_assistants import _sdk
 from streaming_assistants._resources import azure, messages, pages, polling, runs, uploads
@@ -27,15 +26,13 @@ from streaming_assistants._resources.params import (
     names,
 )
 
-from . import defects, defects_polling
-from . import display as tables
-from .defects import Defect
+from . import stories
+from . import stories_polling as polled
+from .display import OURS, SDK, Judgement
+from .judge import Story, divergence, divergences
 
 Method = Callable[..., Any]
 Make = Callable[[Any, Method], Method]
-
-SDK = "sdk"
-OURS = "streaming_assistants"
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,8 @@ class Capability:
     method: str
     make: Make
     parameter: str | None = None
-    defects: tuple[Defect, ...] = ()
+    story: Story = ()
+    """What the SDK's own has to get right."""
     raw: bool = False
     """Whether the resource's raw views have it too."""
     concerns: Callable[[Any], bool] = lambda _: True
@@ -70,54 +68,16 @@ class Capability:
         return None
 
 
-class Judgement(NamedTuple):
-    """Who provides a capability, and why."""
-
-    capability: str
-    provider: str
-    reason: str
-
-
-class Capabilities(tuple[Judgement, ...]):
-    """The table that ``capabilities(client)`` gives; ``str()`` of it, and its HTML, are made to be read."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return tables.as_text(self)
-
-    def _repr_html_(self) -> str:
-        return tables.as_html(self)
-
-    def provider(self, capability: str) -> str:
-        """The provider of one capability. Raises KeyError for a name that is not in the table."""
-        for row in self:
-            if row.capability == capability:
-                return row.provider
-        raise KeyError(capability)
-
-
 def judge(capability: Capability, client: object, *, repair: bool, full: bool = False) -> Judgement:
-    """Decides who provides ``capability``. ``full`` asks for every defect and not just for the first."""
+    """Decides who provides ``capability``. ``full`` asks for all that goes wrong and not just the first."""
     missing = capability.missing(client)
     if missing is not None:
         return Judgement(capability.name, OURS, f"missing: {missing}")
-    found = _present(capability.defects, full)
-    if not found:
+    first = divergence(capability.story)
+    if first is None:
         return Judgement(capability.name, SDK, "sound")
-    provider = OURS if repair else SDK
-    return Judgement(capability.name, provider, f"defective: {'; '.join(defect.shows for defect in found)}")
-
-
-@cache
-def _present(listed: tuple[Defect, ...], full: bool) -> tuple[Defect, ...]:
-    found: list[Defect] = []
-    for defect in listed:
-        if defect.present():
-            found.append(defect)
-            if not full:
-                break
-    return tuple(found)
+    wrong = "; ".join(divergences(capability.story)) if full else first
+    return Judgement(capability.name, OURS if repair else SDK, f"defective: {wrong}")
 
 
 def resolve(client: object, path: str) -> Any:
@@ -156,7 +116,7 @@ def _stream(resource: str, operation: requests.Operation) -> Capability:
         operation.name,
         _streaming(operation),
         "stream",
-        defects.STREAM,
+        stories.STREAM,
         takes=operation.params | {"stream"},
     )
 
@@ -164,9 +124,9 @@ def _stream(resource: str, operation: requests.Operation) -> Capability:
 def _manager(resource: str, method: str, operation: requests.Operation) -> Capability:
     name = f"{resource}.{method}"
     make = _helper(operation, name.removeprefix("beta."))
-    listed = (*defects.HANDLER, *defects.STREAM)
+    story = (*stories.HANDLER, *stories.STREAM)
     takes = operation.params | {"event_handler"}
-    return Capability(f"{name}()", resource, method, make, None, listed, takes=takes)
+    return Capability(f"{name}()", resource, method, make, None, story, takes=takes)
 
 
 def _method(resource: str, endpoint: Endpoint) -> Capability:
@@ -182,21 +142,21 @@ def _method(resource: str, endpoint: Endpoint) -> Capability:
 
 
 def _helping(
-    resource: str, method: str, plan: polling.Helper, takes: frozenset[str], *listed: Defect
+    resource: str, method: str, plan: polling.Helper, takes: frozenset[str], story: Story = ()
 ) -> Capability:
     def make(client: object, _: Method) -> Method:
         return polling.started(client, plan)
 
-    return Capability(f"{resource}.{method}()", resource, method, make, None, listed, takes=takes)
+    return Capability(f"{resource}.{method}()", resource, method, make, None, story, takes=takes)
 
 
 def _waiting(
-    resource: str, method: str, plan: polling.Helper, params: type, *listed: Defect, ids: str = ""
+    resource: str, method: str, plan: polling.Helper, params: type, story: Story, ids: str = ""
 ) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
     takes = names(params) | {*ids.split()}
     later = _later(resource, method, plan, takes, "on_poll", "max_wait_seconds=, on_poll=")
-    return _helping(resource, method, plan, takes, *listed), later
+    return _helping(resource, method, plan, takes, story), later
 
 
 def _later(
@@ -211,7 +171,7 @@ def _later(
 
 
 def _pages(resource: str) -> Capability:
-    return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, defects.PAGES)
+    return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, stories.PAGES)
 
 
 THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.messages"
@@ -225,67 +185,34 @@ TABLE: tuple[Capability, ...] = (
     _manager(RUNS, "create_and_stream", requests.RUN),
     _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
-    *_waiting(
-        RUNS,
-        "poll",
-        polling.poll_run,
-        RunWaitParams,
-        *defects_polling.RUNS,
-        ids="run_id thread_id",
-    ),
-    *_waiting(
-        RUNS,
-        "create_and_poll",
-        polling.CREATE_AND_POLL,
-        RunPollParams,
-        *defects_polling.RUNS,
-    ),
-    *_waiting(
-        RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, SubmitPollParams, *defects_polling.RUNS
-    ),
+    *_waiting(RUNS, "poll", polling.poll_run, RunWaitParams, polled.RUNS, ids="run_id thread_id"),
+    *_waiting(RUNS, "create_and_poll", polling.CREATE_AND_POLL, RunPollParams, polled.RUNS),
+    *_waiting(RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, SubmitPollParams, polled.RUNS),
     *_waiting(
         THREADS,
         "create_and_run_poll",
         polling.CREATE_AND_RUN_POLL,
         CreateAndRunPollParams,
-        *defects_polling.RUNS,
+        polled.RUNS,
     ),
     _method(MESSAGES, messages.DELETE),
     *(_method(STORES, endpoint) for endpoint in vector_stores.STORES),
     *(_method(FILES, endpoint) for endpoint in vector_stores.FILES),
     *(_method(BATCHES, endpoint) for endpoint in vector_stores.BATCHES),
-    *_waiting(
-        FILES,
-        "poll",
-        uploads.poll_file,
-        FileWaitParams,
-        *defects_polling.FILES,
-        ids="file_id",
-    ),
-    *_waiting(
-        FILES, "create_and_poll", uploads.create_file, FilePollParams, *defects_polling.FILES, ids="file_id"
-    ),
+    *_waiting(FILES, "poll", uploads.poll_file, FileWaitParams, polled.FILES, ids="file_id"),
+    *_waiting(FILES, "create_and_poll", uploads.create_file, FilePollParams, polled.FILES, ids="file_id"),
     _helping(FILES, "upload", uploads.upload, names(FileUploadParams)),
     _later(
         FILES, "upload", uploads.upload, names(FileUploadParams), "chunking_strategy", "chunking_strategy="
     ),
-    *_waiting(
-        FILES, "upload_and_poll", uploads.upload_and_poll, FileUploadPollParams, *defects_polling.FILES
-    ),
-    *_waiting(
-        BATCHES,
-        "poll",
-        uploads.poll_batch,
-        FileWaitParams,
-        *defects_polling.BATCHES,
-        ids="batch_id",
-    ),
+    *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, FileUploadPollParams, polled.FILES),
+    *_waiting(BATCHES, "poll", uploads.poll_batch, FileWaitParams, polled.BATCHES, ids="batch_id"),
     *_waiting(
         BATCHES,
         "create_and_poll",
         uploads.create_batch,
         BatchPollParams,
-        *defects_polling.BATCHES,
+        polled.BATCHES,
         ids="vector_store_id",
     ),
     *_waiting(
@@ -293,7 +220,7 @@ TABLE: tuple[Capability, ...] = (
         "upload_and_poll",
         uploads.upload_batch,
         BatchUploadParams,
-        *defects_polling.BATCHES,
+        polled.BATCHES,
         ids="vector_store_id",
     ),
     Capability(
@@ -301,7 +228,7 @@ TABLE: tuple[Capability, ...] = (
         "",
         "_prepare_url",
         azure.prepared,
-        defects=(defects_polling.AZURE,),
+        story=polled.AZURE,
         concerns=_sdk.has_deployment,
     ),
     _pages("beta.assistants"),
@@ -317,39 +244,3 @@ TABLE: tuple[Capability, ...] = (
         takes=listing.LIST.params | {"stream"},
     ),
 )
-
-# ---------------------------------------------------------------- namespaces
-
-
-class Namespace(NamedTuple):
-    """An attribute that holds a resource; the SDK has it in one place, or in another, or not at all."""
-
-    owner: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        return f"{self.owner}.{self.name}" if self.owner else self.name
-
-
-NAMESPACES = (Namespace("", "vector_stores"), Namespace("beta", "vector_stores"))
-
-
-def namespaces(client: object) -> Iterator[tuple[Any, str, Any]]:
-    """(owner, name, resource) of each namespace that the SDK lacks; one object stands behind them all."""
-    lacking = [each for each in NAMESPACES if not _declared(client, each)]
-    if lacking:
-        found = resolve(client, "vector_stores") or vector_stores.VectorStores(client)
-        for each in lacking:
-            yield resolve(client, each.owner), each.name, found
-
-
-def judge_namespace(client: object, namespace: Namespace) -> Judgement:
-    """Decides who provides a namespace."""
-    if _declared(client, namespace):
-        return Judgement(namespace.path, SDK, "sound")
-    return Judgement(namespace.path, OURS, f"missing: the SDK has no client.{namespace.path}")
-
-
-def _declared(client: object, namespace: Namespace) -> bool:
-    return _sdk.declares(type(resolve(client, namespace.owner)), namespace.name)

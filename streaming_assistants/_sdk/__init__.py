@@ -69,10 +69,8 @@ from .clients import (
 from .probing import (
     Answering,
     memory_client,
-    memory_client_of,
     probe_azure,
     probe_client,
-    probe_client_of,
     probe_handler,
     run_aside,
 )
@@ -137,7 +135,6 @@ __all__ = [
     "made_raw",
     "make",
     "memory_client",
-    "memory_client_of",
     "module_client",
     "module_loaders",
     "own_transport",
@@ -145,7 +142,6 @@ __all__ = [
     "patience",
     "probe_azure",
     "probe_client",
-    "probe_client_of",
     "probe_handler",
     "raw_views",
     "read",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import openai
@@ -13,16 +13,11 @@ from .basemodels import JSON
 from .transports import own_transport
 from .untouched import untouched
 
-Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes]]"
+Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes | Iterator[bytes]]]"
 """From a request to (status, headers, body)."""
 
 
-def probe_client(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> JSON:
-    """A client of the SDK whose every request is answered in memory with ``body``."""
-    return probe_client_of(_always(body, headers, on_request))
-
-
-def probe_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
+def probe_client(answer: Answering, *, is_async: bool = False) -> JSON:
     """A client of the SDK whose requests ``answer`` answers in memory."""
     return _client(untouched("openai._client"), answer, is_async=is_async)
 
@@ -45,23 +40,13 @@ def probe_handler() -> type:
     return found
 
 
-def memory_client(body: bytes, headers: Mapping[str, str] | None = None) -> JSON:
+def memory_client(answer: Answering | None = None, *, is_async: bool = False) -> JSON:
     """Like :func:`probe_client`, of the process's own class: one that can be patched."""
-    return memory_client_of(_always(body, headers))
+    return _client(openai, answer or _nothing, is_async=is_async)
 
 
-def memory_client_of(answer: Answering, *, is_async: bool = False) -> JSON:
-    """Like :func:`probe_client_of`, of the process's own class."""
-    return _client(openai, answer, is_async=is_async)
-
-
-def _always(body: bytes, headers: Mapping[str, str] | None = None, on_request: JSON = None) -> Answering:
-    def answer(request: JSON) -> tuple[int, Mapping[str, str], bytes]:
-        if on_request is not None:
-            on_request(request)
-        return 200, {"content-type": "text/event-stream", **(headers or {})}, body
-
-    return answer
+def _nothing(_: JSON) -> tuple[int, Mapping[str, str], bytes]:
+    return 200, {"content-type": "application/json"}, b"{}"
 
 
 def _client(module: JSON, answer: Answering, *, is_async: bool) -> JSON:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streaming_assistants import AssistantEventHandler, _sdk, capabilities, patch
-from streaming_assistants._patch.table import Judgement
+from streaming_assistants._patch.display import Judgement
 from streaming_assistants._sdk.objects import AnyClient, Model
 from streaming_assistants.backend import LocalBackend, Upstream
 
@@ -75,7 +75,7 @@ def show(out: Screen, backend: LocalBackend) -> None:
         "The built-in echo backend answers: no key, no network.",
     )
     # OpenAI(api_key="unused") would do, but not on each release beside each httpx.
-    client: AnyClient = patch(_sdk.memory_client(b"{}"), backend=backend)
+    client: AnyClient = patch(_sdk.memory_client(), backend=backend)
     assistant = client.beta.assistants.create(model="echo", tools=[_TOOL])
 
     out.section("A streamed answer: runs.stream(event_handler=...)")

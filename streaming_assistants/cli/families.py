@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streaming_assistants._patch.table import OURS, TABLE, Judgement
+from streaming_assistants._patch.display import OURS, Judgement
+from streaming_assistants._patch.judge import divergences
+from streaming_assistants._patch.table import TABLE
 
 _FAMILIES = (
     # The first that matches a name is its family.
@@ -60,5 +62,5 @@ def families(rows: Iterable[Judgement]) -> list[Family]:
 def shown_defects(rows: Iterable[Judgement]) -> list[str]:
     """What a user of the SDK sees of the defects of these capabilities, each once."""
     wanted = {row.capability for row in rows if row.reason.startswith(_DEFECTIVE)}
-    listed = (defect for each in TABLE if each.name in wanted for defect in each.defects)
-    return list(dict.fromkeys(defect.shows for defect in listed if defect.present()))
+    stories = [each.story for each in TABLE if each.name in wanted]
+    return list(dict.fromkeys(shown for story in stories for shown in divergences(story)))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import openai
 
 from streaming_assistants import _sdk, capabilities
-from streaming_assistants._patch.table import OURS, SDK, Judgement, resolve
+from streaming_assistants._patch.display import OURS, SDK, Judgement
+from streaming_assistants._patch.table import resolve
 from streaming_assistants._sdk.objects import AnyClient
 
 from .versions import EXTRAS, absent
@@ -120,4 +121,4 @@ def _unknown(name: str, rows: Sequence[Row]) -> str:
 
 def probe() -> AnyClient:
     """A client to judge by, made so that it works also where ``OpenAI()`` does not."""
-    return _sdk.memory_client(b"{}")
+    return _sdk.memory_client()

@@ -70,7 +70,7 @@ class Driven:
 
 def not_found() -> Exception:
     """What a server answers that does not offer what it is asked for."""
-    client = _sdk.probe_client_of(lambda _: (404, {"content-type": "application/json"}, b"{}"))
+    client = _sdk.probe_client(lambda _: (404, {"content-type": "application/json"}, b"{}"))
     try:
         client.get("/", cast_to=object)
     except openai.NotFoundError as error:

@@ -27,7 +27,7 @@ def answer(status: str | None, **headers: str) -> Received:
 
 def failed(status: int) -> Exception:
     seen: list[Exception] = []
-    client = _sdk.probe_client_of(lambda _: (status, {"content-type": "application/json"}, b"{}"))
+    client = _sdk.probe_client(lambda _: (status, {"content-type": "application/json"}, b"{}"))
     try:
         client.get("/", cast_to=object)
     except openai.APIStatusError as error:

@@ -1,0 +1,97 @@
+"""Whether the installed SDK tells a story right: what a canned server says, and what has to come of it.
+
+An act is played in memory through a copy of the SDK's own code: no network, no version number. What the
+program sees of it, written down line by line, is compared with what is due; the first line that differs
+is the reason why the library steps in. An SDK in which all is as due is sound, and is left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import zip_longest
+from typing import Any
+
+import openai
+
+log = logging.getLogger("streaming_assistants")
+
+
+class Beat:
+    """A part of an act: what it is, the lines that are due, with commas between, and what the server says.
+
+    A beat stands on its own: an act can be played without it, if it is not the last.
+    """
+
+    def __init__(self, about: str, due: str, *said: Any) -> None:
+        self.about, self.due, self.said = about, due.split(", "), said
+
+
+class Act:
+    """What is played, and how: ``play`` brings the SDK what the server says. The last beat ends it."""
+
+    def __init__(self, play: Callable[[Stage], None], *beats: Beat) -> None:
+        self.play, self.beats = play, beats
+
+
+class Stage:
+    """Where an act is played: what the server says comes from here, and what is seen is told to it."""
+
+    def __init__(self, beats: tuple[Beat, ...]) -> None:
+        self._beats = beats
+        self._seen: list[list[str]] = [[] for _ in beats]
+        self._now = 0
+
+    def server(self) -> Iterator[Any]:
+        """What the server says, one by one."""
+        for place, beat in enumerate(self._beats):
+            self._now = place
+            yield from beat.said
+
+    def see(self, line: str) -> None:
+        """Takes down a line of what the program sees, for the beat that the server is at."""
+        self._seen[self._now].append(line)
+
+    def divergence(self) -> tuple[Beat, str] | None:
+        """The first beat that did not go as due, and in what."""
+        for beat, seen in zip(self._beats, self._seen, strict=True):
+            for got, wanted in zip_longest(seen, beat.due, fillvalue="nothing"):
+                if got != wanted:
+                    return beat, f"{beat.about}: {got}, not {wanted}"
+        return None
+
+
+Story = tuple[Act, ...]
+
+
+@cache
+def divergence(story: Story) -> str | None:
+    """The first thing that the installed SDK gets wrong, None where all is as due. Asked once a process."""
+    return next(_divergences(story), None)
+
+
+@cache
+def divergences(story: Story) -> tuple[str, ...]:
+    """All that it gets wrong: what went wrong is left out, and the act is played again."""
+    return tuple(_divergences(story))
+
+
+def _divergences(story: Story) -> Iterator[str]:
+    for act in story:
+        beats = act.beats
+        while (found := _played(act, beats)) is not None:
+            yield found[1]
+            beats = tuple(beat for beat in beats if beat is not found[0])
+            if found[0] is act.beats[-1]:
+                break
+
+
+def _played(act: Act, beats: tuple[Beat, ...]) -> tuple[Beat, str] | None:
+    stage = Stage(beats)
+    try:
+        act.play(stage)
+    except Exception as error:  # a release of tomorrow may refuse the call, which is a difference too
+        log.debug("a difference, if it is not due", exc_info=True)
+        stage.see("OpenAIError" if isinstance(error, openai.OpenAIError) else type(error).__name__)
+    return stage.divergence()

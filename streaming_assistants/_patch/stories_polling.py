@@ -1,0 +1,118 @@
+"""What waits for an end is told, with the traps that releases of the SDK fall into. Nothing sleeps here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from streaming_assistants import _sdk
+
+from .judge import Act, Beat, Stage, Story
+
+_PATHS = {
+    "run": ("beta.threads.runs", {"run_id": "run_1", "thread_id": "thread_1"}),
+    "file": ("vector_stores.files", {"file_id": "file-1", "vector_store_id": "vs_1"}),
+    "batch": ("vector_stores.file_batches", {"batch_id": "vsfb_1", "vector_store_id": "vs_1"}),
+}
+_KIND = {"content-type": "application/json"}
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def _said(status: str, after: str | None = None) -> Answer:
+    pending = int(status in ("in_progress", "cancelled"))  # a batch may count so after it was cancelled
+    counts = {"in_progress": pending, "completed": 0, "failed": 0, "cancelled": 0, "total": 1}
+    headers = _KIND if after is None else {**_KIND, "openai-poll-after-ms": after}
+    return 200, headers, json.dumps({"id": "it", "status": status, "file_counts": counts}).encode()
+
+
+_ABSENT: Answer = (404, _KIND, b'{"error": {"message": "not found"}}')
+
+
+def _polls(kind: str, *, is_async: bool = False, **more: Any) -> Callable[[Stage], None]:
+    """How an act is played through the ``poll`` of runs, files or batches."""
+
+    def play(stage: Stage) -> None:
+        said = stage.server()
+        asked: list[Answer] = []
+
+        def answer(_: Any) -> Answer:
+            if asked:
+                stage.see("another request")
+            asked.append(next(said))
+            return asked[-1]
+
+        async def nothing() -> None: ...
+
+        def sleep(seconds: float) -> Any:
+            if "openai-poll-after-ms" in asked[-1][1]:
+                stage.see(f"{seconds:.2f} seconds")
+            elif is_async:
+                stage.see("a pause")
+            return nothing() if is_async else None
+
+        path, ids = _PATHS[kind]
+        resource = _sdk.probe_client(answer, is_async=is_async)
+        if not hasattr(resource, path.partition(".")[0]):
+            resource = resource.beta  # where releases before 1.66 have vector stores
+        for name in path.split("."):
+            resource = getattr(resource, name)
+        resource._sleep = sleep
+        if is_async:
+            _sdk.run_aside(resource.poll(**ids, **more))
+        else:
+            stage.see(f"the status {resource.poll(**ids, **more).status}")
+
+    return play
+
+
+def _story(kind: str, **ends: str) -> Story:
+    """``ends`` are statuses that end the wait, and what they are."""
+    return (
+        *(
+            Act(_polls(kind, poll_interval_ms=0), Beat(about, f"the status {status}", _said(status)))
+            for status, about in ends.items()
+        ),
+        Act(
+            _polls(kind),
+            Beat("a 404 right after create", "another request", _ABSENT),
+            Beat(
+                "a fraction in openai-poll-after-ms",
+                "0.01 seconds, another request",
+                _said("in_progress", "10.4"),
+            ),
+            Beat(
+                "a second openai-poll-after-ms",
+                "0.01 seconds, another request, 0.02 seconds, another request",
+                _said("in_progress", "10"),
+                _said("in_progress", "20"),
+            ),
+            Beat("a status of completed", "the status completed", _said("completed")),
+        ),
+    )
+
+
+def _deployment(stage: Stage) -> None:
+    def answer(request: Any) -> Answer:
+        stage.see(request.url.path)
+        return 200, _KIND, b"{}"
+
+    _sdk.probe_azure(answer).beta.threads.retrieve("thread_1")
+
+
+RUNS = (
+    *_story("run", paused="a status that nobody knows", incomplete="a run that ends incomplete"),
+    Act(
+        _polls("run", is_async=True, poll_interval_ms=0),
+        Beat(
+            "the poll of an async client",
+            "a pause, another request",
+            _said("in_progress"),
+            _said("completed"),
+        ),
+    ),
+)
+FILES = _story("file")
+BATCHES = _story("batch", cancelled="a cancelled batch")
+AZURE = (Act(_deployment, Beat("azure_deployment", "/openai/threads/thread_1")),)
