@@ -16,7 +16,7 @@ from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.follow import Follow
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received, WaitedTooLong
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
-from streaming_assistants._protocol.waits import Waits
+from streaming_assistants._protocol.waits import Wait
 from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
@@ -177,7 +177,7 @@ class Following(NamedTuple):
 
     thread_id: str
     run_id: str | None
-    waits: Waits
+    wait: Wait
     options: Arguments
 
     def keep(self, response: HttpResponse) -> None:
@@ -216,8 +216,8 @@ class MessageReading(Reading):
     @cached_property
     def _follow(self) -> Follow:
         kept = self._following
-        kept.waits.begin()
-        return Follow(kept.thread_id, kept.run_id, kept.waits)
+        kept.wait.begin()
+        return Follow(kept.thread_id, kept.run_id, kept.wait)
 
     @property
     def streams(self) -> bool:

@@ -26,7 +26,7 @@ from streaming_assistants._json import Json
 from .chunks import growth
 from .plan import Ask, Plan, Received, Say, Sleep, offered
 from .status import PENDING
-from .waits import HEADER, Waits
+from .waits import HEADER, Wait
 
 Item = dict[str, Json]
 
@@ -37,7 +37,7 @@ _PAGES = 10  # that a search for a run goes through
 class Follow:
     """One message being followed: ``message`` as the server last had it, ``status`` of its run."""
 
-    def __init__(self, thread_id: str, run_id: str | None, waits: Waits) -> None:
+    def __init__(self, thread_id: str, run_id: str | None, wait: Wait) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
         self.status: str | None = None
@@ -48,7 +48,7 @@ class Follow:
         self._turned = False
         self._first: str | None = None  # the id of the first message that was followed
         self._yielded: dict[tuple[str, int], int] = {}  # how much of each text
-        self.waits = waits
+        self.wait = wait
 
     def plan(self) -> Plan[None]:
         """The plan. Raises WaitedTooLong."""
@@ -64,7 +64,7 @@ class Follow:
                 yield from self._told(message)
             if self._over():
                 break
-            yield Sleep(self.waits.next(hints if HEADER in hints else page.headers))
+            yield Sleep(self.wait.next(hints if HEADER in hints else page.headers))
         if self.message is None and listed and not self._asked:
             yield from self._told(listed[0])
         elif self.message is None and not self._asked:
@@ -73,7 +73,7 @@ class Follow:
             yield Say(growth(self.message, 0, ""))
 
     def _ask(self, path: str, query: Item | None = None) -> Ask:
-        return Ask(f"{self._path}{path}", query or {}, within=self.waits.left())
+        return Ask(f"{self._path}{path}", query or {}, within=self.wait.left())
 
     def _run(self) -> Plan[tuple[Item | None, Mapping[str, str]]]:
         """The run to follow, or None where there is none, and the headers of the answer."""

@@ -1,12 +1,11 @@
 """When to ask again, and when to stop: the plan behind every ``poll`` helper. Sans-IO.
 
 What is asked, and how a caller is told, is made by the functions that the plan is given; of time it knows
-the clock that is passed in.
+what its wait does.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import openai
@@ -15,7 +14,7 @@ from streaming_assistants._sdk.objects import HttpRequest, Model
 
 from .plan import Effect, Plan, Received, Sleep, WaitedTooLong
 from .status import is_pending, status_of
-from .waits import Terms
+from .waits import Wait
 
 GRACE_SECONDS = 3.0
 """How long after the start a 404 may mean that a server does not know yet what it just made."""
@@ -34,48 +33,45 @@ class Expired(Exception):
 
 
 def poll(
-    terms: Terms,
+    wait: Wait,
     *,
     ask: Callable[[float | None], Effect],
-    clock: Callable[[], float],
     tell: Callable[[Model], Effect] | None = None,
     pending: Callable[[Model], bool] = is_pending,
     retry: Callable[[Exception, int], float | None] = lambda _error, _failures: None,
     failed: tuple[type[Exception], ...] = (openai.APIError,),
-    since: float | None = None,
 ) -> Plan[Model]:
     """The plan: gives back the object that is pending no more.
 
     ``ask(seconds left)`` makes the effect that asks the server, for which the plan is sent a
     :class:`Received`; ``tell(thing)`` makes the effect that shows an object to the caller;
     ``retry(error, failures before it)`` says how many seconds to wait before asking again, None for not
-    at all; ``failed`` are the errors that a request may end with; ``since`` is when the wait began, by
-    ``clock``, where that was before the first effect. Raises :class:`Expired`, and the errors of requests
-    that are not worth another try.
+    at all; ``failed`` are the errors that a request may end with. Raises :class:`Expired`, and the errors
+    of requests that are not worth another try.
     """
-    started = clock()
-    ends = math.inf if terms.max_wait is None else (started if since is None else since) + terms.max_wait
+    wait.begin()
+    started = wait.clock()
     status: str | None = None
     request: HttpRequest = None
     cause: Exception | None = None
     failures, grace, known = 0, _FIRST_GRACE, False
     while True:
-        left = ends - clock()
-        if left <= 0:
+        left = wait.left()
+        if left is not None and left <= 0:
             raise Expired(status, request, cause)
         try:
-            received: Received = yield ask(None if terms.max_wait is None else left)
+            received: Received = yield ask(left)
         except WaitedTooLong:
             raise Expired(status, request, cause) from None
         except failed as error:
             cause, request = error, getattr(error, "request", None) or request
-            young = not known and clock() - started < GRACE_SECONDS
+            young = not known and wait.clock() - started < GRACE_SECONDS
             if isinstance(error, openai.NotFoundError) and young:
                 seconds, grace = grace, min(grace * 2, _LONGEST_GRACE)
             else:
                 pause = retry(error, failures)
                 failures += 1
-                if pause is None and clock() < ends:
+                if pause is None and not wait.over:
                     raise
                 seconds = pause or 0.0
         else:
@@ -85,5 +81,5 @@ def poll(
                 yield tell(received.value)
             if not pending(received.value):
                 return received.value
-            seconds = terms.seconds(received.headers)
-        yield Sleep(max(0.0, min(seconds, ends - clock())))
+            seconds = wait.terms.seconds(received.headers)
+        yield Sleep(wait.cut(seconds))

@@ -59,26 +59,38 @@ class Terms:
         return min(max(asked, SHORTEST_SECONDS), LONGEST_SECONDS)
 
 
-class Waits:
-    """The pauses of one wait, which begins when this is made."""
+class Wait:
+    """One wait on a caller's terms. It began when this is made, unless ``began`` says otherwise."""
 
-    def __init__(self, terms: Terms, clock: Callable[[], float]) -> None:
-        self._terms = terms
-        self._clock = clock
-        self._ends = math.inf if terms.max_wait is None else clock() + terms.max_wait
+    def __init__(self, terms: Terms, clock: Callable[[], float], began: float | None = None) -> None:
+        self.terms = terms
+        self.clock = clock
+        self._ends = (clock() if began is None else began) + self._allowed
+
+    @property
+    def _allowed(self) -> float:
+        return math.inf if self.terms.max_wait is None else self.terms.max_wait
 
     def begin(self) -> None:
         """Says that the waiting begins, which is all that a short deadline is for."""
-        if self._terms.is_short:
-            self._ends = self._clock() + (self._terms.max_wait or 0.0)
+        if self.terms.is_short:
+            self._ends = self.clock() + self._allowed
 
     def left(self) -> float | None:
         """The seconds until the deadline, None where there is none."""
-        return None if self._terms.max_wait is None else self._ends - self._clock()
+        return None if self.terms.max_wait is None else self._ends - self.clock()
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._ends <= self.clock()
+
+    def cut(self, seconds: float) -> float:
+        """So many seconds, at the longest until the deadline."""
+        return max(0.0, min(seconds, self._ends - self.clock()))
 
     def next(self, headers: Mapping[str, str]) -> float:
         """The seconds until the next look; the last one is at the deadline. Raises WaitedTooLong after it."""
-        left = self._ends - self._clock()
-        if left <= 0:
+        if self.over:
             raise WaitedTooLong
-        return min(self._terms.seconds(headers), left)
+        return self.cut(self.terms.seconds(headers))

@@ -16,7 +16,7 @@ from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
 from streaming_assistants._io.reading import BETA, Following, broken, is_stream
 from streaming_assistants._protocol.plan import Invoke, Plan, WaitedTooLong
-from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Waits
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Wait
 from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
 
 from .operations import Operation, checked_id, request_options, spoken, with_headers
@@ -97,7 +97,7 @@ def _request(
     raw = _sdk.made_raw(given)
     others = {name: text for name, text in given.items() if name not in raw}
     fetches = spoken(client, request_options({**said, "extra_headers": others}, {}, {}))
-    following = Following(thread_id, run_id, Waits(terms, time.monotonic), fetches)
+    following = Following(thread_id, run_id, Wait(terms, time.monotonic), fetches)
     path = LIST.path.format(thread_id=quote(thread_id, safe=""))
     is_said = _sdk.said(client, BETA) or any(name.lower() == BETA for name in given)
     tries = [spoken(client, options)]
@@ -175,7 +175,7 @@ def _answer(client: AnyClient, path: str, options: Arguments, following: Followi
     # Releases up to 1.10 read the type from a generic argument.
     make = partial(client.get, path, cast_to=object, options=options, stream=True, stream_cls=kind[object])
     # A server that streams needs no waiting: however short that may be, it is given a second to say so.
-    left = following.waits.left()
+    left = following.wait.left()
     try:
         return (yield Invoke(make, None if left is None else max(left, WHOLE_SECONDS)))
     except openai.APIError as error:

@@ -23,7 +23,7 @@ from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.plan import Invoke, Plan, Received, WaitedTooLong
 from streaming_assistants._protocol.poll import Expired, poll
 from streaming_assistants._protocol.status import is_pending
-from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms
+from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Wait
 from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
 from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 
@@ -118,15 +118,13 @@ class Watch:
             return Invoke(partial(self.endpoint.raw, client, request, **options), left, _read)
 
         plan = poll(
-            wanted.terms,
+            Wait(wanted.terms, time.monotonic, wanted.began),
             ask=ask,
-            clock=time.monotonic,
             tell=wanted.tell,
             pending=self.pending,
             retry=partial(_sdk.retry_seconds, client),
             # Releases before 1.3 let the transport's own errors out.
             failed=(openai.APIError, *_sdk.transport_errors()),
-            since=None if wanted.terms.is_short else wanted.began,
         )
         return self._named(plan, kwargs[self.id_name], wanted.terms)
 

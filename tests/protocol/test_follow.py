@@ -11,7 +11,7 @@ import pytest
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.follow import Follow
 from streaming_assistants._protocol.plan import Ask, Outcome, Received, Say, Sleep, WaitedTooLong
-from streaming_assistants._protocol.waits import Terms, Waits
+from streaming_assistants._protocol.waits import Terms, Wait
 from tests.objects import MESSAGES, ONE_RUN, RUNS, message, page, run, user
 
 
@@ -31,8 +31,8 @@ class Driven:
     def __init__(self, *ticks: tuple[Any, ...], headers: Any = None, **options: Any) -> None:
         self.clock = Clock()
         terms = Terms(options.pop("poll_interval_ms", None), options.pop("max_wait_seconds", None))
-        waits = Waits(terms, self.clock)
-        self.follow = Follow("thread_1", options.pop("run_id", None), waits)
+        wait = Wait(terms, self.clock)
+        self.follow = Follow("thread_1", options.pop("run_id", None), wait)
         self.asked: list[Ask] = []
         self.pauses: list[float] = []
         self.text: list[tuple[str, int, str]] = []

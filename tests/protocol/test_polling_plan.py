@@ -12,7 +12,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.plan import Invoke, Received, Say, Sleep
 from streaming_assistants._protocol.poll import Expired, poll
 from streaming_assistants._protocol.status import is_pending, is_pending_batch
-from streaming_assistants._protocol.waits import Terms
+from streaming_assistants._protocol.waits import Terms, Wait
 
 
 def thing(status: str | None, **more: Any) -> Any:
@@ -49,9 +49,8 @@ class Drive:
 
     def run(self) -> Any:
         plan = poll(
-            self.terms,
+            Wait(self.terms, lambda: self.now),
             ask=lambda left: Invoke(lambda: left, left),
-            clock=lambda: self.now,
             tell=Say,
             **self.more,
         )
