@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -13,13 +13,14 @@ import openai
 import streaming_assistants as sa
 from streaming_assistants import _sdk
 
+from .colours import EitherColour
 
-class Colour:
-    """``sync`` or ``async``: the same test body drives both, awaiting where there is something to await."""
+
+class Colour(EitherColour):
+    """A colour that makes clients."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.is_async = name == "async"
+        super().__init__(name)
         self._clients: list[Any] = []
 
     def __repr__(self) -> str:
@@ -86,28 +87,8 @@ class Colour:
     async def of(self, value: Any) -> Any:
         return await value if inspect.isawaitable(value) else value
 
-    async def each(self, iterable: Any) -> AsyncIterator[Any]:
-        if self.is_async:
-            async for item in iterable:
-                yield item
-        else:
-            for item in iterable:
-                yield item
-
-    async def list(self, iterable: Any) -> list[Any]:
-        return [item async for item in self.each(iterable)]
-
     async def next(self, iterator: Any) -> Any:
         return await iterator.__anext__() if self.is_async else next(iterator)
-
-    @contextlib.asynccontextmanager
-    async def entered(self, manager: Any) -> AsyncIterator[Any]:
-        if self.is_async:
-            async with manager as value:
-                yield value
-        else:
-            with manager as value:
-                yield value
 
     async def handled(self, client: Any, handler: Any = None) -> Any:
         """Streams one run to its end through a handler."""

@@ -4,7 +4,7 @@ In the colour ``async`` it runs on an event loop. In the colour ``sync`` nothing
 ``None`` into its coroutine once runs it to its end:
 
     stream = await t.value(client.beta.threads.runs.create(..., stream=True))   # awaited if async
-    async with t.within(client.beta.threads.runs.stream(...)) as stream:        # ``with`` or ``async with``
+    async with t.entered(client.beta.threads.runs.stream(...)) as stream:        # ``with`` or ``async with``
         async for event in t.each(stream):                                      # ``for`` or ``async for``
 """
 
@@ -16,12 +16,13 @@ import importlib
 import inspect
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import openai
 
+from tests.colours import EitherColour
 from tests.conformance.handler import new_handler
 from tests.conformance.registry import Case
 from tests.conformance.script import Answer, Realm, reply, sse
@@ -34,18 +35,14 @@ class NotApplicable(Exception):
     """The behaviour has no meaning in this environment; the reason is the message."""
 
 
-class Kit:
+class Kit(EitherColour):
     def __init__(self, colour: str, *, patched: bool, realm: Realm) -> None:
-        self.colour = colour
+        super().__init__(colour)
         self.patched = patched
         self.realm = realm
         self.on = realm.on
         self.seen = realm.seen
         self._clients: list[Any] = []
-
-    @property
-    def is_async(self) -> bool:
-        return self.colour == "async"
 
     # clients ---------------------------------------------------------------------------------------------
 
@@ -75,23 +72,8 @@ class Kit:
     async def value(self, called: Any) -> Any:
         """The result of a call, awaited if and only if the client is async."""
         awaitable = inspect.isawaitable(called)
-        assert awaitable == self.is_async, f"a {self.colour} client answered with {type(called).__name__}"
+        assert awaitable == self.is_async, f"a {self.name} client answered with {type(called).__name__}"
         return await called if awaitable else called
-
-    @asynccontextmanager
-    async def within(self, manager: Any) -> AsyncIterator[Any]:
-        if self.is_async:
-            async with manager as entered:
-                yield entered
-        else:
-            with manager as entered:
-                yield entered
-
-    def each(self, items: Any) -> AsyncIterable[Any]:
-        return items if self.is_async else _Each(items)
-
-    async def all(self, items: Any) -> list[Any]:
-        return [item async for item in self.each(items)]
 
     # frequent parts --------------------------------------------------------------------------------------
 
@@ -128,7 +110,7 @@ class Kit:
         """Streams the pieces through a recording handler to the end, and gives the handler."""
         self.streams(*pieces)
         handler = self.handler(**callbacks)
-        async with self.within(self.managed(client, event_handler=handler)) as stream:
+        async with self.entered(self.managed(client, event_handler=handler)) as stream:
             await self.value(stream.until_done())
         return handler
 
@@ -141,7 +123,7 @@ class Kit:
     async def read(self, *pieces: Any, client: Any = None) -> list[Any]:
         """The events that ``runs.create(stream=True)`` yields for the pieces."""
         self.streams(*pieces)
-        return await self.all(await self.raw(client))
+        return await self.list(await self.raw(client))
 
     async def raw(self, client: Any = None, **params: Any) -> Any:
         runs = (client or self.client()).beta.threads.runs
@@ -194,21 +176,6 @@ def own_transport(*, is_async: bool) -> dict[str, Any]:
         return {}
     httpx = importlib.import_module("httpx")
     return {"http_client": httpx.AsyncClient() if is_async else httpx.Client()}
-
-
-class _Each:
-    """An iterable read by ``async for``; its iterator lives as long as that of a ``for`` would."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._iterator = iter(items)
-
-    def __aiter__(self) -> _Each:
-        return self
-
-    async def __anext__(self) -> Any:
-        for item in self._iterator:
-            return item
-        raise StopAsyncIteration
 
 
 def run_case(case: Case, colour: str, *, patched: bool, realm: Realm) -> None:

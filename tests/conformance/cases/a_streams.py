@@ -34,7 +34,7 @@ async def create_streams_events(t: Kit) -> None:
 async def create_sends_the_request(t: Kit) -> None:
     """`runs.create(stream=True)` sends one POST with `stream: true` and the parameters in its body."""
     t.streams(wire(hello()))
-    await t.all(await t.raw(instructions="Be brief"))
+    await t.list(await t.raw(instructions="Be brief"))
     (request,) = t.seen("POST", RUNS)
     equal(request["json"], {"assistant_id": "asst_1", "instructions": "Be brief", "stream": True})
 
@@ -45,7 +45,7 @@ async def create_gives_an_openai_stream(t: Kit) -> None:
     t.streams(wire(hello()))
     stream = await t.raw()
     assert isinstance(stream, openai.AsyncStream if t.is_async else openai.Stream), type(stream)
-    await t.all(stream)
+    await t.list(stream)
 
 
 @streams.case()
@@ -55,7 +55,7 @@ async def stream_shows_its_response(t: Kit) -> None:
     stream = await t.raw()
     equal(stream.response.status_code, 200)
     equal(stream.response.headers["content-type"], "text/event-stream")
-    await t.all(stream)
+    await t.list(stream)
 
 
 @streams.case()
@@ -65,7 +65,7 @@ async def create_and_run_streams_events(t: Kit) -> None:
     t.streams(wire(story), path="/threads/runs")
     threads = t.client().beta.threads
     stream = await t.value(threads.create_and_run(assistant_id="asst_1", stream=True))
-    equal([event.event for event in await t.all(stream)], names(story))
+    equal([event.event for event in await t.list(stream)], names(story))
 
 
 @streams.case()
@@ -74,7 +74,7 @@ async def submit_tool_outputs_streams_events(t: Kit) -> None:
     t.streams(wire(submitted()), path=f"{ONE_RUN}/submit_tool_outputs")
     runs = t.client().beta.threads.runs
     called = runs.submit_tool_outputs("run_1", thread_id="thread_1", tool_outputs=OUTPUTS, stream=True)
-    events = await t.all(await t.value(called))
+    events = await t.list(await t.value(called))
     equal([event.event for event in events], names(submitted()))
     equal(t.seen("POST")[0]["json"], {"tool_outputs": OUTPUTS, "stream": True})
 
@@ -99,7 +99,7 @@ async def without_stream_nothing_changes(t: Kit) -> None:
 async def breaking_out_releases_the_connection(t: Kit) -> None:
     """A stream left early inside its `with` block closes the connection."""
     t.streams(*frames(opening()), ENDLESS)
-    async with t.within(await t.raw()) as stream:
+    async with t.entered(await t.raw()) as stream:
         async for _ in t.each(stream):
             break
     assert t.realm.hung_up(), "the connection is still open"
@@ -110,7 +110,7 @@ async def an_error_in_the_loop_releases_the_connection(t: Kit) -> None:
     """An exception raised inside the `with` block of a stream closes the connection."""
     t.streams(*frames(opening()), ENDLESS)
     with raises(LookupError):
-        async with t.within(await t.raw()) as stream:
+        async with t.entered(await t.raw()) as stream:
             async for _ in t.each(stream):
                 raise LookupError
     assert t.realm.hung_up(), "the connection is still open"
@@ -156,7 +156,7 @@ async def raw_response_of_a_stream(t: Kit) -> None:
     runs = t.client().beta.threads.runs.with_raw_response
     response = await t.value(runs.create("thread_1", assistant_id="asst_1", stream=True))
     equal(response.headers["content-type"], "text/event-stream")
-    equal(text_of(await t.all(response.parse())), "Hello")
+    equal(text_of(await t.list(response.parse())), "Hello")
 
 
 @streams.case()
@@ -167,9 +167,9 @@ async def streaming_response_of_a_stream(t: Kit) -> None:
     if not hasattr(client.models, "with_streaming_response"):
         raise NotApplicable("this SDK has no with_streaming_response on any resource")
     runs = client.beta.threads.runs.with_streaming_response
-    async with t.within(runs.create("thread_1", assistant_id="asst_1", stream=True)) as response:
+    async with t.entered(runs.create("thread_1", assistant_id="asst_1", stream=True)) as response:
         parsed = response.parse()
-        equal(text_of(await t.all(await parsed if t.is_async else parsed)), "Hello")
+        equal(text_of(await t.list(await parsed if t.is_async else parsed)), "Hello")
 
 
 @streams.case()
@@ -199,7 +199,7 @@ async def a_stream_request_is_retried(t: Kit) -> None:
     )
     with t.naps():
         stream = await t.raw(t.client(max_retries=1))
-    equal(text_of(await t.all(stream)), "Hello")
+    equal(text_of(await t.list(stream)), "Hello")
 
 
 @streams.case()

@@ -263,7 +263,7 @@ async def outputs_submitted_from_a_callback(t: Kit) -> None:
     outputs = [{"tool_call_id": call.id, "output": "sunny"} for call in calls]
     t.streams(wire([*opening()[1:], *said("Sunny"), *closing()]), path=f"{ONE_RUN}/submit_tool_outputs")
     runs = client.beta.threads.runs
-    async with t.within(
+    async with t.entered(
         runs.submit_tool_outputs_stream(
             run_id="run_1", thread_id="thread_1", tool_outputs=outputs, event_handler=t.handler()
         )

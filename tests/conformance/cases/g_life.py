@@ -33,7 +33,7 @@ async def end_fires_after_an_early_break(t: Kit) -> None:
     """`on_end` fires once when the `with` block is left early."""
     t.streams(*frames(opening()), drip(b": wait\n\n"))
     handler = t.handler()
-    async with t.within(t.managed(event_handler=handler)) as stream:
+    async with t.entered(t.managed(event_handler=handler)) as stream:
         async for _ in t.each(stream):
             break
     equal(handler.calls.count("on_end"), 1)
@@ -44,7 +44,7 @@ async def end_fires_when_nothing_was_read(t: Kit) -> None:
     """`on_end` fires once when the `with` block is left without reading at all."""
     t.streams(wire(hello()))
     handler = t.handler()
-    async with t.within(t.managed(event_handler=handler)):
+    async with t.entered(t.managed(event_handler=handler)):
         pass
     equal(handler.calls.count("on_end"), 1)
 
@@ -55,7 +55,7 @@ async def end_fires_after_an_error(t: Kit) -> None:
     handler = t.handler()
     t.streams(wire([*opening(), ("error", {"error": {"message": "Too fast", "code": "c", "type": "t"}})]))
     with raises(openai.APIError) as caught:
-        async with t.within(t.managed(event_handler=handler)) as stream:
+        async with t.entered(t.managed(event_handler=handler)) as stream:
             await t.value(stream.until_done())
     calls = handler.calls.of("on_exception", "on_end")
     equal([call.name for call in calls], ["on_exception", "on_end"])
@@ -72,7 +72,7 @@ async def a_callback_that_raises(t: Kit) -> None:
     handler = t.handler(on_text_delta=on_text_delta)
     t.streams(wire(hello()))
     with raises(Bang):
-        async with t.within(t.managed(event_handler=handler)) as stream:
+        async with t.entered(t.managed(event_handler=handler)) as stream:
             await t.value(stream.until_done())
     equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])
 
@@ -86,7 +86,7 @@ async def a_callback_that_raises_releases_the_connection(t: Kit) -> None:
 
     t.streams(*frames(opening()), drip(b": wait\n\n"))
     with raises(Bang):
-        async with t.within(t.managed(event_handler=t.handler(on_event=on_event))) as stream:
+        async with t.entered(t.managed(event_handler=t.handler(on_event=on_event))) as stream:
             await t.value(stream.until_done())
     assert t.realm.hung_up(), "the connection is still open"
 
@@ -97,7 +97,7 @@ async def a_stall_fires_on_timeout(t: Kit) -> None:
     handler = t.handler()
     t.streams(*frames(opening()), gate("never"))
     with raises(Exception):
-        async with t.within(t.managed(event_handler=handler, timeout=0.2)) as stream:
+        async with t.entered(t.managed(event_handler=handler, timeout=0.2)) as stream:
             await t.value(stream.until_done())
     calls = [call.name for call in handler.calls.of("on_timeout", "on_exception", "on_end")]
     equal(calls, ["on_timeout", "on_exception", "on_end"])
@@ -108,7 +108,7 @@ async def a_stall_is_an_api_timeout(t: Kit) -> None:
     """A handler's stream that stalls past the timeout raises `APITimeoutError`."""
     t.streams(*frames(opening()), gate("never"))
     with raises(openai.APITimeoutError):
-        async with t.within(t.managed(timeout=0.2)) as stream:
+        async with t.entered(t.managed(timeout=0.2)) as stream:
             await t.value(stream.until_done())
 
 
@@ -121,7 +121,7 @@ async def a_cut_is_a_connection_error(t: Kit) -> None:
     handler = t.handler()
     t.streams(*frames(opening()), CUT)
     with raises(openai.APIConnectionError, transport_errors(client).TransportError):
-        async with t.within(t.managed(client, event_handler=handler)) as stream:
+        async with t.entered(t.managed(client, event_handler=handler)) as stream:
             await t.value(stream.until_done())
     equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])
 
@@ -136,7 +136,7 @@ async def a_subclass_without_super_init(t: Kit) -> None:
     base = type("Forgetful", (t.handler_base(),), {"__init__": init})
     handler = new_handler(base, t.is_async, {})
     t.streams(wire(hello()))
-    async with t.within(t.managed(event_handler=handler)) as stream:
+    async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
     equal((handler.name, handler.calls.texts("on_text_done")), ("mine", ["Hello"]))
 
@@ -152,7 +152,7 @@ async def a_subclass_with_its_own_init(t: Kit) -> None:
     base: Any = type("Named", (t.handler_base(),), {"__init__": init})
     handler = new_handler(base, t.is_async, {})
     t.streams(wire(hello()))
-    async with t.within(t.managed(event_handler=handler)) as stream:
+    async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
     equal((handler.name, handler.calls.texts("on_text_done")), ("mine", ["Hello"]))
 
@@ -167,7 +167,7 @@ async def async_callbacks_on_a_sync_handler(t: Kit) -> None:
     t.streams(wire(hello()))
     with raises(TypeError) as caught:
         handler = type("Mixed", (t.handler_base(),), {"on_text_delta": on_text_delta})()
-        async with t.within(t.managed(event_handler=handler)) as stream:
+        async with t.entered(t.managed(event_handler=handler)) as stream:
             stream.until_done()
     assert "on_text_delta" in str(caught.error), caught.error
 
@@ -177,7 +177,7 @@ async def sync_callbacks_on_an_async_handler(t: Kit) -> None:
     """An async handler takes sync callbacks beside async ones."""
     handler = new_handler(t.handler_base(), False, {})
     t.streams(wire(hello()))
-    async with t.within(t.managed(event_handler=handler)) as stream:
+    async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
     equal(handler.calls.texts("on_text_done"), ["Hello"])
     equal(handler.calls.count("on_end"), 1)
@@ -240,7 +240,7 @@ async def iteration_and_callbacks_together(t: Kit) -> None:
     """An event reaches the callbacks before the iterator yields it."""
     t.streams(wire(hello()))
     handler = t.handler()
-    async with t.within(t.managed(event_handler=handler)) as stream:
+    async with t.entered(t.managed(event_handler=handler)) as stream:
         counts = [handler.calls.count("on_event") async for _ in t.each(stream)]
     equal(counts, list(range(1, 13)))
 
@@ -249,9 +249,9 @@ async def iteration_and_callbacks_together(t: Kit) -> None:
 async def next_on_a_handler(t: Kit) -> None:
     """`next(stream)` or `anext(stream)` gives the first event, and iteration goes on after it."""
     t.streams(wire(hello()))
-    async with t.within(t.managed()) as stream:
+    async with t.entered(t.managed()) as stream:
         first = await anext(stream) if t.is_async else next(stream)
-        rest = await t.all(stream)
+        rest = await t.list(stream)
     equal((first.event, len(rest)), ("thread.run.created", 11))
 
 

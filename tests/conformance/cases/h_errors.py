@@ -53,7 +53,7 @@ async def stalled_stream(t: Kit) -> None:
     """A stream that stalls past the timeout raises `APITimeoutError`."""
     t.streams(*frames(opening()), gate("never"))
     with raises(openai.APITimeoutError):
-        await t.all(await t.raw(timeout=0.2))
+        await t.list(await t.raw(timeout=0.2))
 
 
 @errors.case("data_only_events_have_no_name")
@@ -73,7 +73,7 @@ async def error_event_in_a_handler(t: Kit) -> None:
     handler = t.handler()
     t.streams(wire([*opening(), ("error", ERROR)]))
     with raises(openai.APIError):
-        async with t.within(t.managed(event_handler=handler)) as stream:
+        async with t.entered(t.managed(event_handler=handler)) as stream:
             await t.value(stream.until_done())
     equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])
 
@@ -83,7 +83,7 @@ def _malformed(name: str, what: str, frame: bytes) -> None:
         handler = t.handler()
         t.streams(*frames(opening()), frame, *frames(hello()[3:]))
         with raises(Exception) as caught:
-            async with t.within(t.managed(event_handler=handler)) as stream:
+            async with t.entered(t.managed(event_handler=handler)) as stream:
                 await t.value(stream.until_done())
         assert isinstance(caught.error, library_errors(t)), f"raised {type(caught.error).__name__}"
         equal([call.name for call in handler.calls.of("on_exception", "on_end")], ["on_exception", "on_end"])

@@ -126,7 +126,7 @@ async def said_by(t: Kit, stream: Any) -> list[str]:
 async def messages_stream(t: Kit) -> None:
     """`messages.list(stream=True)` yields typed chunks whose deltas add up to the newest message."""
     streaming(t, *HELLO)
-    parts = await t.all(await listed(t))
+    parts = await t.list(await listed(t))
     equal([part.data[0].content[0].delta.value for part in parts], ["Hel", "lo"])
     equal(
         (type(parts[0]).__name__, parts[0].object, parts[0].first_id),
@@ -138,7 +138,7 @@ async def messages_stream(t: Kit) -> None:
 async def messages_stream_request(t: Kit) -> None:
     """`messages.list(stream=True)` asks with `stream=true&limit=1` in the client's version, then under v1."""
     streaming(t, *HELLO)
-    await t.all(await listed(t))
+    await t.list(await listed(t))
     requests = t.seen("GET", MESSAGES)
     equal([request["query"] for request in requests], [{"stream": "true", "limit": "1"}] * 2)
     equal([request["headers"].get("openai-beta") for request in requests], ["assistants=v2", "assistants=v1"])
@@ -148,7 +148,7 @@ async def messages_stream_request(t: Kit) -> None:
 async def messages_stream_header_of_the_caller(t: Kit) -> None:
     """An `OpenAI-Beta` header that the caller gives to `messages.list(stream=True)` wins."""
     t.on("GET", MESSAGES, sse(*HELLO), query={"stream": "true"})
-    await t.all(await listed(t, extra_headers={"OpenAI-Beta": "assistants=v9"}))
+    await t.list(await listed(t, extra_headers={"OpenAI-Beta": "assistants=v9"}))
     equal(t.seen("GET", MESSAGES)[0]["headers"].get("openai-beta"), "assistants=v9")
 
 
@@ -182,7 +182,7 @@ async def messages_stream_parameters(t: Kit) -> None:
     streaming(t, *HELLO)
     for wrong in ({"limit": 2}, {"after": "msg_1"}, {"before": "msg_1"}, {"order": "asc"}):
         with raises(ValueError):
-            await t.all(await listed(t, **wrong))
+            await t.list(await listed(t, **wrong))
     equal(t.seen(), [])
     equal(await said_by(t, await listed(t, limit=1, order="desc")), ["Hel", "lo"])
 
@@ -201,7 +201,7 @@ async def messages_stream_is_an_openai_stream(t: Kit) -> None:
     streaming(t, frame(chunk("Hel")), drip(frame(chunk("l"))))
     stream = await listed(t)
     assert isinstance(stream, openai.AsyncStream if t.is_async else openai.Stream), type(stream)
-    async with t.within(stream):
+    async with t.entered(stream):
         async for _ in t.each(stream):
             break
     assert t.realm.hung_up(), "the connection is still open"
@@ -211,7 +211,7 @@ async def messages_stream_is_an_openai_stream(t: Kit) -> None:
 async def messages_stream_text_deltas(t: Kit) -> None:
     """A message stream has `text_deltas` and `get_final_message()`."""
     streaming(t, *HELLO)
-    equal(await t.all((await listed(t)).text_deltas), ["Hel", "lo"])
+    equal(await t.list((await listed(t)).text_deltas), ["Hel", "lo"])
     final = await t.value((await listed(t)).get_final_message())
     equal((final.id, final.content[0].text.value), ("msg_1", "Hello"))
 

@@ -130,7 +130,7 @@ async def header_of_the_caller(t: Kit) -> None:
     client = t.client()
     mine = {"extra_headers": {"OpenAI-Beta": "assistants=v9"}}
     await t.value(client.beta.threads.runs.retrieve(RUN, thread_id=THREAD, **mine))
-    await t.all(await t.raw(client, **mine))
+    await t.list(await t.raw(client, **mine))
     equal(_beta_headers(t), {"assistants=v9"})
 
 
@@ -140,7 +140,7 @@ async def key_and_extras_are_sent(t: Kit) -> None:
     t.streams(wire(hello()))
     client = t.client(default_headers={"x-default": "1"}, organization="org-1")
     extras = {"extra_headers": {"x-mine": "2"}, "extra_query": {"q": "3"}, "extra_body": {"region": "eu"}}
-    async with t.within(t.managed(client, **extras)) as stream:
+    async with t.entered(t.managed(client, **extras)) as stream:
         await t.value(stream.until_done())
     (request,) = t.seen()
     sent = request["headers"]
@@ -188,7 +188,7 @@ def azure(t: Kit, **options: Any) -> Any:
 async def azure_streams(t: Kit) -> None:
     """`AzureOpenAI` streams from `/openai/threads` with its api version and key."""
     t.streams(wire(hello()), path=f"/openai{RUNS}")
-    equal(text_of(await t.all(await t.raw(azure(t)))), "Hello")
+    equal(text_of(await t.list(await t.raw(azure(t)))), "Hello")
     (request,) = t.seen()
     equal(
         (request["query"]["api-version"], request["headers"]["api-key"]), ("2024-05-01-preview", "azure-key")
@@ -202,7 +202,7 @@ async def azure_with_a_deployment(t: Kit) -> None:
     t.streams(wire(hello()), path=f"/openai{RUNS}")
     client = azure(t, azure_deployment="gpt-4o")
     equal((await t.value(client.beta.threads.runs.retrieve(RUN, thread_id=THREAD))).status, "completed")
-    equal(text_of(await t.all(await t.raw(client))), "Hello")
+    equal(text_of(await t.list(await t.raw(client))), "Hello")
 
 
 # the module ----------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ async def deprecation_warnings_of_helpers(t: Kit) -> None:
     runs = client.beta.threads.runs
     with t.naps(), warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        async with t.within(runs.stream(thread_id=THREAD, assistant_id="asst_1")) as stream:
+        async with t.entered(runs.stream(thread_id=THREAD, assistant_id="asst_1")) as stream:
             await t.value(stream.until_done())
         _at_most_one(noted)
         noted.clear()

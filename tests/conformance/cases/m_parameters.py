@@ -70,7 +70,7 @@ async def parameter_include(t: Kit) -> None:
 async def all_parameters_of_create_streamed(t: Kit) -> None:
     """`runs.create(stream=True)` takes every parameter of the newest SDK."""
     t.streams(wire(hello()))
-    await t.all(await t.raw(**GIVEN))
+    await t.list(await t.raw(**GIVEN))
     equal(_sent(t), GIVEN)
 
 
@@ -78,7 +78,7 @@ async def all_parameters_of_create_streamed(t: Kit) -> None:
 async def all_parameters_of_stream(t: Kit) -> None:
     """`runs.stream()` takes every parameter of the newest SDK."""
     t.streams(wire(hello()))
-    async with t.within(t.client().beta.threads.runs.stream(**TARGET, **GIVEN)) as stream:
+    async with t.entered(t.client().beta.threads.runs.stream(**TARGET, **GIVEN)) as stream:
         await t.value(stream.until_done())
     equal(_sent(t), GIVEN)
 
@@ -106,7 +106,9 @@ async def all_parameters_of_create_and_run_stream(t: Kit) -> None:
     """`threads.create_and_run_stream()` takes every parameter of the newest SDK."""
     t.streams(wire(hello()), path="/threads/runs")
     threads = t.client().beta.threads
-    async with t.within(threads.create_and_run_stream(assistant_id="asst_1", **_for_new_threads())) as stream:
+    async with t.entered(
+        threads.create_and_run_stream(assistant_id="asst_1", **_for_new_threads())
+    ) as stream:
         await t.value(stream.until_done())
     equal(_sent(t), _for_new_threads())
 
@@ -124,7 +126,7 @@ async def all_parameters_of_create_and_poll(t: Kit) -> None:
 async def arguments_left_out_are_not_sent(t: Kit) -> None:
     """Parameters that are not given are not sent; `None` is."""
     t.streams(wire(hello()))
-    await t.all(await t.raw(instructions=None))
+    await t.list(await t.raw(instructions=None))
     equal(_sent(t), {"instructions": None})
 
 
