@@ -193,14 +193,14 @@ def searched_files(resources: Json) -> list[str]:
 
 def attached_for_search(messages: Iterable[Json]) -> list[str]:
     """Ids of the files that messages, as clients write them, attach for file_search; each once."""
-    found = [
+    ids = [
         attachment["file_id"]
         for message in messages
         for attachment in message.get("attachments") or []
         if attachment.get("file_id")
         and any(tool.get("type") == "file_search" for tool in attachment.get("tools") or [])
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ids))
 
 
 def file_ids(assistant: Json) -> list[str]:

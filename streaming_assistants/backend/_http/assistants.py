@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._engine import checks, lifecycle, objects, params, refusals, shapes
 from .._engine.store_port import Row
 from .context import Answer, Context
-from .searching import with_stores
+from .file_search import with_stores
 
 
 def create(ctx: Context) -> Answer:

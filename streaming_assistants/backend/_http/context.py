@@ -79,10 +79,10 @@ class Context:
         transactions: what this one has changed so far is undone and done again."""
         if key not in self.done:
             raise NeedsOutside(Errand(key, calls()))
-        found = self.done[key]
-        if isinstance(found, UpstreamError):
-            raise api_errors.of_upstream(found)
-        return found
+        result = self.done[key]
+        if isinstance(result, UpstreamError):
+            raise api_errors.of_upstream(result)
+        return result
 
     def row(self, kind: Kind, word: str, id: str, **where: object) -> Row:
         """The row, or the API's 404. ``word`` is the API's for it."""

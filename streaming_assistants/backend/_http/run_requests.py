@@ -8,7 +8,7 @@ from .._engine.port import Json
 from .._engine.run import Execution
 from .._engine.store_port import Row
 from .context import Answer, Context, NeedsWrite
-from .searching import attach
+from .file_search import attach
 from .threads import add_thread, thread_row
 
 _POLL_AFTER_MS = 100

@@ -6,8 +6,8 @@ from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
 from .._engine.port import Json
 from .._engine.store_port import Row
 from .context import Answer, Context
-from .message_growth import growth
-from .searching import attach, with_notes, with_stores
+from .file_search import attach, with_notes, with_stores
+from .streamed_messages import streamed_messages
 
 
 def create(ctx: Context) -> Answer:
@@ -88,7 +88,7 @@ def messages(ctx: Context) -> Answer:
     """A page; with ``stream=true`` the growth of the newest assistant's message, as Astra streams it."""
     thread_id = thread_row(ctx)["id"]
     if ctx.query.get("stream") == "true":
-        return Answer(None, growth(thread_id, ctx.keeper), stream=True)
+        return Answer(None, streamed_messages(thread_id, ctx.keeper), stream=True)
     where = {"thread_id": thread_id}
     if ctx.query.get("run_id"):
         where["run_id"] = ctx.query["run_id"]

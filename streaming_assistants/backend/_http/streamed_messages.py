@@ -17,7 +17,7 @@ from .._engine.store_port import Transaction
 _ELSEWHERE, _HERE = 0.2, 5.0
 
 
-def growth(thread_id: str, keeper: Keeper) -> Work:
+def streamed_messages(thread_id: str, keeper: Keeper) -> Work:
     return Work(_steps(thread_id, keeper), thread_id)
 
 
