@@ -15,7 +15,7 @@ from streaming_assistants._protocol.callbacks import AsyncCallbacks, Callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
 from streaming_assistants._protocol.events import DELTA
-from streaming_assistants._sdk.objects import Method, Model
+from streaming_assistants._sdk.untyped import Method, Model
 from streaming_assistants.errors import NoFinalObjectError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from openai import AsyncStream, Stream
 
 from streaming_assistants._protocol.chunks import MessageChunk, texts
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from .reading import MessageReading
 from .streams import AsyncClosing, Closing, read, read_async

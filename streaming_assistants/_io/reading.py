@@ -17,7 +17,7 @@ from streaming_assistants._protocol.follow import Follow
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received, WaitedTooLong
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
 from streaming_assistants._protocol.waits import Wait
-from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
     MalformedEventError,

@@ -13,7 +13,7 @@ from openai import AsyncStream, Stream
 from typing_extensions import Self
 
 from streaming_assistants import _sdk
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from .drive import said, said_async
 from .reading import Reading, RunReading

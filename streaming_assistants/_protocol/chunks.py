@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Dict, List, Literal, Optional, cast
 
 from streaming_assistants import _sdk
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import Method, Model
+from streaming_assistants._sdk.untyped import Method, Model
 
 from . import models
 from .build import build

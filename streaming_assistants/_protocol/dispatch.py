@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from .earlier import told_earlier
 from .snapshots import MessageState, StepState, TextPart, calls_of, required_calls, tool_call

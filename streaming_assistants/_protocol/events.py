@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from streaming_assistants import _sdk
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from . import models
 from .build import build

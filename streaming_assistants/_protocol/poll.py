@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import openai
 
-from streaming_assistants._sdk.objects import HttpRequest, Model
+from streaming_assistants._sdk.untyped import HttpRequest, Model
 
 from .plan import Effect, Plan, Received, Sleep, WaitedTooLong
 from .status import is_pending, status_of

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import openai
 
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from . import models
 from .earlier import submitted

@@ -10,7 +10,7 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import Model
+from streaming_assistants._sdk.untyped import Model
 
 from . import models
 from .build import grown, part

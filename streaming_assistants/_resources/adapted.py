@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streaming_assistants import _sdk
-from streaming_assistants._sdk.objects import Arguments, Method, Model
+from streaming_assistants._sdk.untyped import Arguments, Method, Model
 
 from .operations import extra, plain, with_headers
 from .params import LATER_BODY, LATER_QUERY

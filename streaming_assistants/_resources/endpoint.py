@@ -10,7 +10,7 @@ from typing import Any
 from streaming_assistants import _sdk
 from streaming_assistants._patch.patches import through
 from streaming_assistants._protocol import models
-from streaming_assistants._sdk.objects import AnyClient, Arguments, Method, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method, Model
 
 from .operations import Operation, Request, spoken
 from .pages import advancing

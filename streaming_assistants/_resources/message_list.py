@@ -17,7 +17,7 @@ from streaming_assistants._io.message_streams import AsyncMessageStream, Message
 from streaming_assistants._io.reading import BETA, Following, broken, is_stream
 from streaming_assistants._protocol.plan import Invoke, Plan, WaitedTooLong
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Wait
-from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Method, Model
 
 from .operations import Operation, checked_id, request_options, spoken, with_headers
 from .params import RequestParams, names

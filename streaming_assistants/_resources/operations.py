@@ -11,7 +11,7 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants._json import Json
-from streaming_assistants._sdk.objects import AnyClient, Arguments
+from streaming_assistants._sdk.untyped import AnyClient, Arguments
 
 from .params import CreateAndRunParams, RequestParams, RunParams, SubmitParams, names
 

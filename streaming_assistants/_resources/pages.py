@@ -6,7 +6,7 @@ import inspect
 from functools import cache
 
 from streaming_assistants import _sdk
-from streaming_assistants._sdk.objects import Method, Model
+from streaming_assistants._sdk.untyped import Method, Model
 from streaming_assistants.errors import StalledPagesError
 
 

@@ -24,7 +24,7 @@ from streaming_assistants._protocol.plan import Invoke, Plan, Received, WaitedTo
 from streaming_assistants._protocol.poll import Expired, poll
 from streaming_assistants._protocol.status import is_pending
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Wait
-from streaming_assistants._sdk.objects import AnyClient, Arguments, HttpResponse, Method, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Method, Model
 from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 
 from .endpoint import Endpoint

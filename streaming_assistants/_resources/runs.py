@@ -12,7 +12,7 @@ from streaming_assistants._io.streams import (
     AsyncEventStream,
     EventStream,
 )
-from streaming_assistants._sdk.objects import AnyClient, Method, Model
+from streaming_assistants._sdk.untyped import AnyClient, Method, Model
 from streaming_assistants.handlers import adopt
 
 from .operations import Operation, Request, spoken

@@ -7,7 +7,7 @@ own what a release of it lacks.
 from __future__ import annotations
 
 from streaming_assistants import _sdk
-from streaming_assistants._sdk.objects import AnyClient, Method
+from streaming_assistants._sdk.untyped import AnyClient, Method
 
 from .endpoint import Endpoint
 from .operations import Operation

@@ -12,7 +12,7 @@ import openai
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.plan import Plan, Together
 from streaming_assistants._protocol.status import is_pending_batch
-from streaming_assistants._sdk.objects import AnyClient, Arguments, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, Model
 from streaming_assistants.errors import FileUploadError, MalformedEventError, both
 
 from .endpoint import Endpoint

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from streaming_assistants import AssistantEventHandler, _sdk, capabilities, patch
 from streaming_assistants._patch.display import Judgement
-from streaming_assistants._sdk.objects import AnyClient, Model
+from streaming_assistants._sdk.untyped import AnyClient, Model
 from streaming_assistants.backend import LocalBackend, Upstream
 
 from .families import families

@@ -12,7 +12,7 @@ import openai
 from streaming_assistants import _sdk, capabilities
 from streaming_assistants._patch.display import OURS, SDK, Judgement
 from streaming_assistants._patch.table import resolve
-from streaming_assistants._sdk.objects import AnyClient
+from streaming_assistants._sdk.untyped import AnyClient
 
 from .versions import EXTRAS, absent
 

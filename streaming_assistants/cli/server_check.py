@@ -11,7 +11,7 @@ import openai
 
 from streaming_assistants import _sdk, patch
 from streaming_assistants._patch.closed import is_closed
-from streaming_assistants._sdk.objects import AnyClient, Arguments
+from streaming_assistants._sdk.untyped import AnyClient, Arguments
 from streaming_assistants.backend.upstreams import registry
 
 _SECONDS = 10.0

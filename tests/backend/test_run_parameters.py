@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streaming_assistants.backend import ContentDelta, Conversation, Finished, Turn
-from streaming_assistants.backend._engine.params import PARAMS, Param
+from streaming_assistants.backend._engine.run_params import PARAMS, Param
 
 from .conftest import Api
 

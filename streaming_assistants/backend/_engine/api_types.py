@@ -1,5 +1,5 @@
 """The API's objects as they are stored and answered. Assistants and runs are JSON here: which members they
-have is declared in :mod:`.params`."""
+have is declared in :mod:`.run_params`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from . import api_errors, objects, params
+from . import api_errors, objects, run_params
 from .effects import Event
 from .port import Json
 from .store_port import LEASE, Row, Transaction
@@ -81,7 +81,7 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
         expires_at=float(run["expires_at"]),
         hidden={
             "include": include,
-            "given": params.given(body, (assistant["hidden"] or {}).get("given", ())),
+            "given": run_params.given(body, (assistant["hidden"] or {}).get("given", ())),
         },
     )
     return run

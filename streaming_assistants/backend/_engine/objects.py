@@ -6,7 +6,7 @@ import secrets
 import string
 from collections.abc import Iterable
 
-from . import params
+from . import run_params
 from .api_types import Message, Step, StepDetails, Thread
 from .port import Json
 
@@ -41,7 +41,7 @@ def assistant(body: Json, now: int) -> Json:
         "description": body.get("description"),
         "instructions": body.get("instructions"),
         "tools": tools,
-        **params.of_assistant(body),
+        **run_params.of_assistant(body),
         "tool_resources": resources_of(body.get("tool_resources"), tools, body.get("file_ids")),
         "metadata": body.get("metadata") or {},
     }
@@ -116,7 +116,7 @@ def run(body: Json, assistant: Json, thread_id: str, now: int) -> Json:
         "completed_at": None,
         "required_action": None,
         "last_error": None,
-        **params.of_run(body, assistant),
+        **run_params.of_run(body, assistant),
         "instructions": instructions,
         "tools": tools,
         "tool_resources": {},

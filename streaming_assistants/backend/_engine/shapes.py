@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import params
+from . import run_params
 from .checks import (
     Check,
     anything,
@@ -77,7 +77,7 @@ ASSISTANT: dict[str, Check] = {
     "tool_resources": _TOOL_RESOURCES,
     "file_ids": _FILE_IDS,
     "metadata": metadata,
-    **params.OF_ASSISTANT,
+    **run_params.OF_ASSISTANT,
 }
 MESSAGE: dict[str, Check] = {
     "role": choice("user", "assistant"),
@@ -101,7 +101,7 @@ RUN: dict[str, Check] = {
     "tools": array(TOOL, 128),
     "metadata": metadata,
     "stream": boolean,
-    **params.OF_RUN,
+    **run_params.OF_RUN,
 }
 THREAD_AND_RUN: dict[str, Check] = {
     **RUN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import objects, params
+from . import objects, run_params
 from .port import Json, Turn
 from .store_port import Row, Transaction
 
@@ -23,7 +23,7 @@ def turn_of(tx: Transaction, run: Json, hidden: Json, models: Mapping[str, str])
         _attach(items, files)
         search = resources["file_search"]
         resources["file_search"] = {key: search[key] for key in search if key != "vector_stores"}
-    given = params.of_turn(run, hidden.get("given") or ())
+    given = run_params.of_turn(run, hidden.get("given") or ())
     return Turn(
         run_id=run["id"],
         thread_id=run["thread_id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._engine import checks, lifecycle, objects, params, refusals, shapes
+from .._engine import checks, lifecycle, objects, refusals, run_params, shapes
 from .._engine.store_port import Row
 from .context import Answer, Context
 from .file_search import with_stores
@@ -16,7 +16,7 @@ def create(ctx: Context) -> Answer:
     stores = with_stores(ctx, ctx.body)
     if stores is not ctx.body:
         assistant = objects.assistant(stores, ctx.keeper.now())
-    ctx.tx.add("assistants", assistant, hidden={"given": params.given(ctx.body)})
+    ctx.tx.add("assistants", assistant, hidden={"given": run_params.given(ctx.body)})
     return Answer(assistant)
 
 
@@ -39,7 +39,7 @@ def update(ctx: Context) -> Answer:
     if named & {"tools", "tool_resources"} or "file_ids" in ctx.body:
         named |= {"tools", "tool_resources"}
     changes = {key: made[key] for key in named}
-    given = params.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
+    given = run_params.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
     hidden = {**hidden, "given": given}
     return Answer(ctx.tx.change("assistants", old["id"], changes, row=row, hidden=hidden))
 

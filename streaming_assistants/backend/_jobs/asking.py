@@ -13,7 +13,7 @@ import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import Frame, FrameDecoder
-from streaming_assistants._sdk import objects
+from streaming_assistants._sdk import untyped
 
 from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
 from .._http.paths import requested_path
@@ -22,13 +22,13 @@ from .characters import Characters
 from .masking import Mask
 from .reasons import reason
 
-Client: TypeAlias = objects.AnyClient
+Client: TypeAlias = untyped.AnyClient
 """An OpenAI or AsyncOpenAI client, of any release."""
 
-HttpRequest: TypeAlias = objects.HttpRequest
+HttpRequest: TypeAlias = untyped.HttpRequest
 """A request of httpx or httpx2."""
 
-Response: TypeAlias = objects.HttpResponse
+Response: TypeAlias = untyped.HttpResponse
 """A response of httpx or httpx2."""
 
 
@@ -123,9 +123,9 @@ class _Outside:
             shown = mask.text(body.decode("utf-8", "replace"))[:80]
             raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
 
-    def _arguments(self, call: Call) -> objects.Arguments:
+    def _arguments(self, call: Call) -> untyped.Arguments:
         url, query = _sdk.inference_url(self._client, _checked(call.path))
-        arguments: objects.Arguments = {
+        arguments: untyped.Arguments = {
             "path": url,
             "cast_to": _sdk.response_class(),
             "options": {"params": query},
@@ -137,7 +137,7 @@ class _Outside:
             arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
         return arguments
 
-    def _stream_arguments(self, piece: Open) -> objects.Arguments:
+    def _stream_arguments(self, piece: Open) -> untyped.Arguments:
         url, query = _sdk.inference_url(self._client, _checked(piece.path))
         return {
             "path": url,
