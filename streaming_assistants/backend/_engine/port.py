@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from streaming_assistants._json import Json as Json
+from streaming_assistants._protocol.plan import Sleep as Sleep
 
 AS_NAMED = {"as_named": True}
 """Of a turn's field: the APIs of inference have a parameter of the same name and meaning."""
@@ -88,13 +89,6 @@ DONE = "[DONE]"
 @dataclass(frozen=True)
 class Next:
     """Asks for the next event of the open stream: decoded JSON, :data:`DONE`, or None at its end."""
-
-
-@dataclass(frozen=True)
-class Sleep:
-    """Asks for a pause, in seconds."""
-
-    seconds: float
 
 
 class UpstreamError(Exception):

@@ -12,32 +12,28 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from .._engine.api_errors import ApiError
-from .._engine.effects import Abandoned, Changed, Do, Emit, Interrupted, Work
+from streaming_assistants._protocol.plan import Outcome
+
+from .._engine.effects import Abandoned, Changed, Do, Emit, Work
 from .._engine.port import Json, Sleep, UpstreamError
 from .._engine.store_port import Store, StoreClosed
 from .asking import AsyncOutside, Outside
+from .driver import Driver
 from .feed import AsyncFeed, Events, Feed
 from .loops import nowhere, spawn
 
 logger = logging.getLogger("streaming_assistants")
 
-# For a reader whose run the store could not be told the end of.
-_BROKEN_OFF = [("error", ApiError(500, "The backend broke off its work on the run.").body)]
 
-
-class Job:
+class Job(Driver):
     """Work under way in a thread."""
 
     def __init__(self, work: Work, store: Store, outside: Outside, feed: Feed | None) -> None:
-        self.work = work
-        self._store = store
+        super().__init__(work, store, feed)
         self._outside = outside
         self._feed = feed
         self._interrupted = threading.Event()
         self._woken = threading.Event()  # by a change of the thread, an interruption, a reader who leaves
-        self._broken_off = False  # a wait for the upstream was: it may have more to say
-        self._abandoned = False
         self._thread: threading.Thread | None = None
         self.finished = threading.Event()
         if feed is not None:
@@ -80,52 +76,31 @@ class Job:
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands."""
-        if self._feed is not None:
-            self._feed.finish(events)
+        self._finish(events)
 
     def _drive(self) -> None:
-        answer: Json = None
-        trouble: Exception | None = None
-        steps = self.work.steps
-        unwatch = self._store.watch(self.work.thread_id, self._woken.set)
         try:
-            while True:
-                try:
-                    piece = steps.send(answer) if trouble is None else steps.throw(trouble)
-                except StopIteration:
-                    if self._feed is not None:
-                        self._feed.finish()
-                    if not self._broken_off:
-                        self._outside.read_out()
-                    return
-                answer = trouble = None
-                try:
-                    answer = self._do(piece)
-                except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
-                    trouble = error
-                if self._feed is not None and self._feed.left and self.work.run_id is None:
-                    return
-        except (StoreClosed, Abandoned):
-            logger.warning("%s was under way when its backend was closed.", self.work.name)
-        except Exception:
-            logger.exception("%s broke off.", self.work.name)
+            with self._ending(self._woken.set):
+                outcome = Outcome()
+                while (effect := self._next(outcome)) is not None:
+                    try:
+                        outcome = Outcome(self._do(effect))
+                    except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
+                        outcome = Outcome(error=error)
+                if not self._broken_off:
+                    self._outside.read_out()
         finally:
-            unwatch()
-            steps.close()
             self._outside.close()
-            if self._feed is not None:
-                self._feed.finish(_BROKEN_OFF)
 
     def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
-            if self._feed is not None:
-                if piece.last:
-                    self._feed.finish(piece.events)
-                else:
-                    self._feed.put(piece.events)
+            if piece.last:
+                self._finish(piece.events)
+            elif self._feed is not None:
+                self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
-            return _done(piece, self._store)
+            return self._done(piece)
         if isinstance(piece, Changed):
             self._woken.wait(piece.seconds)
             self._woken.clear()
@@ -147,21 +122,17 @@ class Job:
 
     def _interruption(self) -> Exception:
         self._interrupted.clear()
-        self._broken_off = True
-        return Abandoned() if self._abandoned else Interrupted()
+        return super()._interruption()
 
 
-class AsyncJob:
+class AsyncJob(Driver):
     """Work under way in a task of an event loop."""
 
     def __init__(self, work: Work, store: Store, outside: AsyncOutside, feed: AsyncFeed | None) -> None:
-        self.work = work
-        self._store = store
+        super().__init__(work, store, feed)
         self._outside = outside
         self._feed = feed
         self._interrupted = False
-        self._broken_off = False  # a wait for the upstream was: it may have more to say
-        self._abandoned = False
         self._scope: anyio.CancelScope | None = None
         self._call_soon: Callable[..., Any] = nowhere
         self._task: object = None
@@ -210,7 +181,7 @@ class AsyncJob:
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands. From any thread."""
-        self._call_soon(self._conclude, events)
+        self._call_soon(self._finish, events)
 
     def _settle_unstarted(self, ended: Callable[[AsyncJob], None]) -> None:
         # A task that is cancelled before its first step runs nothing, not even its `finally`.
@@ -230,59 +201,36 @@ class AsyncJob:
     def _wake(self) -> None:
         self._woken.set()
 
-    def _conclude(self, events: Events) -> None:
-        if self._feed is not None:
-            self._feed.finish(events)
-
     async def _drive(self) -> None:
-        answer: Json = None
-        trouble: Exception | None = None
-        steps = self.work.steps
-        unwatch = self._store.watch(self.work.thread_id, lambda: self._call_soon(self._wake))
         try:
-            while True:
+            with self._ending(lambda: self._call_soon(self._wake)):
+                outcome = Outcome()
                 try:
-                    piece = steps.send(answer) if trouble is None else steps.throw(trouble)
-                except StopIteration:
-                    if self._feed is not None:
-                        self._feed.finish()
+                    while (effect := self._next(outcome)) is not None:
+                        try:
+                            outcome = Outcome(await self._do(effect))
+                        except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
+                            outcome = Outcome(error=error)
                     if not self._broken_off:
                         await self._outside.read_out()
-                    return
-                answer = trouble = None
-                try:
-                    answer = await self._do(piece)
-                except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
-                    trouble = error
-                if self._feed is not None and self._feed.left and self.work.run_id is None:
-                    return
-        except (StoreClosed, Abandoned):
-            logger.warning("%s was under way when its backend was closed.", self.work.name)
-        except Exception:
-            logger.exception("%s broke off.", self.work.name)
-        except anyio.get_cancelled_exc_class():
-            self._abandon()
-            raise
+                except anyio.get_cancelled_exc_class():
+                    self._abandon()
+                    raise
         finally:
-            unwatch()
-            steps.close()
-            if self._feed is not None:
-                self._feed.finish(_BROKEN_OFF)
             with anyio.CancelScope(shield=True):
                 await self._outside.aclose()
 
     async def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
-            if self._feed is not None:
-                if piece.last:
-                    self._feed.finish(piece.events)
-                else:
-                    await self._feed.put(piece.events)
+            if piece.last:
+                self._finish(piece.events)
+            elif self._feed is not None:
+                await self._feed.put(piece.events)
             return None
         if isinstance(piece, Do):
             if self._store.blocking:
-                return await anyio.to_thread.run_sync(_done, piece, self._store)
-            return _done(piece, self._store)
+                return await anyio.to_thread.run_sync(self._done, piece)
+            return self._done(piece)
         if isinstance(piece, Changed):
             with anyio.move_on_after(piece.seconds):
                 await self._woken.wait()
@@ -298,8 +246,7 @@ class AsyncJob:
                 return await self._outside.ask(piece)
         self._scope = None
         self._interrupted = False
-        self._broken_off = True
-        raise Abandoned if self._abandoned else Interrupted
+        raise self._interruption()
 
     def _abandon(self) -> None:
         """The event loop ends: the run is ended in the store, without waiting for anything."""
@@ -313,7 +260,7 @@ class AsyncJob:
                 answer = trouble = None
                 if isinstance(piece, Do):
                     try:
-                        answer = _done(piece, self._store)
+                        answer = self._done(piece)
                     except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
                         trouble = error
                 elif isinstance(piece, Emit):
@@ -327,8 +274,3 @@ class AsyncJob:
             return
         except Exception:
             logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)
-
-
-def _done(piece: Do, store: Store) -> Json:
-    with store.write() if piece.writes else store.read() as tx:
-        return piece.action(tx)
