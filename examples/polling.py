@@ -6,8 +6,7 @@ Needs the extra [backend].
 from openai import OpenAI
 
 from streaming_assistants import PollTimeoutError, patch
-from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.upstreams.echo import Echo
+from streaming_assistants.backend import Echo, LocalBackend
 
 client = patch(OpenAI(api_key="unused"), backend=LocalBackend(Echo(delay=0.02)))
 assistant = client.beta.assistants.create(model="echo")

@@ -8,8 +8,7 @@ import time
 from openai import OpenAI
 
 from streaming_assistants import patch
-from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend.upstreams.echo import Echo
+from streaming_assistants.backend import Echo, LocalBackend
 
 backend = LocalBackend(Echo(delay=0.02), generating=True)  # says `generating`, as Astra Assistants does
 client = patch(OpenAI(api_key="unused"), backend=backend)

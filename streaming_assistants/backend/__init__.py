@@ -1,7 +1,7 @@
 """The Assistants API in process, for clients that have no Assistants server left to talk to.
 
-Public: :class:`LocalBackend`, the built-in upstream :class:`Echo`, and what an upstream of your own is
-written with (see ``backend/_engine/port.py``).
+Public: :class:`LocalBackend`, the built-in upstream :class:`Echo`, :func:`app` for an ASGI server of your
+own, and what an upstream of your own is written with (see ``backend/_engine/port.py``).
 """
 
 from ._engine.port import (
@@ -24,6 +24,7 @@ from ._engine.port import (
     UpstreamError,
 )
 from ._local import LocalBackend, resolve
+from ._serve.app import app
 from .upstreams.echo import Echo
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "Turn",
     "Upstream",
     "UpstreamError",
+    "app",
     "resolve",
 ]

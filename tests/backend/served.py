@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
-from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend._serve.app import app
+from streaming_assistants.backend import LocalBackend, app
 
 uvicorn = pytest.importorskip("uvicorn", reason="serving needs streaming_assistants[serve]")
 
