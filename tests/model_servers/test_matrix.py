@@ -182,16 +182,19 @@ async def test_outputs(chat: Chat, seen: Seen) -> None:
     run = await chat.run("weather", tools=[WEATHER])
     by_itself = run["status"] == "requires_action"
     if not by_itself:
-        run = await chat.run("weather", tools=[WEATHER], tool_choice=NAMED)
+        run = await chat.run("json", tools=[WEATHER], tool_choice=NAMED, max_completion_tokens=100)
     run = await chat.submit(run)
+    if not by_itself:  # what the model was forced to say means nothing to it: it may go on for long
+        assert run["status"] in ("completed", "incomplete"), run["last_error"]
+        seen("of a forced call")
+        return
     completed(run)
-    said = await chat.said(run)
-    assert said == AFTER if by_itself else said  # what it was forced to say means nothing to the model
-    seen("yes" if by_itself else "of a forced call")
+    assert await chat.said(run) == AFTER
+    seen("yes")
 
 
 async def test_forced(chat: Chat, seen: Seen) -> None:
-    run = await chat.run("hello", tools=[WEATHER], tool_choice=NAMED)
+    run = await chat.run("json", tools=[WEATHER], tool_choice=NAMED, max_completion_tokens=100)
     if run["status"] == "completed":
         seen("ignored")
         return
@@ -248,6 +251,8 @@ async def test_image(chat: Chat, seen: Seen) -> None:
 
 async def test_cancel(chat: Chat, seen: Seen) -> None:
     run = await under_way(chat)
+    now = await chat.api.get(f"/threads/{run['thread_id']}/runs/{run['id']}")
+    assert now["status"] == "in_progress", now["last_error"]
     await chat.api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
     assert (await chat.api.settled(run))["status"] == "cancelled"
     with anyio.fail_after(60):
