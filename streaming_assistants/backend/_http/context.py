@@ -17,7 +17,7 @@ class NeedsWrite(Exception):
     transaction."""
 
 
-class NeedsOutside(Exception):
+class NeedsErrand(Exception):
     """A request needs something done at the upstream's server first: it is run again with the result."""
 
     def __init__(self, errand: Errand) -> None:
@@ -54,7 +54,7 @@ class Answer:
 class Context:
     """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
     whether contents of file search results were asked for, ``v1`` whether the client speaks
-    assistants=v1, and ``done`` what came of :meth:`outside`."""
+    assistants=v1, and ``done`` what came of :meth:`errand`."""
 
     settings: Settings
     tx: Transaction
@@ -74,11 +74,11 @@ class Context:
     def strict(self) -> bool:
         return self.settings.strict
 
-    def outside(self, key: str, calls: Callable[[], Calls]) -> Json:
+    def errand(self, key: str, calls: Callable[[], Calls]) -> Json:
         """What came of the calls at the upstream's server. They are done once for a request, between two
         transactions: what this one has changed so far is undone and done again."""
         if key not in self.done:
-            raise NeedsOutside(Errand(key, calls()))
+            raise NeedsErrand(Errand(key, calls()))
         result = self.done[key]
         if isinstance(result, UpstreamError):
             raise api_errors.of_upstream(result)

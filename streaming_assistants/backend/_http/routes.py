@@ -19,7 +19,7 @@ from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
 from . import assistants, run_requests, threads, v1_files, views
-from .context import Answer, Context, NeedsOutside, NeedsWrite, Settings
+from .context import Answer, Context, NeedsErrand, NeedsWrite, Settings
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -123,7 +123,7 @@ class App:
             if self.closing and request.method != "GET":
                 raise StoreClosed
             return self._answer(request, headers, done or {})
-        except NeedsOutside as needs:
+        except NeedsErrand as needs:
             return Reply(0, {}, errand=needs.errand)
         except ApiError as error:
             if not error.again:

@@ -15,7 +15,7 @@ from streaming_assistants._json import Json
 
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, Reply, Request
-from .asking import AsyncOutside, Client, Outside
+from .asking import Asker, AsyncAsker, Client
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
 from .loops import caller
@@ -51,14 +51,14 @@ def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply,
     while (errand := reply.errand) is not None:
         answer: Json = None
         while (call := errand.go_on(answer)) is not None:
-            answer = Outside(client).attempt(call)
+            answer = Asker(client).attempt(call)
         done[errand.key] = errand.result
         reply = backend.handle(request, done)
     work = reply.work
     if work is None:
         return reply, None
     feed = None if reply.encode is None else Feed(reply.encode, reply.end)
-    backend.start(lambda store: Job(work, store, Outside(client), feed))
+    backend.start(lambda store: Job(work, store, Asker(client), feed))
     return reply, feed
 
 
@@ -69,7 +69,7 @@ async def run_async(backend: Backend, client: Client, request: Request) -> tuple
     while (errand := reply.errand) is not None:
         answer: Json = None
         while (call := errand.go_on(answer)) is not None:
-            answer = await AsyncOutside(client).attempt(call)
+            answer = await AsyncAsker(client).attempt(call)
         done[errand.key] = errand.result
         reply = await _handle(backend, client, request, done)
     work = reply.work
@@ -79,7 +79,7 @@ async def run_async(backend: Backend, client: Client, request: Request) -> tuple
         await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
         return reply, None
     feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
-    backend.start(lambda store: AsyncJob(work, store, AsyncOutside(client), feed))
+    backend.start(lambda store: AsyncJob(work, store, AsyncAsker(client), feed))
     return reply, feed
 
 
@@ -99,9 +99,9 @@ async def _handle(
         if work is None:
             return
         try:
-            call_soon(begin, lambda store: AsyncJob(work, store, AsyncOutside(client), None))
+            call_soon(begin, lambda store: AsyncJob(work, store, AsyncAsker(client), None))
         except RuntimeError:  # its event loop has ended, and so has the run
-            begin(lambda store: _stopped(Job(work, store, Outside(client), None)))
+            begin(lambda store: _stopped(Job(work, store, Asker(client), None)))
 
     return await Leavable(partial(backend.handle, request, done), unclaimed).wait_async()
 

@@ -76,7 +76,7 @@ class _Events:
         return None
 
 
-class _Outside:
+class _Asker:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._events: _Events | None = None
@@ -155,7 +155,7 @@ def _checked(path: str) -> str:
     return path
 
 
-class Outside(_Outside):
+class Asker(_Asker):
     """For a sync client."""
 
     _response: Response = None
@@ -224,7 +224,7 @@ class Outside(_Outside):
         return event
 
 
-class AsyncOutside(_Outside):
+class AsyncAsker(_Asker):
     """For an async client."""
 
     _response: Response = None

@@ -17,7 +17,7 @@ from streaming_assistants._protocol.plan import Outcome
 from .._engine.effects import Abandoned, Changed, Do, Emit, Work
 from .._engine.port import Json, Sleep, UpstreamError
 from .._engine.store_port import Store, StoreClosed
-from .asking import AsyncOutside, Outside
+from .asking import Asker, AsyncAsker
 from .driver import Driver
 from .feed import AsyncFeed, Events, Feed
 from .loops import nowhere, spawn
@@ -28,9 +28,9 @@ logger = logging.getLogger("streaming_assistants")
 class Job(Driver):
     """Work under way in a thread."""
 
-    def __init__(self, work: Work, store: Store, outside: Outside, feed: Feed | None) -> None:
+    def __init__(self, work: Work, store: Store, asker: Asker, feed: Feed | None) -> None:
         super().__init__(work, store, feed)
-        self._outside = outside
+        self._asker = asker
         self._feed = feed
         self._interrupted = threading.Event()
         self._woken = threading.Event()  # by a change of the thread, an interruption, a reader who leaves
@@ -72,7 +72,7 @@ class Job(Driver):
         self._woken.set()
         if self._feed is not None:
             self._feed.hurry()
-        self._outside.break_off()
+        self._asker.break_off()
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands."""
@@ -88,9 +88,9 @@ class Job(Driver):
                     except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
                         outcome = Outcome(error=error)
                 if not self._broken_off:
-                    self._outside.read_out()
+                    self._asker.read_out()
         finally:
-            self._outside.close()
+            self._asker.close()
 
     def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
@@ -114,7 +114,7 @@ class Job(Driver):
                 raise self._interruption()
             return None
         try:
-            return self._outside.ask(piece)
+            return self._asker.ask(piece)
         except UpstreamError:
             if self._interrupted.is_set():
                 raise self._interruption() from None
@@ -128,9 +128,9 @@ class Job(Driver):
 class AsyncJob(Driver):
     """Work under way in a task of an event loop."""
 
-    def __init__(self, work: Work, store: Store, outside: AsyncOutside, feed: AsyncFeed | None) -> None:
+    def __init__(self, work: Work, store: Store, asker: AsyncAsker, feed: AsyncFeed | None) -> None:
         super().__init__(work, store, feed)
-        self._outside = outside
+        self._asker = asker
         self._feed = feed
         self._interrupted = False
         self._scope: anyio.CancelScope | None = None
@@ -212,13 +212,13 @@ class AsyncJob(Driver):
                         except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
                             outcome = Outcome(error=error)
                     if not self._broken_off:
-                        await self._outside.read_out()
+                        await self._asker.read_out()
                 except anyio.get_cancelled_exc_class():
                     self._abandon()
                     raise
         finally:
             with anyio.CancelScope(shield=True):
-                await self._outside.aclose()
+                await self._asker.aclose()
 
     async def _do(self, piece: Json) -> Json:
         if isinstance(piece, Emit):
@@ -243,7 +243,7 @@ class AsyncJob(Driver):
                 if isinstance(piece, Sleep):
                     await anyio.sleep(piece.seconds)
                     return None
-                return await self._outside.ask(piece)
+                return await self._asker.ask(piece)
         self._scope = None
         self._interrupted = False
         raise self._interruption()
