@@ -87,7 +87,7 @@ def wheel(session: nox.Session) -> None:
     shutil.copy("pyproject.toml", os.path.join(out, "elsewhere"))  # pytest's options
     session.chdir(os.path.join(out, "elsewhere"))
     session.run(
-        "python", "-m", "pytest", "-q", "tests/wire", "tests/test_patching.py", "tests/test_cassettes.py"
+        "python", "-m", "pytest", "-q", "tests/protocol", "tests/test_patching.py", "tests/test_cassettes.py"
     )
 
 
