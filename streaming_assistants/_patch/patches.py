@@ -175,7 +175,7 @@ class _Layer(NamedTuple):
     around: Callable[[Method], Method]
 
 
-def _layer(method: object) -> _Layer | None:
+def _layer(method: Any) -> _Layer | None:
     patch = getattr(method, "_self_patch", None)
     if patch is not None:
         return _Layer(patch._beneath(), lambda inner: inner)

@@ -128,11 +128,11 @@ class MessageState:
         self.parts[index] = made
         return made
 
-    def create(self, created: object) -> None:
+    def create(self, created: Model) -> None:
         """Takes the message as it was announced, where deltas of it came before that."""
         self._created, self._snapshot = created, None
 
-    def end(self, message: object) -> None:
+    def end(self, message: Model) -> None:
         """Takes the server's own final message."""
         self.final = self._snapshot = message
 
@@ -239,12 +239,12 @@ class StepState:
                 return place
         return len(self.calls)
 
-    def update(self, step: object) -> None:
+    def update(self, step: Model) -> None:
         """Takes what the server says of a step that goes on; its calls keep growing here."""
         self._step = step
         self.adopt(calls_of(step))
 
-    def end(self, step: object) -> None:
+    def end(self, step: Model) -> None:
         """Takes the server's own final step."""
         self.ended = True
         self._step = step

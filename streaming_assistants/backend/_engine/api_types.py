@@ -57,8 +57,11 @@ class Message(TypedDict):
     metadata: Metadata
 
 
-class StepDetails(TypedDict, total=False):
+class StepKind(TypedDict):
     type: Literal["message_creation", "tool_calls"]
+
+
+class StepDetails(StepKind, total=False):
     message_creation: dict[str, str]
     tool_calls: list[Json]
 
