@@ -13,7 +13,7 @@ from openai import AsyncStream, Stream
 from streaming_assistants._protocol.chunks import MessageChunk, texts
 from streaming_assistants._sdk.untyped import Model
 
-from .reading import MessageReading
+from .message_reading import MessageReading
 from .streams import AsyncClosing, Closing, read, read_async
 
 if TYPE_CHECKING:
