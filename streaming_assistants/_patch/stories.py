@@ -192,6 +192,9 @@ STREAM = (
 )
 
 HANDLER = (
+    # The shortest comes first: the first patch() of a process plays no further than it has to.
+    Act(_awaits, Beat("an async def callback", "TypeError")),
+    Act(_forgets, Beat("a handler without super().__init__()", "on_end", _run("completed"), _DONE)),
     Act(
         _handles,
         Beat(
@@ -295,8 +298,6 @@ HANDLER = (
             _DONE,
         ),
     ),
-    Act(_forgets, Beat("a handler without super().__init__()", "on_end", _run("completed"), _DONE)),
-    Act(_awaits, Beat("an async def callback", "TypeError")),
 )
 
 PAGES = (Act(_turns_pages, Beat("a server that ignores `after`", "msg_1, OpenAIError")),)
