@@ -16,7 +16,7 @@ import streaming_assistants
 from streaming_assistants import _sdk
 from streaming_assistants._patch import adaptations, stories, stories_polling
 from streaming_assistants._patch.judge import Act, Beat, Stage, Story, divergence, divergences
-from streaming_assistants._patch.table import resolve
+from streaming_assistants._patch.table import TABLE, resolve
 
 STORIES: dict[str, Story] = {
     "streams": stories.STREAM,
@@ -48,7 +48,7 @@ every_story = pytest.mark.parametrize("name", STORIES)
 @pytest.fixture
 def ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the stories told to the library: patched clients, our handler for the SDK's, and no waiting."""
-    for story in (*STORIES.values(), adaptations.VERSION, adaptations.INCLUDE):
+    for story in (*(each.story for each in TABLE), adaptations.VERSION, adaptations.INCLUDE):
         divergence(story)  # patch() asks too, and that is about the SDK's own
     clients: list[Any] = []
 
