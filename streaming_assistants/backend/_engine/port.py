@@ -216,6 +216,7 @@ class Upstream(Protocol):
 
     def __call__(self, turn: Turn, /) -> Conversation:
         """The conversation that answers the turn."""
+        ...
 
 
 class VectorStores(Protocol):
@@ -223,6 +224,8 @@ class VectorStores(Protocol):
 
     def stores_made(self, wanted: list[Json], *, of_thread: bool) -> Calls:
         """The ids of stores as ``tool_resources.file_search.vector_stores`` describes them."""
+        ...
 
     def files_added(self, store_id: str | None, file_ids: list[str]) -> Calls:
         """Puts a thread's attachments into its store, which is made where there is none; the store's id."""
+        ...

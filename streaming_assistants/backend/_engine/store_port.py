@@ -48,6 +48,7 @@ class Transaction(Protocol):
 
     def add(self, kind: Kind, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``, higher than any that its kind has had."""
+        ...
 
     def get(self, kind: Kind, id: str, *, lock: bool = False, **where: object) -> Row | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
@@ -63,18 +64,21 @@ class Transaction(Protocol):
 
     def remove(self, kind: Kind, id: str) -> bool:
         """Whether it was there."""
+        ...
 
     def seq(self, kind: Kind, id: str, **where: object) -> int | None:
         """Where an object is in its list, or was; None when it never was in there."""
 
     def all(self, kind: Kind, **where: object) -> Sequence[Row]:
         """Every row that fits, oldest first."""
+        ...
 
     def newest(self, kind: Kind, **where: object) -> Row | None:
         """The row that fits and has the highest seq."""
 
     def newest_seq(self, kind: Kind, **where: object) -> int:
         """The seq of the newest row that fits; 0 when none does."""
+        ...
 
     def page(
         self,
@@ -90,9 +94,11 @@ class Transaction(Protocol):
 
         With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
         """
+        ...
 
     def active_runs(self) -> Sequence[Row]:
         """Those of all threads, oldest first."""
+        ...
 
     def keep_file(self, id: str, filename: str, content: bytes) -> None:
         """Stores a file that a tool made."""
@@ -127,16 +133,20 @@ class Store(Protocol):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """A transaction that may write."""
+        ...
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that only reads."""
+        ...
 
     def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
         """Calls ``wake`` after each change of a thread that this process commits, in whichever thread made
         it; answers with what ends that."""
+        ...
 
     def clock(self) -> float:
         """The time in seconds since the epoch, the same for all who share the store."""
+        ...
 
     def close(self) -> None:
         """Ends it; what is under way fails."""

@@ -31,14 +31,17 @@ class Backend(Protocol):
     @property
     def offline(self) -> bool:
         """Whether no request may leave the process: those that the backend cannot answer are refused."""
+        ...
 
     @property
     def blocking(self) -> bool:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
+        ...
 
     def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
+        ...
 
     def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""

@@ -13,9 +13,11 @@ class Rewriter(Protocol):
 
     def read(self, piece: Piece) -> Iterable[Piece]:
         """What the engine has in the place of the piece."""
+        ...
 
     def end(self) -> Iterable[Piece]:
         """What comes after the last piece."""
+        ...
 
 
 def rewritten(upstream: Upstream, rewriter: Callable[[], Rewriter]) -> Upstream:
