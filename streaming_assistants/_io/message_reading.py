@@ -52,11 +52,10 @@ class Following(NamedTuple):
         )
 
 
-class MessageReading(Reading):
+class MessageReading(Reading[ChunkReader]):
     """The answer to ``messages.list(stream=True)``: streamed, or followed by polling."""
 
     noun = "chunk of a message"
-    reader: ChunkReader
 
     def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)

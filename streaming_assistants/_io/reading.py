@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import openai
 
@@ -22,8 +22,10 @@ from streaming_assistants.errors import (
     both,
 )
 
+ReaderT = TypeVar("ReaderT", EventReader, ChunkReader)
 
-class Reading:
+
+class Reading(Generic[ReaderT]):
     """One response being read.
 
     It does not know its stream, whose generator holds it: a stream that is dropped closes at once, and not
@@ -31,7 +33,7 @@ class Reading:
     type from its bases, and trips over one that is not generic.
     """
 
-    reader: EventReader | ChunkReader
+    reader: ReaderT
 
     noun: str
     """What a frame is expected to be."""
@@ -89,11 +91,10 @@ class Reading:
                 raise broken(error, self.request) from error
 
 
-class RunReading(Reading):
+class RunReading(Reading[EventReader]):
     """The stream of a run."""
 
     noun = "event"
-    reader: EventReader
 
     def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)

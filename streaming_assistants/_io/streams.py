@@ -16,13 +16,13 @@ from streaming_assistants import _sdk
 from streaming_assistants._sdk.untyped import Model
 
 from .drive import said, said_async
-from .reading import Reading, RunReading
+from .reading import ReaderT, Reading, RunReading
 
 ItemT = TypeVar("ItemT")
 HandlerT = TypeVar("HandlerT")
 
 
-def read(reading: Reading) -> Iterator[Model]:
+def read(reading: Reading[ReaderT]) -> Iterator[Model]:
     response, feed = reading.response, reading.feed
     try:
         with reading.errors():
@@ -39,7 +39,7 @@ def read(reading: Reading) -> Iterator[Model]:
         response.close()
 
 
-async def read_async(reading: Reading) -> AsyncIterator[Model]:
+async def read_async(reading: Reading[ReaderT]) -> AsyncIterator[Model]:
     response, feed = reading.response, reading.feed
     try:
         with reading.errors():

@@ -144,7 +144,7 @@ def upload_batch(client: object, args: tuple[object, ...], kwargs: Arguments) ->
         found = yield Together([_uploaded(client, file) for file in files], limit)
         found = [each if isinstance(each, BaseException) else _with_id(client, each) for each in found]
         failed = {place: each for place, each in enumerate(found) if isinstance(each, BaseException)}
-        uploaded = [each.id for place, each in enumerate(found) if place not in failed]
+        uploaded = [each.id for each in found if not isinstance(each, BaseException)]
         if failed:
             said = f"{len(failed)} of {len(files)} files could not be uploaded"
             raise upload_error(said, uploaded, failed) from next(iter(failed.values()))
