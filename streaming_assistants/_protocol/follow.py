@@ -24,7 +24,8 @@ from urllib.parse import quote
 from streaming_assistants._json import Json
 
 from .chunks import growth
-from .plan import Ask, Plan, Received, Say, Sleep, offered
+from .offered import offered
+from .plan import Ask, Plan, Received, Say, Sleep
 from .status import PENDING
 from .waits import HEADER, Wait
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-import openai
-
 ResultT = TypeVar("ResultT")
 
 
@@ -75,20 +73,6 @@ class Say:
 Effect: TypeAlias = Ask | Invoke | Together | Sleep | Say
 
 Plan: TypeAlias = Generator[Effect, Any, ResultT]
-
-
-_NOT_OFFERED = (404, 405, 501)
-
-
-def offered(ask: Ask) -> Plan[Received]:
-    """Asks for what a server may not offer: a value of None where it does not."""
-    try:
-        received: Received = yield ask
-    except openai.APIError as error:
-        if getattr(error, "status_code", None) not in _NOT_OFFERED:
-            raise
-        return Received(None, {})
-    return received
 
 
 class WaitedTooLong(Exception):

@@ -17,7 +17,8 @@ from streaming_assistants._sdk.untyped import Model
 
 from . import models
 from .earlier import submitted
-from .plan import Ask, Plan, Say, Sleep, offered
+from .offered import offered
+from .plan import Ask, Plan, Say, Sleep
 from .status import PENDING
 
 Items = list[dict[str, Json]]
