@@ -198,6 +198,8 @@ async def test_an_empty_message(api: Api, strict: bool, content: Any, where: str
     await expect(api, strict, "/threads", {"messages": messages}, param=f"messages[1].{where}", **words)
     body = {"assistant_id": await api.assistant(), "additional_messages": messages}
     await expect(api, strict, f"{path}/runs", body, param=f"additional_messages[1].{where}", **words)
+    both = {"assistant_id": body["assistant_id"], "thread": {"messages": messages}}
+    await expect(api, strict, "/threads/runs", both, param=f"thread.messages[1].{where}", **words)
 
 
 async def test_an_image_of_another_type(api: Api, strict: bool) -> None:

@@ -194,7 +194,33 @@ async def test_nothing_is_made_for_a_request_that_is_refused(api: Api, server: L
     await api.refused("/threads", {"tool_resources": {"file_search": {"vector_stores": [DESCRIBED] * 2}}})
     await api.refused("/threads/runs", {"assistant_id": "asst_0", "thread": {"tool_resources": HELPER}})
     await api.refused("/threads/thread_0/messages", attaching("file-a"))
+    made = {"assistant_id": await api.assistant(), "thread": {"tool_resources": HELPER}}
+    await api.refused("/threads/runs", {**made, "model": "whisper-1"})
+    await api.refused("/threads/runs", made)  # neither instructions nor a message
+    attached = {"messages": [attaching("file-a")]}
+    await api.refused("/threads/runs", {**made, "thread": attached, "model": "whisper-1"})
     assert asked(server) == []
+
+
+async def test_every_attachment_of_a_thread_made_with_its_run_goes_into_the_store(
+    api: Api, server: Loopback
+) -> None:
+    body = {
+        "assistant_id": await api.assistant(tools=[SEARCH]),
+        "thread": {"messages": [attaching("file-a")], "tool_resources": HELPER},
+        "additional_messages": [attaching("file-b")],
+    }
+    run = await api.post("/threads/runs", body)
+    added = [each for _, path, each in asked(server) if path == "/vector_stores/vs_new/files"]
+    assert added == [{"file_id": "file-a"}, {"file_id": "file-b"}]
+    assert (await api.settled(run))["status"] == "completed"
+
+
+async def test_a_helpers_store_goes_when_a_file_of_its_request_is_refused(api: Api, server: Loopback) -> None:
+    server.on("POST", "/vector_stores/vs_new/files", Reply.json({"error": PNG_REFUSED}, 400))
+    body = {"messages": [attaching("file-b")], "tool_resources": HELPER}
+    assert (await api.refused("/threads", body))["message"] == PNG_REFUSED["message"]
+    assert asked(server)[-1][:2] == ("DELETE", "/vector_stores/vs_new")
 
 
 async def test_nothing_is_added_to_a_busy_thread(make_api: MakeApi, server: Loopback) -> None:

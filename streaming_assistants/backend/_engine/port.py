@@ -226,6 +226,7 @@ class VectorStores(Protocol):
         """The ids of stores as ``tool_resources.file_search.vector_stores`` describes them."""
         ...
 
-    def files_added(self, store_id: str | None, file_ids: list[str]) -> Calls:
-        """Puts a thread's attachments into its store, which is made where there is none; the store's id."""
+    def files_added(self, store_id: str | None, file_ids: list[str], made: list[str]) -> Calls:
+        """Puts a thread's attachments into its store, which is made where there is none; the store's id.
+        ``made`` are stores that go again should one of the files be refused."""
         ...

@@ -54,7 +54,7 @@ class Answer:
 class Context:
     """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
     whether contents of file search results were asked for, ``v1`` whether the client speaks
-    assistants=v1, and ``done`` what came of :meth:`errand`."""
+    assistants=v1, ``done`` what came of :meth:`errand`, and ``wanted`` the errands still to be done."""
 
     settings: Settings
     tx: Transaction
@@ -65,6 +65,7 @@ class Context:
     include: bool
     v1: bool = False
     done: Mapping[str, Json] = field(default_factory=dict)
+    wanted: list[Errand] = field(default_factory=list)
 
     @property
     def keeper(self) -> Keeper:
@@ -74,11 +75,13 @@ class Context:
     def strict(self) -> bool:
         return self.settings.strict
 
-    def errand(self, key: str, calls: Callable[[], Calls]) -> Json:
+    def errand(self, key: str, calls: Callable[[], Calls], meanwhile: Json) -> Json:
         """What came of the calls at the upstream's server. They are done once for a request, between two
-        transactions: what this one has changed so far is undone and done again."""
+        transactions, and only when nothing refuses the rest of it: until then ``meanwhile`` stands for the
+        result, and what this transaction changes is undone and done again."""
         if key not in self.done:
-            raise NeedsErrand(Errand(key, calls()))
+            self.wanted.append(Errand(key, calls()))
+            return meanwhile
         result = self.done[key]
         if isinstance(result, UpstreamError):
             raise api_errors.of_upstream(result)

@@ -15,7 +15,7 @@ def with_stores(ctx: Context, body: Json, *, of_thread: bool = False) -> Json:
     vector_stores = ctx.settings.vector_stores
     if not wanted or vector_stores is None:
         return body
-    made = ctx.errand("stores", lambda: vector_stores.stores_made(wanted, of_thread=of_thread))
+    made = ctx.errand("stores", lambda: vector_stores.stores_made(wanted, of_thread=of_thread), [])
     found = {name: value for name, value in search.items() if name != "vector_stores"}
     found["vector_store_ids"] = [*(search.get("vector_store_ids") or []), *made]
     if of_thread:
@@ -36,7 +36,9 @@ def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
     ids = search.get("vector_store_ids") or []
     there = ids[0] if ids else None
     # Should another request give the thread a store meanwhile, that is the one, and it is asked for anew.
-    store_id = ctx.errand(f"files {there}", lambda: vector_stores.files_added(there, new))
+    made = ctx.done.get("stores") or []  # for this request, and of no use should it fail
+    key = f"files {there} {new}"
+    store_id = ctx.errand(key, lambda: vector_stores.files_added(there, new, made), there)
     found = {
         **search,
         "vector_store_ids": ids or [store_id],

@@ -193,9 +193,13 @@ class App:
             with self.store.write() if writes else self.store.read() as tx:
                 context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1, done)
                 try:
-                    return route.endpoint(context)
+                    answer = route.endpoint(context)
                 except NeedsWrite:
                     writes = True
+                    continue
+                if context.wanted:
+                    raise NeedsErrand(context.wanted[0])
+                return answer
 
 
 def _decoded(body: bytes) -> Json:

@@ -23,12 +23,11 @@ def create(ctx: Context) -> Answer:
 def create_thread_and_run(ctx: Context) -> Answer:
     checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
     _refuse(ctx)
-    # Before anything is made for the thread.
     ctx.row("assistants", "assistant", ctx.body["assistant_id"])
     given = dict(ctx.body.get("thread") or {})
     if ctx.body.get("tool_resources"):
         given["tool_resources"] = {**(given.get("tool_resources") or {}), **ctx.body["tool_resources"]}
-    thread = add_thread(ctx, given)
+    thread = add_thread(ctx, given, "thread.")
     return _begin(ctx, thread["id"], [("thread.created", thread)])
 
 

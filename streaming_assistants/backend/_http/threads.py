@@ -15,10 +15,10 @@ def create(ctx: Context) -> Answer:
     return Answer(add_thread(ctx, ctx.body))
 
 
-def add_thread(ctx: Context, body: Json) -> Json:
-    """Stores a thread with its messages."""
+def add_thread(ctx: Context, body: Json, name: str = "") -> Json:
+    """Stores a thread with its messages; ``name`` is the thread's within the request, with a dot."""
     if ctx.strict:
-        refusals.messages(body.get("messages"), "messages")
+        refusals.messages(body.get("messages"), f"{name}messages")
     now = ctx.keeper.now()
     thread = objects.thread(with_stores(ctx, body, of_thread=True), now)
     ctx.tx.add("threads", thread)

@@ -30,9 +30,10 @@ def stores_made(wanted: list[Json], *, of_thread: bool) -> Calls:
     return made
 
 
-def files_added(store_id: str | None, file_ids: list[str]) -> Calls:
-    """Puts a thread's attachments into its store, which is made where there is none; the store's id."""
-    made: list[str] = []
+def files_added(store_id: str | None, file_ids: list[str], made: list[str]) -> Calls:
+    """Puts a thread's attachments into its store, which is made where there is none; the store's id.
+    ``made`` are stores that go again should one of the files be refused."""
+    made = list(made)
     try:
         if store_id is None:
             store = yield Call("POST", "/vector_stores", {"expires_after": THREAD_EXPIRY})
