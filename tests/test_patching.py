@@ -612,6 +612,34 @@ async def test_a_tracer_that_closes_over_the_sdk_sees_a_stream(
     assert seen == ["create"]
 
 
+@pytest.mark.parametrize(
+    ("path", "args", "kwargs"),
+    [
+        ("beta.threads.runs.poll", ("run_1", "thread_1"), {"poll_interval_ms": 5}),
+        ("beta.threads.messages.delete", ("msg_1",), {"thread_id": "thread_1"}),
+        ("vector_stores.retrieve", ("vs_1",), {}),
+        ("vector_stores.files.create", ("vs_1",), {"file_id": "file-1"}),
+        ("vector_stores.files.create_and_poll", ("file-1",), {"vector_store_id": "vs_1"}),
+        ("vector_stores.file_batches.poll", ("vsfb_1",), {"vector_store_id": "vs_1"}),
+        ("vector_stores.file_batches.create_and_poll", ("vs_1",), {"file_ids": ["file-1"]}),
+        ("beta.threads.messages.with_raw_response.delete", ("msg_1",), {"thread_id": "thread_1"}),
+        ("vector_stores.with_raw_response.search", ("vs_1",), {"query": "x"}),
+    ],
+)
+async def test_a_tracer_can_bind_a_call_to_the_signature(
+    colour: Colour, streams: Loopback, path: str, args: tuple[str, ...], kwargs: dict[str, Any]
+) -> None:
+    method = resolve(colour.client(streams.url), path)
+    assert method.__name__ == path.rpartition(".")[2]
+    signature = inspect.signature(method)
+    assert set(signature.bind(*args, **kwargs).arguments) == {
+        *list(signature.parameters)[: len(args)],
+        *kwargs,
+    }
+    with pytest.raises(TypeError):
+        signature.bind(**kwargs)
+
+
 async def test_signatures_show_what_is_taken(colour: Colour, streams: Loopback) -> None:
     client = colour.client(streams.url)
     runs = client.beta.threads.runs

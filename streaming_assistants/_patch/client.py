@@ -53,10 +53,15 @@ class _Patched:
         self.detach: Callable[[], None] | None = None
 
     def patch(
-        self, owner: object, name: str, *makes: Callable[[Method], Method], takes: Iterable[str] = ()
+        self,
+        owner: object,
+        name: str,
+        *makes: Callable[[Method], Method],
+        takes: Iterable[str] = (),
+        leads: tuple[str, ...] = (),
     ) -> None:
         """Puts ``makes`` in the place of a method. With a backend nothing is deprecated."""
-        self.patches.append(ReplacedMethod(owner, name, makes, lambda: self.backend is None, takes))
+        self.patches.append(ReplacedMethod(owner, name, makes, lambda: self.backend is None, takes, leads))
 
     def place(self, owner: object, name: str, value: object) -> None:
         self.patches.append(AddedAttribute(owner, name, value))
@@ -226,6 +231,7 @@ def _patch_client(client: object, repair: bool, backend: str | LocalBackend | No
 def _put_on(client: object, patched: _Patched) -> None:
     makes: dict[tuple[str, str], list[Callable[[Method], Method]]] = {}
     takes: dict[tuple[str, str], set[str]] = {}
+    leads = {(each.resource, each.method): each.leads for each in TABLE if each.leads}
     # Innermost first: an adapted call is what a stream's own call falls back to.
     for adaptation in adaptations(client, repair=patched.repair):
         place = adaptation.resource, adaptation.method
@@ -248,7 +254,8 @@ def _put_on(client: object, patched: _Patched) -> None:
         patched.place(owner, name, value)
     for (resource, method), layers in makes.items():
         named = takes.get((resource, method), ())
-        patched.patch(resolve(client, resource), method, *layers, takes=named)
+        first = leads.get((resource, method), ())
+        patched.patch(resolve(client, resource), method, *layers, takes=named, leads=first)
     for name in ("copy", "with_options"):
         patched.patch(client, name, lambda below: _patching(below, patched))
     patched.patch(client, "request", saying_once(client), explaining(client))

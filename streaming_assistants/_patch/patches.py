@@ -22,12 +22,14 @@ class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
 
     _self_patch: ReplacedMethod
     _self_takes: frozenset[str]
+    _self_leads: tuple[str, ...]
 
     @property
     def __signature__(self) -> inspect.Signature:
         found = inspect.signature(self._self_patch._beneath())
         if not self._self_patch.replaces:
-            found = inspect.Signature()
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            found = inspect.Signature([inspect.Parameter(name, kind) for name in self._self_leads])
         last = [each for each in found.parameters.values() if each.kind is each.VAR_KEYWORD]
         known = [each for each in found.parameters.values() if each not in last]
         added = [
@@ -54,7 +56,8 @@ class ReplacedMethod:
     """One method of one object, replaced on the object itself; it knows the way back.
 
     ``warns`` says, at each call, whether the caller is told what the SDK deprecates; ``takes`` names the
-    parameters that the method has besides those of the SDK's own.
+    parameters that the method has besides those of the SDK's own, ``leads`` those that come first, by
+    place or by name, where the SDK does not have it.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ReplacedMethod:
         makes: Iterable[Callable[[Method], Method]],
         warns: Callable[[], bool],
         takes: Iterable[str] = (),
+        leads: tuple[str, ...] = (),
     ) -> None:
         self._owner, self._name, self._warns = owner, name, warns
         self._had = name in vars(owner)
@@ -76,6 +80,7 @@ class ReplacedMethod:
         self._wrapper = _Wrapper(self._beneath(), self._call)
         self._wrapper._self_patch = self
         self._wrapper._self_takes = frozenset(takes)
+        self._wrapper._self_leads = leads
         vars(owner)[name] = self._wrapper
 
     @property

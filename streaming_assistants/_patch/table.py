@@ -57,6 +57,8 @@ class Capability:
     """Whether a client can need it at all."""
     takes: frozenset[str] = frozenset()
     """The parameters that ours takes, for the signature; the SDK's own come first."""
+    leads: tuple[str, ...] = ()
+    """Those of them that can be given by place, where the SDK does not have the method."""
 
     def missing(self, client: object) -> str | None:
         """Why the installed SDK does not have it, or None where it does."""
@@ -138,25 +140,32 @@ def _method(resource: str, endpoint: Endpoint) -> Capability:
         lambda client, _: endpoint.bound(client),
         raw=True,
         takes=endpoint.operation.params,
+        leads=endpoint.operation.positional,
     )
 
 
 def _helping(
-    resource: str, method: str, plan: polling.Helper, takes: frozenset[str], story: Story = ()
+    resource: str,
+    method: str,
+    plan: polling.Helper,
+    takes: frozenset[str],
+    story: Story = (),
+    leads: tuple[str, ...] = (),
 ) -> Capability:
     def make(client: object, _: Method) -> Method:
         return polling.started(client, plan)
 
-    return Capability(f"{resource}.{method}()", resource, method, make, None, story, takes=takes)
+    return Capability(f"{resource}.{method}()", resource, method, make, None, story, takes=takes, leads=leads)
 
 
 def _waiting(
     resource: str, method: str, plan: polling.Helper, params: type, story: Story, ids: str = ""
 ) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
-    takes = names(params) | {*ids.split()}
+    leads = tuple(ids.split())
+    takes = names(params) | {*leads}
     later = _later(resource, method, plan, takes, "on_poll", "max_wait_seconds=, on_poll=")
-    return _helping(resource, method, plan, takes, story), later
+    return _helping(resource, method, plan, takes, story, leads), later
 
 
 def _later(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import warnings
@@ -74,6 +75,7 @@ RAW_HEADER = {"X-Stainless-Raw-Response": "true"}
 def raw(method: Callable[..., JSON]) -> Callable[..., JSON]:
     """The form of a method that ``with_raw_response`` has: it gives the response."""
 
+    @functools.wraps(method)
     def call(*args: JSON, **kwargs: JSON) -> JSON:
         return method(
             *args, **{**kwargs, "extra_headers": {**(kwargs.get("extra_headers") or {}), **RAW_HEADER}}
