@@ -92,14 +92,28 @@ async def test_a_cut_stream_fails_the_run(make_api: MakeApi, server: Loopback, k
     assert text_of((await api.messages(run["thread_id"]))[-1]) == "Once upon"
 
 
-@pytest.mark.parametrize(("status", "code"), [(429, "rate_limit_exceeded"), (401, "server_error")])
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "message", "code"),
+    [
+        (429, None, "Not now.", "rate_limit_exceeded"),
+        (429, "insufficient_quota", QUOTA, "rate_limit_exceeded"),
+        (403, "insufficient_quota", QUOTA, "rate_limit_exceeded"),
+        (400, "invalid_prompt", "Not this.", "invalid_prompt"),
+        (400, "invalid_image_url", "No such image.", "invalid_prompt"),
+        (401, None, "Not you.", "server_error"),
+        (500, None, "Sorry, something went wrong.", "server_error"),
+    ],
+)
 async def test_a_refused_request_fails_the_run(
-    make_api: MakeApi, server: Loopback, kind: str, status: int, code: str
+    make_api: MakeApi, server: Loopback, kind: str, status: int, told: str | None, message: str, code: str
 ) -> None:
-    getattr(fakes, f"serve_{kind}")(server, fakes.http_error(status, "Not now."))
+    getattr(fakes, f"serve_{kind}")(server, fakes.http_error(status, message, code=told))
     _, names, run = await stream(make_api, server, kind)
     assert names == [*CREATED, "thread.run.failed", "done"]
-    assert run["last_error"] == {"code": code, "message": "Not now."}
+    assert run["last_error"] == {"code": code, "message": message}
 
 
 async def test_the_tools_of_the_hosted_api(make_api: MakeApi, server: Loopback, kind: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import lifecycle, objects
 from .effects import Abandoned, Do, Emit, Event, Interrupted, Steps
+from .failures import refused
 from .port import (
     Call,
     ContentDelta,
@@ -164,7 +165,7 @@ class Execution:
         except (_Lost, _Stopped, Abandoned, StoreClosed, StoreAway):
             raise
         except UpstreamError as error:
-            said = failure(error)
+            said = refused(error)
         except Exception as error:
             logger.exception("The upstream of run %s raised.", self.run_id)
             said = Failed("server_error", f"The upstream raised {type(error).__name__}: {error}")
@@ -301,8 +302,3 @@ class Execution:
 
 def _keep_file(file: FileContent, tx: Transaction) -> None:
     tx.keep_file(file.file_id, file.filename, file.content)
-
-
-def failure(error: UpstreamError) -> Failed:
-    code = "rate_limit_exceeded" if error.status == 429 else "server_error"
-    return Failed(code, error.message)

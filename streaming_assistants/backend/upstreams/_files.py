@@ -11,9 +11,10 @@ import re
 from collections.abc import Generator
 from urllib.parse import quote
 
+from .._engine.failures import failure
 from .._engine.port import Call, FileContent, Json, Piece, Sleep, ThreadResources, Turn, UpstreamError
 from ._history import attached
-from ._members import Fault, failure, member
+from ._members import Fault, member
 
 logger = logging.getLogger("streaming_assistants")
 

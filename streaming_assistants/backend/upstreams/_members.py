@@ -65,39 +65,5 @@ def usage(value: Json, prompt: str, completion: str) -> Json:
     return counted
 
 
-_RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "insufficient_quota", "tokens", "requests"})
-_INPUT = frozenset(
-    {
-        "invalid_prompt",
-        "content_policy_violation",
-        "content_filter",
-        "context_length_exceeded",
-        "bio_policy",
-        "misalignment_policy_violation",
-        "data_residency_mismatch",
-        "failed_to_download_image",
-        "empty_image_file",
-        "unsupported_image_media_type",
-    }
-)
-
-
-def failure(error: Json) -> Failed:
-    """A :class:`Failed` from an upstream's error object (or bare message), in the three codes of a run."""
-    if not isinstance(error, dict):
-        return Failed("server_error", str(error) if error else "The upstream reported an error.")
-    names = {str(error.get(key)) for key in ("code", "type")}
-    message = error.get("message")
-    if not isinstance(message, str) or not message:
-        message = f"The upstream reported an error without a message (code {error.get('code')!r})."
-    if names & _RATE or "429" in names:
-        return Failed("rate_limit_exceeded", message)
-    if names & _INPUT or any(
-        name.startswith(("invalid_image", "invalid_base64", "image_")) for name in names
-    ):
-        return Failed("invalid_prompt", message)
-    return Failed("server_error", message)
-
-
 def _name(value: Json) -> str:
     return "null" if value is None else type(value).__name__

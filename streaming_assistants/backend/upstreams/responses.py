@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from .._engine.failures import failure
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
 from ._containers import container
 from ._files import searchable
 from ._fitting import estimated
 from ._history import has_tool
-from ._members import Fault, failure, member, optional, usage
+from ._members import Fault, member, optional, usage
 from ._output import unsaid
 from ._responses_events import Response
 from ._responses_request import request
