@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from streaming_assistants.backend._engine.port import ContentDelta, Conversation, Sleep, Turn
 from streaming_assistants.backend.upstreams.echo import Echo
 
 from .conftest import Api, text_of
@@ -36,6 +37,26 @@ async def test_the_newest_message_grows_until_its_run_ends(make_api: MakeApi) ->
             *("id", "object", "created_at", "thread_id", "role", "content"),
             *("assistant_id", "run_id", "file_ids", "metadata"),
         }
+
+
+async def test_what_was_said_before_a_silence_is_seen(make_api: MakeApi) -> None:
+    def hesitant(turn: Turn) -> Conversation:
+        for word, pause in (("Once", 0.2), (" upon", 600.0)):
+            yield Sleep(0.2)
+            yield ContentDelta({"index": 0, "type": "text", "text": {"value": word}})
+            yield Sleep(pause)
+
+    api = make_api(hesitant)
+    run = await api.run("x")
+    path = f"/threads/{run['thread_id']}/messages"
+    events = await api.open(path, method="get", stream="true")
+    said = ""
+    while said != "Once upon":
+        _, page = await events.next()
+        said += page["data"][0]["content"][0]["delta"]["value"]
+    await events.close()
+    await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+    assert (await api.settled(run))["status"] == "cancelled"
 
 
 async def test_a_thread_without_a_run_shows_its_newest_message(api: Api) -> None:

@@ -187,6 +187,8 @@ class Execution:
                 return Finished()
             answer = trouble = None
             if isinstance(piece, _ASKS):
+                if self._keeper.clock() >= self._save_at:
+                    yield from self._glance()  # before the wait, which may be long
                 try:
                     answer = yield piece
                 except UpstreamError as error:
@@ -194,8 +196,6 @@ class Execution:
                 except Interrupted:
                     yield from self._glance()
                     trouble = UpstreamError("The request to the upstream was broken off.")
-                if self._keeper.clock() >= self._save_at:
-                    yield from self._glance()
             elif isinstance(piece, ContentDelta):
                 yield from self._unfinished.add_content(piece.part)
             elif isinstance(piece, MessageEnd):
