@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from urllib.parse import quote
 
 import openai
@@ -23,6 +23,9 @@ from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse
 from .operations import Operation, checked_id, request_options, spoken, with_headers
 from .params import RequestParams, names
 
+if TYPE_CHECKING:
+    from .params import LeftOut
+
 STREAMS = "assistants=v1"
 """The one server that streams this endpoint does so under v1 only, whose threads it keeps apart."""
 
@@ -38,13 +41,13 @@ class MessageStreamParams(RequestParams, total=False):
     servers that have to be polled.
     """
 
-    limit: int
-    order: Literal["desc"]
-    run_id: str
-    after: None
-    before: None
-    poll_interval_ms: int | None
-    max_wait_seconds: float | None
+    limit: int | LeftOut
+    order: Literal["desc"] | LeftOut
+    run_id: str | LeftOut
+    after: LeftOut | None
+    before: LeftOut | None
+    poll_interval_ms: int | LeftOut | None
+    max_wait_seconds: float | LeftOut | None
 
 
 class StreamedListParams(MessageStreamParams, total=False):

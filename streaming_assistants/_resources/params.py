@@ -7,12 +7,12 @@ the SDK lacks. Source: the API reference and the signatures of openai 3.52.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from typing_extensions import Required, TypedDict
 
 if TYPE_CHECKING:
-    from openai._types import FileTypes
+    from openai._types import FileTypes, NotGiven, Omit
     from openai.types import FileChunkingStrategyParam
     from openai.types.beta import (
         AssistantResponseFormatOptionParam,
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openai.types.beta.thread_create_and_run_params import Thread as ThreadParam
     from openai.types.beta.threads.run_create_params import AdditionalMessage, TruncationStrategy
     from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
+
+    LeftOut: TypeAlias = Omit | NotGiven  # what a program passes that leaves a parameter out
 
 
 class RequestParams(TypedDict, total=False):
@@ -41,43 +43,43 @@ class PollParams(TypedDict, total=False):
     out, never. ``on_poll`` is called with each refreshed object; for an async client it may be async.
     """
 
-    poll_interval_ms: int
-    max_wait_seconds: float | None
-    on_poll: Callable[[Any], object] | None
+    poll_interval_ms: int | LeftOut
+    max_wait_seconds: float | LeftOut | None
+    on_poll: Callable[[Any], object] | LeftOut | None
 
 
 class InferenceParams(RequestParams, total=False):
     """What both ways to start a run have in common. Left out: the assistant's own value."""
 
     assistant_id: Required[str]
-    instructions: str | None
-    max_completion_tokens: int | None
-    max_prompt_tokens: int | None
-    metadata: dict[str, str] | None
-    model: str | None
-    parallel_tool_calls: bool
-    response_format: AssistantResponseFormatOptionParam | None
-    temperature: float | None
-    tool_choice: AssistantToolChoiceOptionParam | None
-    tools: Iterable[AssistantToolParam] | None
-    top_p: float | None
-    truncation_strategy: TruncationStrategy | None
+    instructions: str | LeftOut | None
+    max_completion_tokens: int | LeftOut | None
+    max_prompt_tokens: int | LeftOut | None
+    metadata: dict[str, str] | LeftOut | None
+    model: str | LeftOut | None
+    parallel_tool_calls: bool | LeftOut
+    response_format: AssistantResponseFormatOptionParam | LeftOut | None
+    temperature: float | LeftOut | None
+    tool_choice: AssistantToolChoiceOptionParam | LeftOut | None
+    tools: Iterable[AssistantToolParam] | LeftOut | None
+    top_p: float | LeftOut | None
+    truncation_strategy: TruncationStrategy | LeftOut | None
 
 
 class RunParams(InferenceParams, total=False):
     """``runs.create`` and its helpers."""
 
     thread_id: Required[str]
-    include: list[Any]
-    additional_instructions: str | None
-    additional_messages: Iterable[AdditionalMessage] | None
+    include: list[Any] | LeftOut
+    additional_instructions: str | LeftOut | None
+    additional_messages: Iterable[AdditionalMessage] | LeftOut | None
     reasoning_effort: Any
 
 
 class CreateAndRunParams(InferenceParams, total=False):
     """``threads.create_and_run`` and its helpers."""
 
-    thread: ThreadParam
+    thread: ThreadParam | LeftOut
     tool_resources: Any
 
 
@@ -114,8 +116,8 @@ class InStore(TypedDict, total=False):
 class StoreFileParams(TypedDict, total=False):
     """How a file is put into a vector store."""
 
-    attributes: dict[str, str | float | bool] | None
-    chunking_strategy: FileChunkingStrategyParam
+    attributes: dict[str, str | float | bool] | LeftOut | None
+    chunking_strategy: FileChunkingStrategyParam | LeftOut
 
 
 class FileWaitParams(InStore, PollParams, total=False):
@@ -139,32 +141,32 @@ class FileUploadPollParams(FileUploadParams, PollParams, total=False):
 class BatchPollParams(StoreFileParams, PollParams, RequestParams, total=False):
     """``file_batches.create_and_poll``, besides the vector store."""
 
-    file_ids: Iterable[str]
-    files: Iterable[Any]
+    file_ids: Iterable[str] | LeftOut
+    files: Iterable[Any] | LeftOut
 
 
 class BatchUploadParams(StoreFileParams, PollParams, RequestParams, total=False):
     """``file_batches.upload_and_poll``, besides the vector store."""
 
     files: Required[Iterable[FileTypes]]
-    file_ids: Iterable[str]
-    max_concurrency: int
+    file_ids: Iterable[str] | LeftOut
+    max_concurrency: int | LeftOut
 
 
 class MessageListParams(RequestParams, total=False):
     """``messages.list``, besides the thread."""
 
-    after: str
-    before: str
-    limit: int
-    order: Literal["asc", "desc"]
-    run_id: str
+    after: str | LeftOut
+    before: str | LeftOut
+    limit: int | LeftOut
+    order: Literal["asc", "desc"] | LeftOut
+    run_id: str | LeftOut
 
 
 class MessageUpdateParams(RequestParams, total=False):
     """``messages.update``, besides the ids; ``content`` is for a server that takes it (Astra's)."""
 
-    metadata: dict[str, str] | None
+    metadata: dict[str, str] | LeftOut | None
     content: Any
 
 

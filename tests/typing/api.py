@@ -180,3 +180,15 @@ async def azure_asynchronous(made: AsyncAzureOpenAI) -> None:
 def module() -> None:
     patch(openai)
     unpatch(openai)
+
+
+def left_out(made: OpenAI) -> None:
+    """What the SDK's own methods take for a parameter that is left out."""
+    runs, messages = patch(made).beta.threads.runs, patch(made).beta.threads.messages
+    files = patch(made).vector_stores.files
+    with runs.stream(thread_id="t", assistant_id="a", instructions=openai.omit, tools=openai.NOT_GIVEN):
+        pass
+    runs.create_and_poll(thread_id="t", assistant_id="a", model=openai.omit, poll_interval_ms=openai.omit)
+    assert_type(messages.list("t", stream=True, run_id=openai.omit), MessageStream[MessageChunk])
+    messages.list("t", limit=openai.omit, after=openai.NOT_GIVEN)
+    files.upload_and_poll(vector_store_id="vs_1", file=b"", chunking_strategy=openai.omit)
