@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from streaming_assistants._json import Json
 
@@ -18,7 +16,7 @@ from .._http.routes import POLL_AFTER, Reply, Request
 from .asking import Asker, AsyncAsker, Client
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
-from .loops import caller
+from .loops import caller, in_thread
 
 _TURN_SECONDS = 0.005
 
@@ -155,17 +153,7 @@ class Leavable(Generic[T]):
     async def wait_async(self) -> T:
         """The result, for a task, which may be cancelled."""
         try:
-            result: T = await _run_in_thread()(self)
-            return result
+            return await in_thread(self, leavable=True)
         except BaseException:
             self.leave()
             raise
-
-
-@cache
-def _run_in_thread() -> Callable[..., Any]:
-    """Runs a function in a thread that its task may leave: an option that anyio has renamed."""
-    run = anyio.to_thread.run_sync
-    names = inspect.signature(run).parameters
-    options = {"abandon_on_cancel" if "abandon_on_cancel" in names else "cancellable": True}
-    return partial(run, **options)  # type: ignore[arg-type]

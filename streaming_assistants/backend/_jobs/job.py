@@ -7,10 +7,10 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from streaming_assistants._protocol.plan import Outcome
 
@@ -20,7 +20,7 @@ from .._engine.store_port import Store, StoreClosed
 from .asking import Asker, AsyncAsker
 from .driver import Driver
 from .feed import AsyncFeed, Events, Feed
-from .loops import nowhere, spawn
+from .loops import in_thread, nowhere, spawn
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -229,7 +229,7 @@ class AsyncJob(Driver):
             return None
         if isinstance(piece, Do):
             if self._store.blocking:
-                return await anyio.to_thread.run_sync(self._done, piece)
+                return await in_thread(partial(self._done, piece))
             return self._done(piece)
         if isinstance(piece, Changed):
             with anyio.move_on_after(piece.seconds):

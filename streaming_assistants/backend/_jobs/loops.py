@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+T = TypeVar("T")
 
 
 def spawn(run: Callable[[], Awaitable[None]]) -> tuple[object, Callable[..., object]]:
@@ -37,6 +44,35 @@ def caller() -> Callable[..., object]:
 
         token: Any = trio.lowlevel.current_trio_token()
         return token.run_sync_soon  # type: ignore[no-any-return]
+
+
+async def in_thread(work: Callable[[], T], *, leavable: bool = False) -> T:
+    """What ``work`` gives, done in a thread. A cancelled task waits for it, or leaves it if ``leavable``.
+
+    The end of a process does not wait for the thread. It does for one of anyio's whose task is still pending
+    when its event loop is closed: nobody ever stops that one.
+    """
+    call_soon = caller()
+    came = anyio.Event()
+    given: list[T] = []
+    raised: list[BaseException] = []
+    context = contextvars.copy_context()
+
+    def do() -> None:
+        try:
+            given.append(context.run(work))
+        except BaseException as error:  # noqa: BLE001  (raised where it is waited for)
+            raised.append(error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            call_soon(came.set)
+
+    async with anyio.to_thread.current_default_thread_limiter():
+        threading.Thread(target=do, name="streaming_assistants store", daemon=True).start()
+        with anyio.CancelScope(shield=not leavable):
+            await came.wait()
+    if raised:
+        raise raised[0]
+    return given[0]
 
 
 def nowhere(*_: object) -> None:
