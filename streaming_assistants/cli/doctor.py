@@ -67,7 +67,8 @@ def _show(out: Screen, rows: list[Row], endpoint: Endpoint | None, *, every: boo
     defects = shown_defects(map(needs.judgement, table))
     repaired = all(row.sound for row in table)
     if defects:
-        out.section(f"Defects of the SDK that patch() {'repairs' if repaired else 'leaves (repair=False)'}")
+        does = "repairs" if repaired else "leaves (repair=False)"
+        out.section(f"Defects of the SDK that patch() {does}: what it does, not what it should")
         for shows in defects:
             out.item(shows, "" if repaired else "warn")
 
