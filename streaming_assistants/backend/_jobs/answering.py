@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
 from streaming_assistants._json import Json
 
+from .._engine.effects import Work
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, Reply, Request
 from .asking import Asker, AsyncAsker, Client
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
-from .loops import caller, in_thread
+from .loops import in_thread, starter
 
 _TURN_SECONDS = 0.005
 
@@ -89,10 +90,11 @@ async def _handle(
 ) -> Reply:
     if not backend.blocking:
         return backend.handle(request, done)
-    call_soon = caller()
+    start = starter()
 
-    def begin(make: Callable[[Any], AsyncJob | Job]) -> None:
-        backend.start(make)
+    async def drive(work: Work) -> None:
+        # In a task: older releases of anyio make no event anywhere else.
+        backend.start(lambda store: AsyncJob(work, store, AsyncAsker(client), None))
 
     def unclaimed(reply: Reply) -> None:
         """The run that a cancelled request has begun goes on, as it would on a server."""
@@ -100,9 +102,9 @@ async def _handle(
         if work is None:
             return
         try:
-            call_soon(begin, lambda store: AsyncJob(work, store, AsyncAsker(client), None))
+            start(partial(drive, work))
         except RuntimeError:  # its event loop has ended, and so has the run
-            begin(lambda store: _stopped(Job(work, store, Asker(client), None)))
+            backend.start(lambda store: _stopped(Job(work, store, Asker(client), None)))
 
     return await Leavable(partial(backend.handle, request, done), unclaimed).wait_async()
 
