@@ -9,7 +9,6 @@ from typing import Any
 
 from . import lifecycle, objects
 from .effects import Abandoned, Do, Emit, Event, Interrupted, Steps
-from .failures import refused
 from .port import (
     Call,
     ContentDelta,
@@ -29,6 +28,7 @@ from .port import (
     Upstream,
     UpstreamError,
 )
+from .run_failures import refused
 from .store_port import Row, StoreAway, StoreClosed, Transaction
 from .turn import turn_of
 from .unfinished import Unfinished

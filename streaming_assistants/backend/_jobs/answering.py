@@ -17,7 +17,7 @@ from .._http.routes import POLL_AFTER, Reply, Request
 from .asking import Asker, AsyncAsker, Client
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
-from .loops import in_thread, starter
+from .loops import caller, in_thread, spawn
 
 _TURN_SECONDS = 0.005
 
@@ -90,7 +90,7 @@ async def _handle(
 ) -> Reply:
     if not backend.blocking:
         return backend.handle(request, done)
-    start = starter()
+    call_soon = caller()
 
     async def drive(work: Work) -> None:
         # In a task: older releases of anyio make no event anywhere else.
@@ -102,7 +102,7 @@ async def _handle(
         if work is None:
             return
         try:
-            start(partial(drive, work))
+            call_soon(spawn, partial(drive, work))
         except RuntimeError:  # its event loop has ended, and so has the run
             backend.start(lambda store: _stopped(Job(work, store, Asker(client), None)))
 

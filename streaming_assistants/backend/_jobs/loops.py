@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
@@ -44,19 +44,6 @@ def caller() -> Callable[..., object]:
 
         token: Any = trio.lowlevel.current_trio_token()
         return token.run_sync_soon  # type: ignore[no-any-return]
-
-
-def starter() -> Callable[[Callable[[], Coroutine[Any, Any, None]]], object]:
-    """A way to start a task in the loop that a task is in, from any thread. It raises RuntimeError once the
-    loop has ended."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        import trio  # type: ignore[import-not-found,unused-ignore]
-
-        token: Any = trio.lowlevel.current_trio_token()
-        return lambda run: token.run_sync_soon(trio.lowlevel.spawn_system_task, run)
-    return lambda run: loop.call_soon_threadsafe(lambda: loop.create_task(run()))
 
 
 async def in_thread(work: Callable[[], T], *, leavable: bool = False) -> T:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Generator
 from urllib.parse import quote
 
-from .._engine.failures import failure
 from .._engine.port import Call, FileContent, Json, Piece, Sleep, ThreadResources, Turn, UpstreamError
+from .._engine.run_failures import failure
 from ._history import attached
 from ._members import Fault, member
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 
-from .._engine.failures import failure
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Piece, Turn, UpstreamError
+from .._engine.run_failures import failure
 from ._chat_calls import ToolCalls
 from ._chat_request import adapted, check, request
 from ._fitting import Window, estimated, fitted, known, learned, overflowed, prompt_tokens, shorter

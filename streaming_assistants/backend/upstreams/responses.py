@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from .._engine.failures import failure
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
+from .._engine.run_failures import failure
 from ._containers import container
 from ._files import searchable
 from ._fitting import estimated
