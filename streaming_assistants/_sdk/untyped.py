@@ -11,6 +11,9 @@ AnyClient: TypeAlias = Any
 Model: TypeAlias = Any
 """What the SDK makes of an answer: a stream, an event, a run, a message, a delta, a page."""
 
+HttpClient: TypeAlias = Any
+"""A client of httpx or httpx2."""
+
 HttpRequest: TypeAlias = Any
 """A request of httpx or httpx2."""
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
 
 import anyio
 import wrapt
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import AnyClient, HttpClient, HttpRequest, HttpResponse
 
 from ._engine import api_errors
 from ._http.paths import assistants_path, file_content_path
-from ._http.routes import Reply, Request
+from ._http.routes import ApiRequest, Reply
 from ._jobs.answering import Backend, Leavable, run_async, run_sync
-from ._jobs.asking import Client, HttpRequest, Response
 from ._jobs.feed import AsyncFeed, Feed
 from .upstreams import registry
-
-HttpClient: TypeAlias = Any
-"""A client of httpx or httpx2."""
 
 _LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread to count them costs time
 
 
-def attach(backend: Backend, client: Client) -> Callable[[], None]:
+def attach(backend: Backend, client: AnyClient) -> Callable[[], None]:
     """Puts a proxy in the place of the client's HTTP client; answers with what takes it back."""
     if not _sdk.is_client(client):
         raise TypeError(
@@ -44,7 +40,7 @@ def attach(backend: Backend, client: Client) -> Callable[[], None]:
     return detach
 
 
-def _unhooked(client: Client, backend: Backend) -> HttpClient:
+def _unhooked(client: AnyClient, backend: Backend) -> HttpClient:
     """The client's HTTP client; a copy of an attached client comes with its original's proxy."""
     inner = _sdk.http_client(client)
     while type(inner) in (_Proxy, _AsyncProxy) and inner._self_backend is backend:
@@ -57,7 +53,7 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
 
     _self_backend: Backend | None
 
-    def __init__(self, inner: HttpClient, backend: Backend, client: Client) -> None:
+    def __init__(self, inner: HttpClient, backend: Backend, client: AnyClient) -> None:
         super().__init__(inner)
         self._self_backend = backend
         self._self_client = client
@@ -69,7 +65,7 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
         path, base_path = request.url.path, _sdk.base_path(self._self_client)
         return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
 
-    def _self_refusal(self, request: HttpRequest) -> Response | None:
+    def _self_refusal(self, request: HttpRequest) -> HttpResponse | None:
         """The answer to a request that is not the backend's, where none may leave the process."""
         if self._self_backend is None or not self._self_backend.offline:
             return None
@@ -78,7 +74,7 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
 
 
 class _Proxy(_Guest):
-    def send(self, request: HttpRequest, **options: object) -> Response:
+    def send(self, request: HttpRequest, **options: object) -> HttpResponse:
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
@@ -101,7 +97,7 @@ class _Proxy(_Guest):
 
 
 class _AsyncProxy(_Guest):
-    async def send(self, request: HttpRequest, **options: object) -> Response:
+    async def send(self, request: HttpRequest, **options: object) -> HttpResponse:
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
@@ -125,9 +121,9 @@ def _not_ours(path: str, reply: Reply) -> bool:
     return reply.status == 404 and path.startswith("/files/")
 
 
-def _request(request: HttpRequest, path: str) -> Request:
+def _request(request: HttpRequest, path: str) -> ApiRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Request(request.method, path, request.url.query.decode("ascii"), headers, request.content)
+    return ApiRequest(request.method, path, request.url.query.decode("ascii"), headers, request.content)
 
 
 def _close_feed(answer: tuple[Reply, Feed | None]) -> None:

@@ -15,17 +15,17 @@ from typing import Any
 import anyio
 
 from streaming_assistants._json import Json
+from streaming_assistants._sdk.untyped import AnyClient
 
 from . import _hook
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
 from ._engine.store_port import Store, StoreAway, StoreClosed
 from ._http.context import Settings
-from ._http.routes import App, Reply, Request
+from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
-from ._jobs.asking import Client
 from ._jobs.job import AsyncJob, Job
-from ._jobs.watch import STOP_SECONDS, Watch
+from ._jobs.watch import STOP_SECONDS, JobWatch
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import within_max_prompt_tokens
 from .upstreams._options import checked, with_options
@@ -98,13 +98,13 @@ class LocalBackend:
         stores = _vector_stores if searches else None
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores)
         self._app = App(self._store, settings)
-        self._jobs = Watch(self._store, self._keeper, place)
+        self._jobs = JobWatch(self._store, self._keeper, place)
         self._closing = threading.Lock()
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._leaves_with_them = False
         self.settle()
 
-    def attach(self, client: Client) -> Callable[[], None]:
+    def attach(self, client: AnyClient) -> Callable[[], None]:
         """Answers the client's Assistants requests from now on; its other requests go where they went.
 
         ``client`` is an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI. Copies made from it later
@@ -188,7 +188,7 @@ class LocalBackend:
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
         return self._store.blocking
 
-    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
+    def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         if request.method == "POST":

@@ -19,7 +19,7 @@ class Reason(TypedDict):
     reason: str
 
 
-class LastError(TypedDict):
+class RunError(TypedDict):
     code: str
     message: str
 
@@ -79,6 +79,6 @@ class Step(TypedDict):
     completed_at: int | None
     expires_at: int | None
     failed_at: int | None
-    last_error: LastError | None
+    last_error: RunError | None
     step_details: StepDetails
     usage: Usage | None

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
+from streaming_assistants._protocol.status import PENDING
+
 from . import api_errors, objects, run_params
 from .effects import Event
 from .port import Json
 from .store_port import LEASE, Row, Transaction
 
-PENDING = frozenset({"queued", "in_progress", "generating", "cancelling"})
-"""A run that somebody drives; ``requires_action`` waits for the client instead."""
-
-_GRACE = 5.0  # seconds that a run's driver has to act on a cancel before another does it
+_CANCEL_SECONDS = 5.0  # seconds that a run's driver has to act on a cancel before another does it
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
     if not row["active"] or run["status"] == "cancelling":
         raise api_errors.not_cancellable(run["status"])
     if run["status"] in PENDING:
-        hidden = {**row["hidden"], "cancel_by": keeper.clock() + _GRACE}
+        hidden = {**row["hidden"], "cancel_by": keeper.clock() + _CANCEL_SECONDS}
         return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
     return end(tx, keeper, row, "cancelled")[-1][1]
 

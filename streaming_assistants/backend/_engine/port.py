@@ -219,7 +219,7 @@ class Upstream(Protocol):
         ...
 
 
-class VectorStores(Protocol):
+class VectorStoreCalls(Protocol):
     """The vector stores of an upstream's server, where it has some."""
 
     def stores_made(self, wanted: list[Json], *, of_thread: bool) -> Calls:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from .port import Json
 
-Kind: TypeAlias = Literal["assistants", "threads", "messages", "runs", "steps"]
+RowKind: TypeAlias = Literal["assistants", "threads", "messages", "runs", "steps"]
 
 LEASE = 30.0
 """Seconds that an owner may go unseen before the runs that it drives count as left behind."""
@@ -46,15 +46,15 @@ class Page(NamedTuple):
 class Transaction(Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
-    def add(self, kind: Kind, data: Json, **columns: object) -> int:
+    def add(self, kind: RowKind, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``, higher than any that its kind has had."""
         ...
 
-    def get(self, kind: Kind, id: str, *, lock: bool = False, **where: object) -> Row | None:
+    def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
 
     def change(
-        self, kind: Kind, id: str, changes: Json, *, row: Row | None = None, **columns: object
+        self, kind: RowKind, id: str, changes: Json, *, row: Row | None = None, **columns: object
     ) -> Json | None:
         """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
 
@@ -62,27 +62,27 @@ class Transaction(Protocol):
         what the caller has already read and locked.
         """
 
-    def remove(self, kind: Kind, id: str) -> bool:
+    def remove(self, kind: RowKind, id: str) -> bool:
         """Whether it was there."""
         ...
 
-    def seq(self, kind: Kind, id: str, **where: object) -> int | None:
+    def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
         """Where an object is in its list, or was; None when it never was in there."""
 
-    def all(self, kind: Kind, **where: object) -> Sequence[Row]:
+    def all(self, kind: RowKind, **where: object) -> Sequence[Row]:
         """Every row that fits, oldest first."""
         ...
 
-    def newest(self, kind: Kind, **where: object) -> Row | None:
+    def newest(self, kind: RowKind, **where: object) -> Row | None:
         """The row that fits and has the highest seq."""
 
-    def newest_seq(self, kind: Kind, **where: object) -> int:
+    def newest_seq(self, kind: RowKind, **where: object) -> int:
         """The seq of the newest row that fits; 0 when none does."""
         ...
 
     def page(
         self,
-        kind: Kind,
+        kind: RowKind,
         where: Mapping[str, object],
         *,
         limit: int,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .._engine import checks, lifecycle, objects, refusals, run_params, shapes
 from .._engine.store_port import Row
-from .context import Answer, Context
+from .context import ApiAnswer, Context
 from .file_search import with_stores
 
 
-def create(ctx: Context) -> Answer:
+def create(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.ASSISTANT, ctx.body, ("model",))
     assistant = objects.assistant(ctx.body, ctx.keeper.now())
     if ctx.strict:
@@ -17,14 +17,14 @@ def create(ctx: Context) -> Answer:
     if stores is not ctx.body:
         assistant = objects.assistant(stores, ctx.keeper.now())
     ctx.tx.add("assistants", assistant, hidden={"given": run_params.given(ctx.body)})
-    return Answer(assistant)
+    return ApiAnswer(assistant)
 
 
-def retrieve(ctx: Context) -> Answer:
-    return Answer(assistant_row(ctx)["data"])
+def retrieve(ctx: Context) -> ApiAnswer:
+    return ApiAnswer(assistant_row(ctx)["data"])
 
 
-def update(ctx: Context) -> Answer:
+def update(ctx: Context) -> ApiAnswer:
     """Only what the body names is changed."""
     checks.fields(shapes.ASSISTANT, ctx.body)
     row = assistant_row(ctx)
@@ -41,18 +41,18 @@ def update(ctx: Context) -> Answer:
     changes = {key: made[key] for key in named}
     given = run_params.given({**dict.fromkeys(hidden.get("given") or (), True), **ctx.body})
     hidden = {**hidden, "given": given}
-    return Answer(ctx.tx.change("assistants", old["id"], changes, row=row, hidden=hidden))
+    return ApiAnswer(ctx.tx.change("assistants", old["id"], changes, row=row, hidden=hidden))
 
 
-def remove(ctx: Context) -> Answer:
+def remove(ctx: Context) -> ApiAnswer:
     id = assistant_row(ctx)["id"]
     ended = lifecycle.end_for_deleted_assistant(ctx.tx, ctx.keeper, id)
     ctx.tx.remove("assistants", id)
-    return Answer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
+    return ApiAnswer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
 
 
-def index(ctx: Context) -> Answer:
-    return Answer(ctx.page("assistants", "assistant"))
+def index(ctx: Context) -> ApiAnswer:
+    return ApiAnswer(ctx.page("assistants", "assistant"))
 
 
 def assistant_row(ctx: Context) -> Row:

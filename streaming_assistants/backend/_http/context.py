@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from .._engine import api_errors
 from .._engine.effects import Errand, Work
 from .._engine.lifecycle import Keeper
-from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStores
-from .._engine.store_port import Kind, Row, Transaction
+from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
+from .._engine.store_port import Row, RowKind, Transaction
 
 
 class NeedsWrite(Exception):
@@ -34,11 +34,11 @@ class Settings:
     models: Mapping[str, str]
     generating: bool
     strict: bool
-    vector_stores: VectorStores | None
+    vector_stores: VectorStoreCalls | None
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """``work`` goes on after the answer; with ``stream`` its events are the answer. ``interrupts`` are
     the runs whose drivers have to look at the store now."""
 
@@ -87,14 +87,14 @@ class Context:
             raise api_errors.of_upstream(result)
         return result
 
-    def row(self, kind: Kind, word: str, id: str, **where: object) -> Row:
+    def row(self, kind: RowKind, word: str, id: str, **where: object) -> Row:
         """The row, or the API's 404. ``word`` is the API's for it."""
         row = self.tx.get(kind, id, lock=self.writes, **where)
         if row is None:
             raise api_errors.missing(word, id)
         return row
 
-    def page(self, kind: Kind, word: str, **where: object) -> Json:
+    def page(self, kind: RowKind, word: str, **where: object) -> Json:
         """The list envelope of what fits, by the request's limit, order and cursors."""
         ascending = self._order() == "asc"
         page = self.tx.page(
@@ -144,7 +144,7 @@ class Context:
             )
         return order
 
-    def _cursor(self, kind: Kind, word: str, name: str, where: Mapping[str, object]) -> int | None:
+    def _cursor(self, kind: RowKind, word: str, name: str, where: Mapping[str, object]) -> int | None:
         id = self.query.get(name)
         if not id:
             return None

@@ -19,7 +19,7 @@ from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
 from . import assistants, run_requests, threads, v1_files, views
-from .context import Answer, Context, NeedsErrand, NeedsWrite, Settings
+from .context import ApiAnswer, Context, NeedsErrand, NeedsWrite, Settings
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -31,7 +31,7 @@ _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
 
 
 @dataclass(frozen=True)
-class Request:
+class ApiRequest:
     """``path`` starts at ``/assistants`` or ``/threads``; header names are in lower case."""
 
     method: str
@@ -59,13 +59,13 @@ class Reply:
 class Route(NamedTuple):
     method: str
     pattern: re.Pattern[str]
-    endpoint: Callable[[Context], Answer]
+    endpoint: Callable[[Context], ApiAnswer]
 
 
 def _routes() -> list[Route]:
     thread = "/threads/{thread_id}"
     run = thread + "/runs/{run_id}"
-    table: list[tuple[str, str, Callable[[Context], Answer]]] = [
+    table: list[tuple[str, str, Callable[[Context], ApiAnswer]]] = [
         ("POST", "/assistants", assistants.create),
         ("GET", "/assistants", assistants.index),
         ("GET", "/assistants/{assistant_id}", assistants.retrieve),
@@ -112,7 +112,7 @@ class App:
         self._routes = _routes()
         self._pid = os.getpid()
 
-    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
+    def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers, whatever the request holds: what goes wrong is an answer too. ``done`` are the results
         of the errands that earlier replies to this request asked for."""
         headers = {"x-request-id": "req_" + secrets.token_hex(16)}
@@ -154,7 +154,7 @@ class App:
             return None
         return Reply(200, {"content-type": "application/octet-stream"}, content)
 
-    def _answer(self, request: Request, headers: dict[str, str], done: Mapping[str, Json]) -> Reply:
+    def _answer(self, request: ApiRequest, headers: dict[str, str], done: Mapping[str, Json]) -> Reply:
         path = request.path.rstrip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)
@@ -173,7 +173,7 @@ class App:
             headers["cache-control"] = "no-cache"
             encode = views.encoder(include=answer.include, v1=v1)
             run = answer.work is not None and answer.work.run_id is not None
-            end = views.DONE if run else views.DONE_UNNAMED
+            end = views.END if run else views.END_UNNAMED
             return Reply(200, headers, b"", answer.work, encode, end, interrupts)
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
@@ -181,8 +181,8 @@ class App:
         return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
 
     def _run(
-        self, route: Route, ids: dict[str, str], request: Request, v1: bool, done: Mapping[str, Json]
-    ) -> Answer:
+        self, route: Route, ids: dict[str, str], request: ApiRequest, v1: bool, done: Mapping[str, Json]
+    ) -> ApiAnswer:
         if self._settings.strict:
             refusals.ids(ids)
         pairs = parse_qsl(request.query, keep_blank_values=True)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from streaming_assistants._protocol.status import PENDING
+
 from .._engine import checks, lifecycle, refusals, shapes
 from .._engine.effects import Event, Work
 from .._engine.port import Json
 from .._engine.run import Execution
 from .._engine.store_port import Row
-from .context import Answer, Context, NeedsWrite
+from .context import ApiAnswer, Context, NeedsWrite
 from .file_search import attach
 from .threads import add_thread, thread_row
 
 _POLL_AFTER_MS = 100
 
 
-def create(ctx: Context) -> Answer:
+def create(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.RUN, ctx.body, ("assistant_id",))
     _refuse(ctx)
     return _begin(ctx, ctx.ids["thread_id"], [])
 
 
-def create_thread_and_run(ctx: Context) -> Answer:
+def create_thread_and_run(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.THREAD_AND_RUN, ctx.body, ("assistant_id",))
     _refuse(ctx)
     ctx.row("assistants", "assistant", ctx.body["assistant_id"])
@@ -31,47 +33,47 @@ def create_thread_and_run(ctx: Context) -> Answer:
     return _begin(ctx, thread["id"], [("thread.created", thread)])
 
 
-def retrieve(ctx: Context) -> Answer:
+def retrieve(ctx: Context) -> ApiAnswer:
     run = _row(ctx)["data"]
-    return Answer(run, poll_after_ms=_POLL_AFTER_MS if run["status"] in lifecycle.PENDING else None)
+    return ApiAnswer(run, poll_after_ms=_POLL_AFTER_MS if run["status"] in PENDING else None)
 
 
-def update(ctx: Context) -> Answer:
+def update(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.METADATA_UPDATE, ctx.body)
     id = _row(ctx)["id"]
     changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return Answer(ctx.tx.change("runs", id, changes))
+    return ApiAnswer(ctx.tx.change("runs", id, changes))
 
 
-def index(ctx: Context) -> Answer:
+def index(ctx: Context) -> ApiAnswer:
     thread_id = thread_row(ctx)["id"]
     active = ctx.tx.newest("runs", thread_id=thread_id, active=True)
     if active is not None:
         _settled(ctx, active)
-    return Answer(ctx.page("runs", "run", thread_id=thread_id))
+    return ApiAnswer(ctx.page("runs", "run", thread_id=thread_id))
 
 
-def cancel(ctx: Context) -> Answer:
-    return Answer(lifecycle.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=[ctx.ids["run_id"]])
+def cancel(ctx: Context) -> ApiAnswer:
+    return ApiAnswer(lifecycle.cancel(ctx.tx, ctx.keeper, _row(ctx)), interrupts=[ctx.ids["run_id"]])
 
 
-def submit(ctx: Context) -> Answer:
+def submit(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.TOOL_OUTPUTS, ctx.body, ("tool_outputs",))
     row = _row(ctx)
     run, events = lifecycle.submit(ctx.tx, ctx.keeper, row, ctx.body["tool_outputs"])
     return _go_on(ctx, run, events, row["hidden"].get("include", False))
 
 
-def steps(ctx: Context) -> Answer:
+def steps(ctx: Context) -> ApiAnswer:
     run_id = _row(ctx)["id"]
     page = ctx.page("steps", "run step", run_id=run_id)
-    return Answer({**page, "data": [_at_rest(step) for step in page["data"]]}, include=ctx.include)
+    return ApiAnswer({**page, "data": [_at_rest(step) for step in page["data"]]}, include=ctx.include)
 
 
-def step(ctx: Context) -> Answer:
+def step(ctx: Context) -> ApiAnswer:
     run_id = _row(ctx)["id"]
     row = ctx.row("steps", "run step", ctx.ids["step_id"], run_id=run_id)
-    return Answer(_at_rest(row["data"]), include=ctx.include)
+    return ApiAnswer(_at_rest(row["data"]), include=ctx.include)
 
 
 def _refuse(ctx: Context) -> None:
@@ -82,7 +84,7 @@ def _refuse(ctx: Context) -> None:
         refusals.messages(ctx.body.get("additional_messages"), "additional_messages")
 
 
-def _begin(ctx: Context, thread_id: str, events: list[Event]) -> Answer:
+def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
     run = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
     if ctx.strict:
         refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
@@ -92,7 +94,7 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> Answer:
     return _go_on(ctx, run, events, ctx.include)
 
 
-def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> Answer:
+def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> ApiAnswer:
     settings = ctx.settings
     execution = Execution(
         run,
@@ -104,7 +106,7 @@ def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> Answe
     )
     work = Work(execution.steps(), run["thread_id"], run["id"])
     stream = ctx.body.get("stream") is True
-    return Answer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+    return ApiAnswer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
 
 
 def _row(ctx: Context) -> Row:

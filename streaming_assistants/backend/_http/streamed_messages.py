@@ -6,9 +6,11 @@ with the text that was added, until the run ends; then ``[DONE]``.
 
 from __future__ import annotations
 
+from streaming_assistants._protocol.status import PENDING
+
 from .._engine import api_errors
 from .._engine.effects import Changed, Do, Emit, Steps, Work
-from .._engine.lifecycle import PENDING, Keeper, overdue
+from .._engine.lifecycle import Keeper, overdue
 from .._engine.port import Json
 from .._engine.store_port import Transaction
 

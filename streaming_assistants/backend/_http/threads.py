@@ -5,14 +5,14 @@ from __future__ import annotations
 from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
 from .._engine.port import Json
 from .._engine.store_port import Row
-from .context import Answer, Context
+from .context import ApiAnswer, Context
 from .file_search import attach, with_notes, with_stores
 from .streamed_messages import streamed_messages
 
 
-def create(ctx: Context) -> Answer:
+def create(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.THREAD, ctx.body)
-    return Answer(add_thread(ctx, ctx.body))
+    return ApiAnswer(add_thread(ctx, ctx.body))
 
 
 def add_thread(ctx: Context, body: Json, name: str = "") -> Json:
@@ -29,30 +29,30 @@ def add_thread(ctx: Context, body: Json, name: str = "") -> Json:
     return thread
 
 
-def retrieve(ctx: Context) -> Answer:
-    return Answer(thread_row(ctx)["data"])
+def retrieve(ctx: Context) -> ApiAnswer:
+    return ApiAnswer(thread_row(ctx)["data"])
 
 
-def update(ctx: Context) -> Answer:
+def update(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.THREAD_UPDATE, ctx.body)
     thread = thread_row(ctx)
     id = thread["id"]
     body = with_notes(thread["data"], with_stores(ctx, ctx.body, of_thread=True))
     changes = {key: value or {} for key, value in body.items()}
-    return Answer(ctx.tx.change("threads", id, changes))
+    return ApiAnswer(ctx.tx.change("threads", id, changes))
 
 
-def remove(ctx: Context) -> Answer:
+def remove(ctx: Context) -> ApiAnswer:
     id = thread_row(ctx)["id"]
     active = ctx.tx.newest("runs", thread_id=id, active=True)
     if active is not None:
         ctx.tx.get("runs", active["id"], lock=True)  # whoever drives it finishes its writing first
     ctx.tx.remove("threads", id)
     interrupts = [] if active is None else [active["id"]]
-    return Answer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
+    return ApiAnswer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
 
 
-def add_message(ctx: Context) -> Answer:
+def add_message(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.MESSAGE, ctx.body, ("role", "content"))
     if ctx.strict:
         refusals.message(ctx.body)
@@ -64,35 +64,35 @@ def add_message(ctx: Context) -> Answer:
     attach(ctx, thread["data"], [ctx.body])
     message = objects.message(ctx.body, thread_id, ctx.keeper.now())
     ctx.tx.add("messages", message, thread_id=thread_id)
-    return Answer(message)
+    return ApiAnswer(message)
 
 
-def retrieve_message(ctx: Context) -> Answer:
-    return Answer(message_row(ctx)["data"])
+def retrieve_message(ctx: Context) -> ApiAnswer:
+    return ApiAnswer(message_row(ctx)["data"])
 
 
-def update_message(ctx: Context) -> Answer:
+def update_message(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.METADATA_UPDATE, ctx.body)
     id = message_row(ctx)["id"]
     changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return Answer(ctx.tx.change("messages", id, changes))
+    return ApiAnswer(ctx.tx.change("messages", id, changes))
 
 
-def remove_message(ctx: Context) -> Answer:
+def remove_message(ctx: Context) -> ApiAnswer:
     id = message_row(ctx)["id"]
     ctx.tx.remove("messages", id)
-    return Answer({"id": id, "object": "thread.message.deleted", "deleted": True})
+    return ApiAnswer({"id": id, "object": "thread.message.deleted", "deleted": True})
 
 
-def messages(ctx: Context) -> Answer:
+def messages(ctx: Context) -> ApiAnswer:
     """A page; with ``stream=true`` the growth of the newest assistant's message, as Astra streams it."""
     thread_id = thread_row(ctx)["id"]
     if ctx.query.get("stream") == "true":
-        return Answer(None, streamed_messages(thread_id, ctx.keeper), stream=True)
+        return ApiAnswer(None, streamed_messages(thread_id, ctx.keeper), stream=True)
     where = {"thread_id": thread_id}
     if ctx.query.get("run_id"):
         where["run_id"] = ctx.query["run_id"]
-    return Answer(ctx.page("messages", "message", **where))
+    return ApiAnswer(ctx.page("messages", "message", **where))
 
 
 def thread_row(ctx: Context) -> Row:

@@ -5,44 +5,44 @@ from __future__ import annotations
 from .._engine import api_errors, checks, objects
 from .._engine.port import Json
 from .assistants import assistant_row
-from .context import Answer, Context
+from .context import ApiAnswer, Context
 from .threads import message_row
 
 
-def index(ctx: Context) -> Answer:
+def index(ctx: Context) -> ApiAnswer:
     assistant = assistant_row(ctx)["data"]
-    return Answer(_list([_of_assistant(assistant, id) for id in _ids(assistant)]))
+    return ApiAnswer(_list([_of_assistant(assistant, id) for id in _ids(assistant)]))
 
 
-def create(ctx: Context) -> Answer:
+def create(ctx: Context) -> ApiAnswer:
     """Lets the assistant's tools use a file that has been uploaded."""
     checks.fields({"file_id": checks.text()}, ctx.body, ("file_id",))
     assistant, id = assistant_row(ctx)["data"], ctx.body["file_id"]
     _keep(ctx, assistant, [*(known for known in _ids(assistant) if known != id), id])
-    return Answer(_of_assistant(assistant, id))
+    return ApiAnswer(_of_assistant(assistant, id))
 
 
-def retrieve(ctx: Context) -> Answer:
+def retrieve(ctx: Context) -> ApiAnswer:
     assistant = assistant_row(ctx)["data"]
-    return Answer(_of_assistant(assistant, _known(ctx, _ids(assistant))))
+    return ApiAnswer(_of_assistant(assistant, _known(ctx, _ids(assistant))))
 
 
-def remove(ctx: Context) -> Answer:
+def remove(ctx: Context) -> ApiAnswer:
     """Takes the file from the assistant; the upload itself stays."""
     assistant = assistant_row(ctx)["data"]
     id = _known(ctx, _ids(assistant))
     _keep(ctx, assistant, [known for known in _ids(assistant) if known != id])
-    return Answer({"id": id, "object": "assistant.file.deleted", "deleted": True})
+    return ApiAnswer({"id": id, "object": "assistant.file.deleted", "deleted": True})
 
 
-def of_message(ctx: Context) -> Answer:
+def of_message(ctx: Context) -> ApiAnswer:
     message = message_row(ctx)["data"]
-    return Answer(_list([_of_message(message, id) for id in _attached(message)]))
+    return ApiAnswer(_list([_of_message(message, id) for id in _attached(message)]))
 
 
-def of_message_one(ctx: Context) -> Answer:
+def of_message_one(ctx: Context) -> ApiAnswer:
     message = message_row(ctx)["data"]
-    return Answer(_of_message(message, _known(ctx, _attached(message))))
+    return ApiAnswer(_of_message(message, _known(ctx, _attached(message))))
 
 
 def _ids(assistant: Json) -> list[str]:

@@ -51,8 +51,8 @@ def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:
     return encode
 
 
-DONE = b"event: done\ndata: [DONE]\n\n"
-DONE_UNNAMED = b"data: [DONE]\n\n"
+END = b"event: done\ndata: [DONE]\n\n"
+END_UNNAMED = b"data: [DONE]\n\n"
 
 
 def _in_events(resources: Json) -> Json:

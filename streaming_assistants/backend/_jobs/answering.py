@@ -10,11 +10,12 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 
 from streaming_assistants._json import Json
+from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine.effects import Work
 from .._engine.store_port import Store
-from .._http.routes import POLL_AFTER, Reply, Request
-from .asking import Asker, AsyncAsker, Client
+from .._http.routes import POLL_AFTER, ApiRequest, Reply
+from .asking import Asker, AsyncAsker
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
 from .loops import caller, in_thread, spawn
@@ -37,7 +38,7 @@ class Backend(Protocol):
         """Whether :meth:`handle` may wait for a disk, a network or another process."""
         ...
 
-    def handle(self, request: Request, done: Mapping[str, Json] | None = None) -> Reply:
+    def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         ...
@@ -46,7 +47,7 @@ class Backend(Protocol):
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
 
 
-def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply, Feed | None]:
+def run_sync(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
     done: dict[str, Json] = {}
@@ -64,7 +65,9 @@ def run_sync(backend: Backend, client: Client, request: Request) -> tuple[Reply,
     return reply, feed
 
 
-async def run_async(backend: Backend, client: Client, request: Request) -> tuple[Reply, AsyncFeed | None]:
+async def run_async(
+    backend: Backend, client: AnyClient, request: ApiRequest
+) -> tuple[Reply, AsyncFeed | None]:
     """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
     reply = await _handle(backend, client, request)
     done: dict[str, Json] = {}
@@ -86,7 +89,7 @@ async def run_async(backend: Backend, client: Client, request: Request) -> tuple
 
 
 async def _handle(
-    backend: Backend, client: Client, request: Request, done: Mapping[str, Json] | None = None
+    backend: Backend, client: AnyClient, request: ApiRequest, done: Mapping[str, Json] | None = None
 ) -> Reply:
     if not backend.blocking:
         return backend.handle(request, done)

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TypeAlias
 
 import anyio
 import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import Frame, FrameDecoder
-from streaming_assistants._sdk import untyped
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpRequest, HttpResponse
 
 from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
 from .._http.paths import requested_path
@@ -22,21 +21,11 @@ from .characters import Characters
 from .masking import Mask
 from .reasons import reason
 
-Client: TypeAlias = untyped.AnyClient
-"""An OpenAI or AsyncOpenAI client, of any release."""
-
-HttpRequest: TypeAlias = untyped.HttpRequest
-"""A request of httpx or httpx2."""
-
-Response: TypeAlias = untyped.HttpResponse
-"""A response of httpx or httpx2."""
-
-
 logger = logging.getLogger("streaming_assistants")
 
 # What may come after a stream's last event: some bytes of framing, in a chunk or two.
-_LAST_CHUNKS = 4
-_LAST_SECONDS = 1.0
+_READ_OUT_CHUNKS = 4
+_READ_OUT_SECONDS = 1.0
 
 
 class _Events:
@@ -77,7 +66,7 @@ class _Events:
 
 
 class _Asker:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: AnyClient) -> None:
         self._client = client
         self._events: _Events | None = None
 
@@ -111,7 +100,7 @@ class _Asker:
         """Hides the keys of the client, and of a request that has been made with one of its own."""
         return Mask([*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})])
 
-    def _answer(self, call: Call, response: Response) -> Json:
+    def _answer(self, call: Call, response: HttpResponse) -> Json:
         """What a plain request is sent: bytes, or JSON."""
         mask = self._mask(response.request)
         body = mask.data(response.content)
@@ -123,9 +112,9 @@ class _Asker:
             shown = mask.text(body.decode("utf-8", "replace"))[:80]
             raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
 
-    def _arguments(self, call: Call) -> untyped.Arguments:
+    def _arguments(self, call: Call) -> Arguments:
         url, query = _sdk.inference_url(self._client, _checked(call.path))
-        arguments: untyped.Arguments = {
+        arguments: Arguments = {
             "path": url,
             "cast_to": _sdk.response_class(),
             "options": {"params": query},
@@ -137,7 +126,7 @@ class _Asker:
             arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
         return arguments
 
-    def _stream_arguments(self, piece: Open) -> untyped.Arguments:
+    def _stream_arguments(self, piece: Open) -> Arguments:
         url, query = _sdk.inference_url(self._client, _checked(piece.path))
         return {
             "path": url,
@@ -158,7 +147,7 @@ def _checked(path: str) -> str:
 class Asker(_Asker):
     """For a sync client."""
 
-    _response: Response = None
+    _response: HttpResponse = None
 
     def ask(self, piece: Call | Open | Next) -> Json:
         """Does what is asked; raises :class:`UpstreamError` when that fails."""
@@ -190,7 +179,7 @@ class Asker(_Asker):
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""
         if self._response is not None:
             try:
-                for _ in range(_LAST_CHUNKS):
+                for _ in range(_READ_OUT_CHUNKS):
                     if next(self._chunks, None) is None:
                         break
             except Exception as error:  # noqa: BLE001 - all that was asked for has come
@@ -227,7 +216,7 @@ class Asker(_Asker):
 class AsyncAsker(_Asker):
     """For an async client."""
 
-    _response: Response = None
+    _response: HttpResponse = None
 
     async def ask(self, piece: Call | Open | Next) -> Json:
         """Does what is asked; raises :class:`UpstreamError` when that fails."""
@@ -253,8 +242,8 @@ class AsyncAsker(_Asker):
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""
         if self._response is not None:
             try:
-                with anyio.move_on_after(_LAST_SECONDS):
-                    for _ in range(_LAST_CHUNKS):
+                with anyio.move_on_after(_READ_OUT_SECONDS):
+                    for _ in range(_READ_OUT_CHUNKS):
                         if await anext(self._chunks, None) is None:
                             break
             except Exception as error:  # noqa: BLE001 - all that was asked for has come

@@ -23,7 +23,7 @@ _EVERY = 1.0  # seconds
 _IDLE_ROUNDS = 10
 
 
-class Watch:
+class JobWatch:
     """A thread that looks after jobs, as long as there are some."""
 
     def __init__(self, store: Store, keeper: Keeper, place: str) -> None:

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from streaming_assistants._sdk.untyped import AnyClient
+
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
 from .._http.paths import assistants_path, deployment_of, requested_path, without_prefix
-from .._jobs.asking import Client
 from .._local import LocalBackend
 from .guard import Guard
 from .requests import is_form, target, while_there
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.requests import Request as HttpRequest
-    from starlette.responses import Response as HttpResponse
+    from starlette.requests import Request
+    from starlette.responses import Response
 
-    from .._http.routes import Request
+    from .._http.routes import ApiRequest
     from .forwarding import Forwarding
 
 logger = logging.getLogger("streaming_assistants")
@@ -45,7 +46,7 @@ _SLOWEST = 8192  # and one more for so many bytes
 
 def app(
     backend: LocalBackend,
-    client: Client,
+    client: AnyClient,
     *,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
@@ -101,7 +102,7 @@ class Served:
     def __init__(
         self,
         backend: LocalBackend,
-        client: Client,
+        client: AnyClient,
         guard: Guard,
         forwarding: Forwarding,
         *,
@@ -160,7 +161,7 @@ class Served:
         for scope in list(self._under_way):
             scope.cancel()
 
-    async def _answer(self, http: HttpRequest) -> HttpResponse:
+    async def _answer(self, http: Request) -> Response:
         from starlette.requests import ClientDisconnect
         from starlette.responses import Response
 
@@ -194,8 +195,8 @@ class Served:
         response.headers.update(extra)
         return response
 
-    async def _routed(self, http: HttpRequest, path: str, headers: dict[str, str]) -> HttpResponse:
-        from .._http.routes import Request
+    async def _routed(self, http: Request, path: str, headers: dict[str, str]) -> Response:
+        from .._http.routes import ApiRequest
 
         ours = assistants_path(path, "")
         rest = ours or without_prefix(path)
@@ -212,7 +213,7 @@ class Served:
         if not form:
             body = b"".join([part async for part in self._parts(http, limit)])
             if ours or (route is not None and route.made_by_runs):
-                reply = await self._replied(Request(http.method, rest, query, headers, body))
+                reply = await self._replied(ApiRequest(http.method, rest, query, headers, body))
                 if route is None or reply.status_code != 404:
                     return reply
             content = self._forwarding.named_for_upstream(body, deployment_of(path))
@@ -221,7 +222,7 @@ class Served:
         # A form is still being read, which shows as well that its sender is there.
         return await (answer() if form else while_there(http, answer))
 
-    async def _replied(self, request: Request) -> HttpResponse:
+    async def _replied(self, request: ApiRequest) -> Response:
         """The backend's own answer."""
         from starlette.responses import Response, StreamingResponse
 
@@ -244,7 +245,7 @@ class Served:
 
         return StreamingResponse(body(), reply.status, reply.headers)
 
-    async def _parts(self, http: HttpRequest, limit: int) -> AsyncIterator[bytes]:
+    async def _parts(self, http: Request, limit: int) -> AsyncIterator[bytes]:
         """The body as it comes."""
         stream, size, waited = http.stream(), 0, 0.0
         while True:
@@ -266,7 +267,7 @@ class Served:
             yield part
 
 
-def _refused(error: ApiError) -> HttpResponse:
+def _refused(error: ApiError) -> Response:
     from starlette.responses import Response
 
     return Response(json.dumps(error.body), error.status, media_type="application/json")

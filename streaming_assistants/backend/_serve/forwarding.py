@@ -11,17 +11,17 @@ import anyio
 import openai
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import AnyClient, HttpResponse
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
-from .._jobs.asking import Client, Response
 from .._jobs.masking import Mask, MaskedStream
 from .._strict_json import decoded
 from ..upstreams import registry
 from . import passing
 
 if TYPE_CHECKING:
-    from starlette.responses import Response as HttpResponse
+    from starlette.responses import Response
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -44,7 +44,7 @@ class Forwarding:
     """To the server of ``client``, which ``upstream`` asks too. ``models`` are names of models in the code
     and their names there."""
 
-    def __init__(self, upstream: str, models: Mapping[str, str], client: Client) -> None:
+    def __init__(self, upstream: str, models: Mapping[str, str], client: AnyClient) -> None:
         self._upstream = upstream
         self._models = models
         self._client = client
@@ -70,7 +70,7 @@ class Forwarding:
         query: str,
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes],
-    ) -> HttpResponse:
+    ) -> Response:
         """The server's answer, without the key that it was asked with."""
         from starlette.responses import Response, StreamingResponse
 
@@ -99,7 +99,7 @@ class Forwarding:
         query: str,
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes],
-    ) -> Response:
+    ) -> HttpResponse:
         try:
             given = _passed_on(headers, content)
             return await _sdk.send_as(self._client, method, path, query, given, content)
@@ -108,7 +108,7 @@ class Forwarding:
             keys = [*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})]
             raise _unreachable(error, Mask(keys)) from None
 
-    async def _whole(self, response: Response, mask: Mask) -> bytes:
+    async def _whole(self, response: HttpResponse, mask: Mask) -> bytes:
         try:
             body: bytes = await response.aread()
             return body
@@ -117,7 +117,7 @@ class Forwarding:
         finally:
             await response.aclose()
 
-    def _alone(self, route: passing.PassedOn) -> HttpResponse:
+    def _alone(self, route: passing.PassedOn) -> Response:
         """What is answered where there is no server: the names of models."""
         from starlette.responses import Response
 
@@ -132,7 +132,7 @@ class Forwarding:
         return Response(changed, 200, media_type="application/json")
 
 
-async def _passed_back(response: Response, mask: Mask) -> AsyncIterator[bytes]:
+async def _passed_back(response: HttpResponse, mask: Mask) -> AsyncIterator[bytes]:
     masked = MaskedStream(mask)
     try:
         async for chunk in response.aiter_bytes():
@@ -146,7 +146,7 @@ async def _passed_back(response: Response, mask: Mask) -> AsyncIterator[bytes]:
             await response.aclose()
 
 
-def _shown(response: Response, mask: Mask) -> dict[str, str]:
+def _shown(response: HttpResponse, mask: Mask) -> dict[str, str]:
     return {name: mask.text(response.headers[name]) for name in _SHOWN if name in response.headers}
 
 

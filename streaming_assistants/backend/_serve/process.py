@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from streaming_assistants._sdk.untyped import AnyClient
+
 from .._engine.store_port import StoreAway
-from .._jobs.asking import Client
 from .._local import LocalBackend
 from ..upstreams import registry
 from .app import LARGEST_JSON, LARGEST_UPLOAD, app, not_installed
@@ -104,7 +105,7 @@ def _opened(upstream: str, store: str, options: Mapping[str, Any]) -> LocalBacke
         raise ValueError(f"The store {shown} cannot be opened: {reason}") from None
 
 
-def _client(upstream: str, base_url: str | None) -> Client:
+def _client(upstream: str, base_url: str | None) -> AnyClient:
     import openai
 
     base_url = base_url or os.environ.get("OPENAI_BASE_URL")  # which the oldest releases do not read

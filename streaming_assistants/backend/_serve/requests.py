@@ -10,8 +10,8 @@ import anyio
 from .._engine import api_errors
 
 if TYPE_CHECKING:
-    from starlette.requests import Request as HttpRequest
-    from starlette.responses import Response as HttpResponse
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 
 def target(scope: Mapping[str, Any]) -> bytes:
@@ -34,11 +34,11 @@ def is_form(headers: Mapping[str, str], *, taken: bool) -> bool:
     return False
 
 
-async def while_there(http: HttpRequest, answer: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
+async def while_there(http: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
     """The answer; the upstream is not asked on for a caller who has hung up. The body has been read."""
     from starlette.requests import ClientDisconnect
 
-    found: list[HttpResponse | Exception] = []
+    found: list[Response | Exception] = []
     async with anyio.create_task_group() as group:
 
         async def asked() -> None:

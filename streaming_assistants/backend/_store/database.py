@@ -24,7 +24,7 @@ from .._engine.store_port import StoreAway, StoreClosed
 from . import schema
 from .address import address
 from .changes import Changes
-from .transaction import Transaction
+from .transaction import SqlTransaction
 
 _BUSY_MS = 60_000
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
@@ -71,19 +71,19 @@ class Database:
         self._create_schema()
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self) -> Iterator[SqlTransaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting."""
         with self._connected() as connection, _writing(connection):
-            tx = Transaction(connection)
+            tx = SqlTransaction(connection)
             yield tx
         self._changes.tell(tx.changed)
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self) -> Iterator[SqlTransaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
         with self._connected() as connection, connection.begin():
-            yield Transaction(connection)
+            yield SqlTransaction(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

@@ -22,20 +22,20 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
-from .._engine.store_port import Kind, Page, Row
+from .._engine.store_port import Page, Row, RowKind
 from . import schema
 
 Where = Mapping[str, object]
 
 
-class Transaction:
+class SqlTransaction:
     """Rows come back as mappings of the table's columns; ``data`` is the object as a client sees it."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.changed: set[Any] = set()  # the threads that it has written to
 
-    def add(self, kind: Kind, data: Json, **columns: object) -> int:
+    def add(self, kind: RowKind, data: Json, **columns: object) -> int:
         """Stores a new object; answers with its ``seq``."""
         self.changed.add(columns.get("thread_id") or data["id"])
         result = self.connection.execute(_insert(kind), {"id": data["id"], "data": data, **columns})
@@ -43,12 +43,12 @@ class Transaction:
         assert key is not None
         return int(key[0])
 
-    def get(self, kind: Kind, id: str, *, lock: bool = False, **where: object) -> Row | None:
+    def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
         return self._find(kind, id, "lock" if lock else "", where)
 
     def change(
-        self, kind: Kind, id: str, changes: Json, *, row: Row | None = None, **columns: object
+        self, kind: RowKind, id: str, changes: Json, *, row: Row | None = None, **columns: object
     ) -> Json | None:
         """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
 
@@ -64,7 +64,7 @@ class Transaction:
         self.connection.execute(_update(kind, tuple(values)), {**values, "where_id": id})
         return data
 
-    def remove(self, kind: Kind, id: str) -> bool:
+    def remove(self, kind: RowKind, id: str) -> bool:
         row = self.get(kind, id, lock=True)
         if row is None:
             return False
@@ -81,10 +81,10 @@ class Transaction:
         query = _select(name, ("id", *where), how)
         return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
 
-    def _note(self, kind: Kind, row: Row) -> None:
+    def _note(self, kind: RowKind, row: Row) -> None:
         self.changed.add(row[_thread_id_of(kind)])
 
-    def seq(self, kind: Kind, id: str, **where: object) -> int | None:
+    def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
         """Where an object is in its list, or was; None when it never was in there."""
         row = self._find(kind, id, "", where)
         if row is None:
@@ -92,23 +92,23 @@ class Transaction:
             row = self._find("removed", id, "", place)
         return None if row is None else int(row["seq"])
 
-    def all(self, kind: Kind, **where: object) -> Sequence[Row]:
+    def all(self, kind: RowKind, **where: object) -> Sequence[Row]:
         """Every row that fits, oldest first."""
         query = _select(kind, tuple(where), "oldest first")
         return self.connection.execute(query, _bound(where)).mappings().all()
 
-    def newest(self, kind: Kind, **where: object) -> Row | None:
+    def newest(self, kind: RowKind, **where: object) -> Row | None:
         query = _select(kind, tuple(where), "newest")
         return self.connection.execute(query, _bound(where)).mappings().first()
 
-    def newest_seq(self, kind: Kind, **where: object) -> int:
+    def newest_seq(self, kind: RowKind, **where: object) -> int:
         """The seq of the newest row that fits; 0 when none does."""
         query = _select(kind, tuple(where), "newest seq")
         return int(self.connection.scalar(query, _bound(where)) or 0)
 
     def page(
         self,
-        kind: Kind,
+        kind: RowKind,
         where: Mapping[str, object],
         *,
         limit: int,
@@ -175,7 +175,7 @@ def _table(name: str) -> Table:
     return schema.metadata.tables[name]
 
 
-def _thread_id_of(kind: Kind) -> str:
+def _thread_id_of(kind: RowKind) -> str:
     """The column that names the thread which a change of such an object is a change of."""
     return "id" if kind in ("assistants", "threads") else "thread_id"
 

@@ -10,7 +10,7 @@ from ._members import Fault, member, optional
 
 
 @dataclass
-class Item:
+class OutputItem:
     """An output item under way. ``call`` is its number in the tool step, ``sent`` what of its arguments
     or code was said, ``begun`` the item as it was announced."""
 
@@ -28,7 +28,7 @@ class Item:
     links: list[tuple[int, Json]] = field(default_factory=list)
 
 
-class Items:
+class OutputItems:
     """Tells items apart by their ids, and where that fails by ``output_index``.
 
     Seen in the wild: no index; an index that is used again for an item of another kind; an id that differs
@@ -36,9 +36,9 @@ class Items:
     """
 
     def __init__(self) -> None:
-        self._items: list[Item] = []
+        self._items: list[OutputItem] = []
 
-    def add(self, index: int | None, item: Json) -> Item | None:
+    def add(self, index: int | None, item: Json) -> OutputItem | None:
         """The new item; None for a message that was announced before."""
         id, kind = optional(item, "id", str), member(item, "type", str)
         known = self._newest(kind, id=id) if id else self._newest(kind, index=index)
@@ -46,17 +46,17 @@ class Items:
             return None
         if known is not None and (id or index is not None):
             raise Fault(f"The upstream sent a malformed event: the item {id or index} was added twice.")
-        self._items.append(Item(len(self._items), index, id, kind, item))
+        self._items.append(OutputItem(len(self._items), index, id, kind, item))
         return self._items[-1]
 
-    def find(self, index: int | None, id: str | None, kind: str) -> Item | None:
+    def find(self, index: int | None, id: str | None, kind: str) -> OutputItem | None:
         """The newest item of the kind by its id, or by its index, or the one that is open."""
         found = self._newest(kind, id=id) if id else None
         if found is None and index is not None:
             return self._newest(kind, index=index)
         return found or next((item for item in reversed(self.open()) if item.kind == kind), None)
 
-    def of(self, event: Json, kind: str) -> Item:
+    def of(self, event: Json, kind: str) -> OutputItem:
         """The item that a delta belongs to."""
         index, id = optional(event, "output_index", int), optional(event, "item_id", str)
         found = self.find(index, id, kind)
@@ -64,10 +64,10 @@ class Items:
             raise Fault(f"The upstream sent a malformed event: the item {id or index} is no {kind}.")
         return found
 
-    def open(self) -> list[Item]:
+    def open(self) -> list[OutputItem]:
         return [item for item in self._items if not item.closed]
 
-    def _newest(self, kind: str, **names: Json) -> Item | None:
+    def _newest(self, kind: str, **names: Json) -> OutputItem | None:
         for item in reversed(self._items):
             if item.kind == kind and all(getattr(item, name) == value for name, value in names.items()):
                 return item

@@ -10,7 +10,7 @@ from ._containers import wanted_files
 from ._files import Results
 from ._members import Fault, member, members, optional
 from ._output import Output
-from ._response_items import Item, Items
+from ._response_items import OutputItem, OutputItems
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -28,7 +28,7 @@ class Response:
     def __init__(self, turn: Turn) -> None:
         self._ranking = _ranking(turn)
         self._code_files = wanted_files(turn)
-        self._items = Items()
+        self._items = OutputItems()
         self._output = Output()
         self._files = Results()
         self._place = _place(turn)  # of the next message, in the context as the hosted API counted it
@@ -82,10 +82,10 @@ class Response:
         needed = not cut and any(item["type"] != "function_call" for item in self._kept)
         yield from self._output.close(whole=whole, items=self._kept if needed else None)
 
-    def _item(self, event: Json, kind: str) -> Item:
+    def _item(self, event: Json, kind: str) -> OutputItem:
         return self._items.of(event, kind)
 
-    def _content(self, event: Json) -> tuple[Item, int]:
+    def _content(self, event: Json) -> tuple[OutputItem, int]:
         return self._item(event, "message"), optional(event, "content_index", int) or 0
 
     def _added(self, index: int | None, item: Json) -> Conversation:
@@ -119,7 +119,7 @@ class Response:
         assert state is not None
         yield from self._settle(state, item)
 
-    def _settle(self, state: Item, item: Json) -> Conversation:
+    def _settle(self, state: OutputItem, item: Json) -> Conversation:
         """The end of an item, ``item`` as a whole."""
         again, state.closed = state.closed, True
         kind = state.kind
@@ -155,7 +155,7 @@ class Response:
 
     # Messages
 
-    def _message(self, item: Item, whole: Json) -> Conversation:
+    def _message(self, item: OutputItem, whole: Json) -> Conversation:
         for place, part in enumerate(members(whole, "content")):
             kind = member(part, "type", str)
             if kind == "output_text":
@@ -175,17 +175,17 @@ class Response:
             yield from self._link(item, place, annotation)
         yield from self._output.end_message()
 
-    def _say(self, item: Item, place: int, delta: str) -> Conversation:
+    def _say(self, item: OutputItem, place: int, delta: str) -> Conversation:
         text = item.texts.setdefault(place, CitedText())
         for value in text.feed(delta):
             yield from self._output.say((item.number, place), "text", value)
 
-    def _refuse(self, item: Item, place: int, delta: str) -> Conversation:
+    def _refuse(self, item: OutputItem, place: int, delta: str) -> Conversation:
         item.refused[place] = item.refused.get(place, 0) + len(delta)
         if delta:
             yield from self._output.say((item.number, place), "refusal", delta)
 
-    def _annotate(self, item: Item, place: int, number: int, annotation: Json) -> Conversation:
+    def _annotate(self, item: OutputItem, place: int, number: int, annotation: Json) -> Conversation:
         if (place, number) in item.noted:
             return
         item.noted.add((place, number))
@@ -203,7 +203,7 @@ class Response:
         else:
             logger.warning("the Assistants API has no annotation for a %s; the text is unchanged", kind)
 
-    def _link(self, item: Item, place: int, annotation: Json) -> Conversation:
+    def _link(self, item: OutputItem, place: int, annotation: Json) -> Conversation:
         file_id = member(annotation, "file_id", str)
         filename = optional(annotation, "filename", str) or file_id
         container_id = optional(annotation, "container_id", str)
@@ -221,24 +221,24 @@ class Response:
             (item.number, place), "text", value or text.append_link(filename, file_id)
         )
 
-    def _picture(self, item: Item, file_id: str) -> Conversation:
+    def _picture(self, item: OutputItem, file_id: str) -> Conversation:
         if file_id not in self._pictured:
             self._pictured.add(file_id)
             yield from self._output.say((item.number, file_id), "image_file", {"file_id": file_id})
 
     # Tools
 
-    def _arguments(self, item: Item, delta: str) -> Conversation:
+    def _arguments(self, item: OutputItem, delta: str) -> Conversation:
         item.sent += len(delta)
         if delta:
             yield from self._output.grow_call(item.call, "function", {"arguments": delta})
 
-    def _code(self, item: Item, delta: str) -> Conversation:
+    def _code(self, item: OutputItem, delta: str) -> Conversation:
         item.sent += len(delta)
         if delta:
             yield from self._output.grow_call(item.call, "code_interpreter", {"input": delta})
 
-    def _outputs(self, item: Item, whole: Json) -> Conversation:
+    def _outputs(self, item: OutputItem, whole: Json) -> Conversation:
         for number, output in enumerate(members(whole, "outputs")):
             kind = member(output, "type", str)
             if kind == "logs":
@@ -257,7 +257,7 @@ class Response:
             delta = {"outputs": [{"index": number, **said}]}
             yield from self._output.grow_call(item.call, "code_interpreter", delta)
 
-    def _results(self, item: Item, whole: Json) -> Conversation:
+    def _results(self, item: OutputItem, whole: Json) -> Conversation:
         results = []
         for rank, result in enumerate(members(whole, "results")):
             file_id = optional(result, "file_id", str) or ""
