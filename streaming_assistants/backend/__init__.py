@@ -4,49 +4,10 @@ Public: :class:`LocalBackend`, the built-in upstream :class:`Echo`, :func:`app` 
 own, and what an upstream of your own is written with (see ``backend/_engine/port.py``).
 """
 
-from ._engine.port import (
-    DONE,
-    Call,
-    ContentDelta,
-    Conversation,
-    Failed,
-    FileContent,
-    Finished,
-    Kept,
-    MessageEnd,
-    Next,
-    Open,
-    Sleep,
-    ThreadResources,
-    ToolCallDelta,
-    Turn,
-    Upstream,
-    UpstreamError,
-)
+from ._engine import port
+from ._engine.port import *  # noqa: F403
 from ._local import LocalBackend, resolve
 from ._serve.app import app
 from .upstreams.echo import Echo
 
-__all__ = [
-    "DONE",
-    "Call",
-    "ContentDelta",
-    "Conversation",
-    "Echo",
-    "Failed",
-    "FileContent",
-    "Finished",
-    "Kept",
-    "LocalBackend",
-    "MessageEnd",
-    "Next",
-    "Open",
-    "Sleep",
-    "ThreadResources",
-    "ToolCallDelta",
-    "Turn",
-    "Upstream",
-    "UpstreamError",
-    "app",
-    "resolve",
-]
+__all__ = [*port.__all__, "Echo", "LocalBackend", "app", "resolve"]

@@ -19,8 +19,30 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from streaming_assistants._json import Json as Json
-from streaming_assistants._protocol.plan import Sleep as Sleep
+from streaming_assistants._json import Json
+from streaming_assistants._protocol.plan import Sleep
+
+__all__ = [
+    "DONE",
+    "Call",
+    "ContentDelta",
+    "Conversation",
+    "Failed",
+    "FileContent",
+    "Finished",
+    "Json",
+    "Kept",
+    "MessageEnd",
+    "Next",
+    "Open",
+    "Piece",
+    "Sleep",
+    "ThreadResources",
+    "ToolCallDelta",
+    "Turn",
+    "Upstream",
+    "UpstreamError",
+]
 
 AS_NAMED = {"as_named": True}
 """Of a turn's field: the APIs of inference have a parameter of the same name and meaning."""

@@ -16,11 +16,11 @@ def with_stores(ctx: Context, body: Json, *, of_thread: bool = False) -> Json:
     if not wanted or vector_stores is None:
         return body
     made = ctx.errand("stores", lambda: vector_stores.stores_made(wanted, of_thread=of_thread), [])
-    found = {name: value for name, value in search.items() if name != "vector_stores"}
-    found["vector_store_ids"] = [*(search.get("vector_store_ids") or []), *made]
+    with_ids = {name: value for name, value in search.items() if name != "vector_stores"}
+    with_ids["vector_store_ids"] = [*(search.get("vector_store_ids") or []), *made]
     if of_thread:
-        found["filling"] = made  # a thread's runs wait for them
-    return {**body, "tool_resources": {**resources, "file_search": found}}
+        with_ids["filling"] = made  # a thread's runs wait for them
+    return {**body, "tool_resources": {**resources, "file_search": with_ids}}
 
 
 def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
@@ -39,13 +39,13 @@ def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
     made = ctx.done.get("stores") or []  # for this request, and of no use should it fail
     key = f"files {there} {new}"
     store_id = ctx.errand(key, lambda: vector_stores.files_added(there, new, made), there)
-    found = {
+    with_files = {
         **search,
         "vector_store_ids": ids or [store_id],
         "file_ids": [*known, *new],
         "waiting": [*(search.get("waiting") or []), *new],
     }
-    changes = {"tool_resources": {**thread["tool_resources"], "file_search": found}}
+    changes = {"tool_resources": {**thread["tool_resources"], "file_search": with_files}}
     return ctx.tx.change("threads", thread["id"], changes)
 
 

@@ -161,9 +161,9 @@ class App:
             if match is not None and route.method == request.method:
                 break
         else:
-            found = self.file(path) if request.method == "GET" else None
-            if found is not None:
-                return found
+            file = self.file(path) if request.method == "GET" else None
+            if file is not None:
+                return file
             raise api_errors.unknown_url(request.method, request.path)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")
         answer = self._run(route, match.groupdict(), request, v1, done)

@@ -79,10 +79,10 @@ def _begins(key: bytes, tail: bytes) -> bool:
     for byte in key:
         rest = tail[at : at + _LONGEST_FORM]
         forms = [bytes([byte]), b"\\u00%02x" % byte, *([b"\\/"] if byte == ord("/") else [])]
-        found = next((form for form in forms if rest[: len(form)].lower() == form.lower()), None)
-        if found is None:
+        form = next((form for form in forms if rest[: len(form)].lower() == form.lower()), None)
+        if form is None:
             return any(form.startswith(rest.lower()) for form in forms)
-        at += len(found)
+        at += len(form)
     return False
 
 

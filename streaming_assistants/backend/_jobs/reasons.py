@@ -26,19 +26,19 @@ def reason(body: bytes) -> Json:
     return _object(_FRAMED.sub("", text)) if text and not text.startswith("<") else {}
 
 
-def _object(found: Json) -> Json:
+def _object(told: Json) -> Json:
     """The error object in what was decoded."""
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    if not isinstance(found, dict):
-        return {"message": _shown(found)} if found else {}
+    if isinstance(told, list) and len(told) == 1:
+        told = told[0]
+    if not isinstance(told, dict):
+        return {"message": _shown(told)} if told else {}
     for name in ("error", "detail"):
-        inner = found.get(name)
+        inner = told.get(name)
         if isinstance(inner, dict):
             return inner if inner.get("message") else {**inner, "message": _shown(inner)}
         if inner:
-            return {**found, "message": _shown(inner)}
-    return found if found.get("message") else {"message": _shown(found)}
+            return {**told, "message": _shown(inner)}
+    return told if told.get("message") else {"message": _shown(told)}
 
 
 def _shown(value: Json) -> str:

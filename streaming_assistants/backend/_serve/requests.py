@@ -38,22 +38,22 @@ async def while_there(http: Request, answer: Callable[[], Awaitable[Response]]) 
     """The answer; the upstream is not asked on for a caller who has hung up. The body has been read."""
     from starlette.requests import ClientDisconnect
 
-    found: list[Response | Exception] = []
+    came: list[Response | Exception] = []
     async with anyio.create_task_group() as group:
 
         async def asked() -> None:
             try:
-                found.append(await answer())
+                came.append(await answer())
             except Exception as error:  # noqa: BLE001 - raised below, out of the group
-                found.append(error)
+                came.append(error)
             group.cancel_scope.cancel()
 
         group.start_soon(asked)
         while (await http.receive())["type"] != "http.disconnect":
             pass
         group.cancel_scope.cancel()
-    if not found:
+    if not came:
         raise ClientDisconnect
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0]
+    if isinstance(came[0], Exception):
+        raise came[0]
+    return came[0]

@@ -64,14 +64,14 @@ class CitedText:
         text = self._text()
         low, high = self._shift(start), self._shift(end)
         if 0 <= start < end <= self.received:
-            found = _LINK.search(text, low, high)
-            place = found.span() if found else (low, high)
+            link = _LINK.search(text, low, high)
+            place = link.span() if link else (low, high)
         else:
             place = next(
                 (
-                    found.span()
-                    for found in _LINK.finditer(text)
-                    if found.group().endswith("/" + filename) and found.start() not in self._claimed
+                    link.span()
+                    for link in _LINK.finditer(text)
+                    if link.group().endswith("/" + filename) and link.start() not in self._claimed
                 ),
                 (0, 0),
             )

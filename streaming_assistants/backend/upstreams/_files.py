@@ -80,9 +80,9 @@ class Results:
 
         A foreign URL is not fetched: the client would send its key along.
         """
-        found = _CONTAINER_URL.search(url)
-        if found:
-            return (yield from self.from_container(found[1], found[2], None))
+        file = _CONTAINER_URL.search(url)
+        if file:
+            return (yield from self.from_container(file[1], file[2], None))
         if not url.startswith("data:"):
             return None
         if url not in self._published:
@@ -144,8 +144,8 @@ def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
         )
 
     def remembered() -> ThreadResources:
-        found = {**search, "vector_store_ids": list(stores), "file_ids": list(known)}
-        return ThreadResources({**thread, "file_search": found})
+        search_now = {**search, "vector_store_ids": list(stores), "file_ids": list(known)}
+        return ThreadResources({**thread, "file_search": search_now})
 
     for store in wanted:  # the helper of threads.create
         made = yield from _made(store)

@@ -147,8 +147,8 @@ def shorter(turn: Turn, window: Window) -> int:
 
 
 def _number(patterns: tuple[re.Pattern[str], ...], text: str) -> int | None:
-    found = next((match for pattern in patterns if (match := pattern.search(text))), None)
-    return int(found[1]) if found else None
+    match = next((match for pattern in patterns if (match := pattern.search(text))), None)
+    return int(match[1]) if match else None
 
 
 def _always(turn: Turn) -> int:

@@ -99,22 +99,22 @@ def spoken(message: Json) -> str:
 
 def attached(turn: Turn, tool: str) -> list[str]:
     """Ids of the files attached to the turn's messages for ``tool``, each once, oldest first."""
-    found = [
+    ids = [
         attachment["file_id"]
         for item in turn.items
         if item["kind"] == "message"
         for attachment in item.get("attachments") or ()
         if attachment.get("file_id") and any(use.get("type") == tool for use in attachment.get("tools") or ())
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ids))
 
 
 def resources(turn: Turn, tool: str, name: str) -> list[str]:
     """``tool_resources[tool][name]`` of the assistant and then of the thread, each id once."""
-    found: list[str] = []
+    ids: list[str] = []
     for holder in (turn.assistant_tool_resources, turn.thread_tool_resources):
-        found += ((holder or {}).get(tool) or {}).get(name) or ()
-    return list(dict.fromkeys(found))
+        ids += ((holder or {}).get(tool) or {}).get(name) or ()
+    return list(dict.fromkeys(ids))
 
 
 def has_tool(turn: Turn, kind: str) -> bool:

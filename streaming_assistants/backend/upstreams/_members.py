@@ -23,20 +23,20 @@ class Fault(Exception):
 
 def member(value: Json, name: str, kind: type[T]) -> T:
     """``value[name]``, which must be a ``kind``; raises :class:`Fault` that says what came instead."""
-    found = optional(value, name, kind)
-    if found is None:
+    given = optional(value, name, kind)
+    if given is None:
         raise Fault(f"The upstream sent a malformed event: {name!r} is missing or null.")
-    return found
+    return given
 
 
 def optional(value: Json, name: str, kind: type[T]) -> T | None:
     """Like :func:`member`, but None where the member is missing or null."""
     if not isinstance(value, dict):
         raise Fault(f"The upstream sent a malformed event: expected an object, got {_name(value)}.")
-    found = value.get(name)
-    if found is None or (isinstance(found, kind) and not (kind is int and isinstance(found, bool))):
-        return found
-    raise Fault(f"The upstream sent a malformed event: {name!r} is {_name(found)}, not {kind.__name__}.")
+    given = value.get(name)
+    if given is None or (isinstance(given, kind) and not (kind is int and isinstance(given, bool))):
+        return given
+    raise Fault(f"The upstream sent a malformed event: {name!r} is {_name(given)}, not {kind.__name__}.")
 
 
 def members(value: Json, name: str) -> list[Json]:

@@ -17,12 +17,12 @@ def checked(options: Mapping[str, Json] | None) -> dict[str, Json]:
 
     Raises ValueError for what the backend decides by itself.
     """
-    found = dict(options or {})
-    found.update(found.pop("extra_body", None) or {})
+    members = dict(options or {})
+    members.update(members.pop("extra_body", None) or {})
     for name in _OWN:
-        if name in found:
+        if name in members:
             raise ValueError(f"upstream_options cannot set {name!r}: the backend sends its own.")
-    return found
+    return members
 
 
 def as_named(turn: Turn) -> dict[str, Json]:

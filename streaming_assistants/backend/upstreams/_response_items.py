@@ -51,18 +51,18 @@ class OutputItems:
 
     def find(self, index: int | None, id: str | None, kind: str) -> OutputItem | None:
         """The newest item of the kind by its id, or by its index, or the one that is open."""
-        found = self._newest(kind, id=id) if id else None
-        if found is None and index is not None:
+        known = self._newest(kind, id=id) if id else None
+        if known is None and index is not None:
             return self._newest(kind, index=index)
-        return found or next((item for item in reversed(self.open()) if item.kind == kind), None)
+        return known or next((item for item in reversed(self.open()) if item.kind == kind), None)
 
     def of(self, event: Json, kind: str) -> OutputItem:
         """The item that a delta belongs to."""
         index, id = optional(event, "output_index", int), optional(event, "item_id", str)
-        found = self.find(index, id, kind)
-        if found is None:
+        meant = self.find(index, id, kind)
+        if meant is None:
             raise Fault(f"The upstream sent a malformed event: the item {id or index} is no {kind}.")
-        return found
+        return meant
 
     def open(self) -> list[OutputItem]:
         return [item for item in self._items if not item.closed]

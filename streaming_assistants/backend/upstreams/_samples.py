@@ -79,13 +79,14 @@ def _resolved(schema: Json, root: Json) -> Json:
         if not isinstance(schema, dict) or "$ref" not in schema:
             return schema
         path = str(schema["$ref"]).removeprefix("#").strip("/")
-        found = root
+        target = root
         for name in path.split("/") if path else ():
-            found = found.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if found is None:
+            step = name.replace("~1", "/").replace("~0", "~")
+            target = target.get(step) if isinstance(target, dict) else None
+        if target is None:
             raise Unfit(f"{schema['$ref']!r} leads nowhere")
         beside = {name: each for name, each in schema.items() if name != "$ref"}
-        schema = {**found, **beside} if isinstance(found, dict) else found
+        schema = {**target, **beside} if isinstance(target, dict) else target
     raise Unfit("a $ref leads back to itself")
 
 

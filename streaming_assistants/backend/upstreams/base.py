@@ -1,45 +1,6 @@
 """What an upstream of your own is made of. The same names are in :mod:`streaming_assistants.backend`."""
 
-from streaming_assistants.backend._engine.port import (
-    DONE,
-    Call,
-    ContentDelta,
-    Conversation,
-    Failed,
-    FileContent,
-    Finished,
-    Json,
-    Kept,
-    MessageEnd,
-    Next,
-    Open,
-    Piece,
-    Sleep,
-    ThreadResources,
-    ToolCallDelta,
-    Turn,
-    Upstream,
-    UpstreamError,
-)
+from streaming_assistants.backend._engine import port
+from streaming_assistants.backend._engine.port import *  # noqa: F403
 
-__all__ = [
-    "DONE",
-    "Call",
-    "ContentDelta",
-    "Conversation",
-    "Failed",
-    "FileContent",
-    "Finished",
-    "Json",
-    "Kept",
-    "MessageEnd",
-    "Next",
-    "Open",
-    "Piece",
-    "Sleep",
-    "ThreadResources",
-    "ToolCallDelta",
-    "Turn",
-    "Upstream",
-    "UpstreamError",
-]
+__all__ = port.__all__

@@ -36,8 +36,8 @@ def built_in(name: str) -> BuiltIn:
     """Raises ValueError for a name that no upstream has."""
     if name not in NAMES:
         raise ValueError(f"There is no upstream {name!r}; there are {', '.join(NAMES)}.")
-    found: BuiltIn = importlib.import_module(f"{__package__}.{name}").UPSTREAM
-    return found
+    entry: BuiltIn = importlib.import_module(f"{__package__}.{name}").UPSTREAM
+    return entry
 
 
 def with_server() -> dict[str, str]:
