@@ -8,6 +8,7 @@ client = patch(OpenAI())
 
 from ._patch.client import capabilities, patch, unpatch
 from ._protocol.events import UnknownEvent
+from .citations import Citation, CitedText, cited
 from .errors import (
     FileUploadError,
     IncompleteStreamError,
@@ -22,6 +23,8 @@ from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 __all__ = [
     "AssistantEventHandler",
     "AsyncAssistantEventHandler",
+    "Citation",
+    "CitedText",
     "FileUploadError",
     "IncompleteStreamError",
     "MalformedEventError",
@@ -31,6 +34,7 @@ __all__ = [
     "StreamingAssistantsError",
     "UnknownEvent",
     "capabilities",
+    "cited",
     "patch",
     "unpatch",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from . import _sdk
 from ._io.handler_core import (
@@ -16,12 +16,12 @@ from ._io.handler_core import (
     Core,
     SyncBase,
     answers_private_names,
-    check_callbacks,
     is_timeout,
     running,
     texts,
 )
 from ._protocol.callbacks import AsyncCallbacks, Callbacks
+from ._protocol.cite import CitedDeltas
 
 if TYPE_CHECKING:
     from openai.types.beta import AssistantStreamEvent
@@ -45,6 +45,14 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):  # type: ignore[override
     def text_deltas(self) -> Iterator[str]:  # type: ignore[override]
         """The text of the message deltas, as it arrives."""
         return self._texts  # type: ignore[no-any-return]
+
+    @property
+    def cited_text_deltas(self) -> Iterator[str]:
+        """:attr:`text_deltas` with ``[1]`` in place of a citation's marker, which is never cut in two.
+
+        The text is that of :func:`~streaming_assistants.cited`: every message counts from 1.
+        """
+        return self._cited_texts  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[AssistantStreamEvent]:
         return self._iterator  # type: ignore[no-any-return]
@@ -128,6 +136,16 @@ class AssistantEventHandler(Core, Callbacks, SyncBase):  # type: ignore[override
         for event in self:
             yield from texts(event)
 
+    def __cited_text_deltas__(self) -> Iterator[str]:
+        cited = CitedDeltas()
+        try:
+            for event in self:
+                yield from cited.add(event)
+        except Exception:
+            yield from cited.close()  # what was held back is text that came
+            raise
+        yield from cited.close()
+
 
 @answers_private_names
 class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: ignore[override]
@@ -141,6 +159,11 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
     def text_deltas(self) -> AsyncIterator[str]:  # type: ignore[override]
         """The text of the message deltas, as it arrives."""
         return self._texts  # type: ignore[no-any-return]
+
+    @property
+    def cited_text_deltas(self) -> AsyncIterator[str]:
+        """The async form of :attr:`AssistantEventHandler.cited_text_deltas`."""
+        return self._cited_texts  # type: ignore[no-any-return]
 
     def __aiter__(self) -> AsyncIterator[AssistantStreamEvent]:
         return self._iterator  # type: ignore[no-any-return]
@@ -223,56 +246,21 @@ class AsyncAssistantEventHandler(Core, AsyncCallbacks, AsyncBase):  # type: igno
             for text in texts(event):
                 yield text
 
+    async def __cited_text_deltas__(self) -> AsyncIterator[str]:
+        cited = CitedDeltas()
+        try:
+            async for event in self:
+                for text in cited.add(event):
+                    yield text
+        except Exception:
+            for text in cited.close():
+                yield text
+            raise
+        for text in cited.close():
+            yield text
+
 
 async def _over(result: object) -> None:
     """Awaits what an ``async def`` callback gave; a plain one is over already."""
     if result is not None and inspect.isawaitable(result):
         await result
-
-
-def adopt(handler: object, *, is_async: bool) -> Any:
-    """Makes any handler one of ours: a subclass of the SDK's own keeps its class as a base.
-
-    None becomes a new handler. Raises TypeError for what is no handler of the client's colour.
-    """
-    ours = AsyncAssistantEventHandler if is_async else AssistantEventHandler
-    if handler is None:
-        return ours()
-    if not isinstance(handler, ours):
-        theirs = AsyncBase if is_async else SyncBase
-        if theirs is object or not isinstance(handler, theirs):
-            raise TypeError(
-                f"event_handler: expected an instance of {ours.__name__}, as the client is "
-                f"{'async' if is_async else 'sync'}, got {type(handler).__name__}"
-            )
-        # Not by assignment: its class may have an opinion on that.
-        object.__setattr__(handler, "__class__", _adopted(type(handler), theirs, ours))
-    check_callbacks(handler)
-    return handler
-
-
-class _Unannounced(SyncBase):
-    """Keeps a class from its base's ``__init_subclass__``, which may want arguments or refuse it."""
-
-    def __init_subclass__(cls) -> None: ...
-
-
-class _AsyncUnannounced(AsyncBase):
-    """The same for async handlers."""
-
-    def __init_subclass__(cls) -> None: ...
-
-
-def _adopted(found: Any, theirs: Any, ours: Any) -> type:
-    """The class of an adopted handler: its own methods win over ours, and ours over the SDK's."""
-    if found is theirs:
-        return cast("type", ours)
-    shield = _AsyncUnannounced if theirs is AsyncBase else _Unannounced
-    # Its class knows the one that was made of it, for as long as that has handlers.
-    for made in type.__subclasses__(found):
-        if shield in made.__bases__:
-            return made
-    members = {"__module__": found.__module__, "__qualname__": found.__qualname__, "__slots__": ()}
-    # type.__new__ itself: a metaclass would take it for a class that the program has written.
-    bases: Any = (shield, found, ours)
-    return cast("type", type.__new__(type(found), found.__name__, bases, members))

@@ -40,6 +40,7 @@ class Session:
         self.stream: Model = None
         self.iterator: Any = None
         self.text_deltas: Model = None
+        self.cited_text_deltas: Model = None
         self.event: Model = None
         self.dispatcher = Dispatcher()
         self.closed = False
@@ -78,6 +79,13 @@ class Core:
         return session.text_deltas
 
     @property
+    def _cited_texts(self) -> Model:
+        session = self._session
+        if session.cited_text_deltas is None:
+            session.cited_text_deltas = self.__cited_text_deltas__()
+        return session.cited_text_deltas
+
+    @property
     def _iterator(self) -> Model:
         session = self._session
         if session.iterator is None:
@@ -87,6 +95,9 @@ class Core:
         return session.iterator
 
     def __text_deltas__(self) -> Model:
+        raise NotImplementedError
+
+    def __cited_text_deltas__(self) -> Model:
         raise NotImplementedError
 
     def __stream__(self) -> Model:

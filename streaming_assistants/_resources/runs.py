@@ -13,8 +13,8 @@ from streaming_assistants._io.streams import (
     EventStream,
 )
 from streaming_assistants._sdk.untyped import AnyClient, Method, Model
-from streaming_assistants.handlers import adopt
 
+from .adoption import adopt
 from .operations import Operation, Request, spoken
 
 
