@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
-
-import openai
 
 import streaming_assistants as sa
 from streaming_assistants import _sdk
 
 from .colours import EitherColour
+from .recorder import recorder
 
 
 class Colour(EitherColour):
     """A colour that makes clients."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self._clients: list[Any] = []
-
-    def __repr__(self) -> str:
-        return self.name
-
     def bare(self, url: str, **options: Any) -> Any:
-        made = openai.AsyncOpenAI if self.is_async else openai.OpenAI
-        client = made(base_url=url, **{"api_key": "test", "max_retries": 0, **options})
-        self._clients.append(client)
-        return client
+        return self.sdk_client(base_url=url, **{"api_key": "test", **options})
 
     def client_answered(self, status: int, body: bytes, base_url: str) -> Any:
         """A bare client whose every request is answered in memory, for hosts that no test may ask."""
@@ -50,11 +38,6 @@ class Colour(EitherColour):
         made = http.AsyncClient(transport=transport) if self.is_async else http.Client(transport=transport)
         return self.bare(base_url, http_client=made)
 
-    async def close(self) -> None:
-        """Closes the clients that the test made."""
-        for client in self._clients:
-            await self.of(client.close())
-
     def client(self, url: str, **options: Any) -> Any:
         return sa.patch(self.bare(url, **options))
 
@@ -62,33 +45,10 @@ class Colour(EitherColour):
     def handler(self) -> Any:
         return sa.AsyncAssistantEventHandler if self.is_async else sa.AssistantEventHandler
 
-    @property
-    def stream(self) -> Any:
-        return openai.AsyncStream if self.is_async else openai.Stream
-
     def logging_handler(self, log: list[tuple[Any, ...]], *, base: Any = None) -> Any:
         """A handler that logs every callback: (name, *arguments)."""
-        names = [name for name in dir(base or self.handler) if name.startswith("on_")]
-
-        def callback(name: str) -> Any:
-            if self.is_async:
-
-                async def logged(_: Any, *args: Any) -> None:
-                    log.append((name, *args))
-            else:
-
-                def logged(_: Any, *args: Any) -> None:
-                    log.append((name, *args))
-
-            return logged
-
-        return type("Logs", (base or self.handler,), {name: callback(name) for name in names})()
-
-    async def of(self, value: Any) -> Any:
-        return await value if inspect.isawaitable(value) else value
-
-    async def next(self, iterator: Any) -> Any:
-        return await iterator.__anext__() if self.is_async else next(iterator)
+        base = base or self.handler
+        return recorder(base, lambda *told: log.append(told), is_async=self.is_async)
 
     async def handled(self, client: Any, handler: Any = None) -> Any:
         """Streams one run to its end through a handler."""

@@ -1,16 +1,55 @@
-"""``sync`` or ``async``: one body of a test drives both, awaiting where there is something to await."""
+"""``sync`` or ``async``: one body of a test drives both, awaiting where there is something to await.
+
+Imports the SDK alone: the conformance suite asks SDKs with it that nothing has patched.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
+
+import openai
+
+
+async def done(value: Any) -> Any:
+    """What a call gave, awaited where there is something to await."""
+    return await value if inspect.isawaitable(value) else value
 
 
 class EitherColour:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_async = name == "async"
+        self._clients: list[Any] = []
+
+    def __repr__(self) -> str:
+        return self.name
+
+    async def of(self, value: Any) -> Any:
+        return await done(value)
+
+    async def next(self, iterator: Any) -> Any:
+        return await iterator.__anext__() if self.is_async else next(iterator)
+
+    def sdk_client(self, *, azure: bool = False, **options: Any) -> Any:
+        """A client as the SDK makes it, which tries once; :meth:`close` closes it."""
+        kinds = (
+            (openai.AzureOpenAI, openai.AsyncAzureOpenAI) if azure else (openai.OpenAI, openai.AsyncOpenAI)
+        )
+        client: Any = kinds[self.is_async](**{"max_retries": 0, **options})
+        self._clients.append(client)
+        return client
+
+    async def close(self) -> None:
+        """Closes the clients that the test made."""
+        for client in self._clients:
+            await done(client.close())
+
+    @property
+    def stream(self) -> Any:
+        return openai.AsyncStream if self.is_async else openai.Stream
 
     def each(self, items: Any) -> Any:
         """``for`` or ``async for``, by ``async for``."""

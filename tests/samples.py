@@ -1,17 +1,16 @@
-"""Events of a small run, as servers send them, and their framings."""
+"""Events of a run, as servers send them: by ones, and as whole stories. ``framings.py`` writes them down."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from . import objects
+from .framings import DIALECTS, DONE, END, Event, chunk_frame, data_only, frame, sse
 
-Event = tuple[str, Any]
-DONE = b"event: done\ndata: [DONE]\n\n"
+__all__ = ["DIALECTS", "DONE", "END", "Event", "chunk_frame", "data_only", "frame", "sse"]
 
 RUN = objects.run("queued")
 
@@ -36,6 +35,13 @@ def text(value: str, index: int = 0, *, id: str = "msg_1", **more: Any) -> Event
 def step(change: str, *calls: Any, id: str = "step_1", **more: Any) -> Event:
     status = {"status": "in_progress" if change == "created" else change}
     return f"thread.run.step.{change}", objects.step(objects.tool_calls(*calls), id=id, **{**status, **more})
+
+
+def writes(change: str, message_id: str = "msg_1", id: str = "step_1") -> Event:
+    """The step that makes a message."""
+    details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
+    status = "in_progress" if change == "created" else change
+    return f"thread.run.step.{change}", objects.step(details, status, id)
 
 
 def calls(*items: dict[str, Any], id: str = "step_1") -> Event:
@@ -75,74 +81,63 @@ def tool_run(*pieces: str, name: str = "get_weather") -> list[Event]:
     ]
 
 
-def sse(events: Iterable[Event], *, end: bytes = DONE) -> bytes:
-    """OpenAI's framing."""
-    return b"".join(frame(event) for event in events) + end
+def hello(*parts: str) -> list[Event]:
+    """A run that says ``Hello``, or the given parts: 12 events and ``done``."""
+    parts = parts or ("Hel", "lo")
+    return [*opening(), *said(*parts), *closing()]
 
 
-def frame(event: Event) -> bytes:
-    name, data = event
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def opening() -> list[Event]:
+    return [run("queued", "created"), run("queued"), run("in_progress")]
 
 
-def data_only(events: Iterable[Event], *, end: bytes = b"data: [DONE]\n\n") -> bytes:
-    """The framing of Astra and LiteLLM: the event's name is inside the data."""
-    frames = (json.dumps({"event": name, "data": data}) for name, data in events)
-    return b"".join(f"data: {data}\n\n".encode() for data in frames) + end
+def said(*parts: str, id: str = "msg_1", step_id: str = "step_1") -> list[Event]:
+    """The step, the message and the deltas of one text message."""
+    return [
+        writes("created", id, step_id),
+        writes("in_progress", id, step_id),
+        message("created", id=id),
+        message("in_progress", id=id),
+        *(text(part, id=id) for part in parts),
+        message("completed", "".join(parts), id=id),
+        writes("completed", id, step_id),
+    ]
 
 
-def chunk_frame(value: str, message: str = "msg_1", object: str = "thread.message.delta") -> bytes:
-    """A frame of ``messages.list(stream=True)`` as Astra's server writes it, byte for byte."""
-    return (
-        b'data: {"object":"%s","first_id":"%s","last_id":"%s","data":[{"id":"%s","object":"thread.message",'
-        b'"created_at":1700000001,"thread_id":"thread_1","role":"assistant","content":[{"type":"text",'
-        b'"delta":{"value":%s}}],"assistant_id":"asst_1","run_id":"run_1","file_ids":[],"metadata":{}}]}\n\n'
-        % (object.encode(), *(3 * [message.encode()]), json.dumps(value).encode())
-    )
+def closing(status: str = "completed") -> list[Event]:
+    return [run(status), END]
+
+
+def weather() -> list[Event]:
+    """A run that asks for the weather and stops at ``requires_action``."""
+    return [*opening(), *called("get_weather", '{"city":', '"Rome"}')[:-1], *waiting()]
+
+
+def waiting() -> list[Event]:
+    wanted = objects.function("get_weather", '{"city":"Rome"}')
+    return [run("requires_action", **objects.required(wanted)), END]
+
+
+def called(name: str, *arguments: str, id: str = "call_1", step_id: str = "step_1") -> list[Event]:
+    """A tool step whose one function call arrives in pieces."""
+    first = objects.call_delta(id=id, function={"name": name, "arguments": "", "output": None})
+    return [
+        step("created", id=step_id),
+        step("in_progress", id=step_id),
+        calls(first, id=step_id),
+        *(calls(objects.call_delta(function={"arguments": part}), id=step_id) for part in arguments),
+        step("completed", objects.function(name, "".join(arguments), id), id=step_id),
+    ]
+
+
+def names(events: Iterable[Event]) -> list[str]:
+    """The event names that an iterator over these events yields: all but the last mark."""
+    return [name for name, _ in events if name != "done"]
 
 
 def values(chunks: list[Any]) -> list[str]:
     """What the loop of the original shim prints."""
     return [chunk.data[0].content[0].delta.value for chunk in chunks]
-
-
-DIALECTS: dict[str, Callable[[list[Event]], bytes]] = {
-    "openai": sse,
-    "data_only": data_only,
-    "data_only_without_done": lambda events: data_only(events, end=b""),
-    "both": lambda events: (
-        b"".join(
-            f"event: {name}\ndata: {json.dumps({'event': name, 'data': data})}\n\n".encode()
-            for name, data in events
-        )
-        + DONE
-    ),
-    "no_space": lambda events: sse(events).replace(b"event: ", b"event:").replace(b"data: ", b"data:"),
-    "crlf": lambda events: sse(events).replace(b"\n", b"\r\n"),
-    "cr": lambda events: sse(events).replace(b"\n", b"\r"),
-    "comments": lambda events: b": ping\n\n" + sse(events).replace(b"event: ", b": hello\nevent: "),
-    "ids_and_retries": lambda events: b"retry: 100\n\n" + sse(events).replace(b"event: ", b"id: 7\nevent: "),
-    "empty_data": lambda events: sse(events).replace(b"event: ", b"event: ping\ndata:\n\nevent: "),
-    "bare_data": lambda events: sse(events).replace(b"event: ", b"data\n\nevent: "),
-    "bom": lambda events: b"\xef\xbb\xbf" + sse(events),
-    "no_blank_lines": lambda events: sse(events).replace(b"\n\n", b"\n") + b"\n",
-    "data_only_no_blank_lines": lambda events: data_only(events).replace(b"\n\n", b"\n") + b"\n",
-    "last_frame_unfinished": lambda events: sse(events, end=b"").rstrip(b"\n"),
-    "last_frame_half_finished": lambda events: sse(events, end=b"")[:-1],
-    "pretty_json_over_lines": lambda events: (
-        b"".join(
-            f"event: {name}\n".encode()
-            + b"".join(f"data: {line}\n".encode() for line in json.dumps(data, indent=1).split("\n"))
-            + b"\n"
-            for name, data in events
-        )
-        + DONE
-    ),
-    "data_before_event": lambda events: (
-        b"".join(f"data: {json.dumps(data)}\nevent: {name}\n\n".encode() for name, data in events) + DONE
-    ),
-}
-"""Ways to write the same events. Each server of the field uses one or a mix of these."""
 
 
 def recordings() -> Path | None:

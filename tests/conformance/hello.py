@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.kit import Kit, equal, text_of
-from tests.conformance.stories import hello, names
+from tests.samples import hello, names
 
 
 async def says_hello(t: Kit, stream: bytes) -> None:

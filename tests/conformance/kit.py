@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 import openai
 
 from tests.colours import EitherColour
-from tests.conformance.handler import new_handler
 from tests.conformance.registry import Case
 from tests.conformance.script import Answer, Realm, reply, sse
 from tests.objects import page
+from tests.recorder import Calls, recorder
 
 Error = TypeVar("Error", bound=BaseException)
 
@@ -42,7 +42,6 @@ class Kit(EitherColour):
         self.realm = realm
         self.on = realm.on
         self.seen = realm.seen
-        self._clients: list[Any] = []
 
     # clients ---------------------------------------------------------------------------------------------
 
@@ -53,19 +52,12 @@ class Kit(EitherColour):
         return self.adopt(self.bare_client(**options))
 
     def bare_client(self, **options: Any) -> Any:
-        kind = openai.AsyncOpenAI if self.is_async else openai.OpenAI
-        defaults = {"api_key": "sk-conformance", "base_url": self.realm.url, "max_retries": 0}
-        return kind(**{**defaults, **own_transport(is_async=self.is_async), **options})
+        defaults = {"api_key": "sk-conformance", "base_url": self.realm.url}
+        return self.sdk_client(**{**defaults, **own_transport(is_async=self.is_async), **options})
 
     def adopt(self, client: Any) -> Any:
-        self._clients.append(client)
+        """The client as the suite runs: patched or as it is."""
         return _patch(client) if self.patched else client
-
-    async def close(self) -> None:
-        for client in self._clients:
-            closed = client.close()
-            if inspect.isawaitable(closed):
-                await closed
 
     # either colour ---------------------------------------------------------------------------------------
 
@@ -73,7 +65,7 @@ class Kit(EitherColour):
         """The result of a call, awaited if and only if the client is async."""
         awaitable = inspect.isawaitable(called)
         assert awaitable == self.is_async, f"a {self.name} client answered with {type(called).__name__}"
-        return await called if awaitable else called
+        return await self.of(called)
 
     # frequent parts --------------------------------------------------------------------------------------
 
@@ -96,7 +88,15 @@ class Kit(EitherColour):
         """A handler that notes its callbacks in ``calls``; a given callback (``def cb(self, ...)``)
         runs too.
         """
-        return new_handler(self.handler_base(), self.is_async, callbacks)
+        return self.recorder(self.handler_base(), **callbacks)
+
+    def recorder(self, base: type[Any], *, is_async: bool | None = None, **callbacks: Any) -> Any:
+        """The same of another class; its callbacks are of the case's colour unless told otherwise."""
+        calls = Calls()
+        is_async = self.is_async if is_async is None else is_async
+        handler = recorder(base, calls.note, is_async=is_async, then=callbacks)
+        handler.calls = calls
+        return handler
 
     def handler_base(self) -> type[Any]:
         """The handler class that a user of this client would subclass."""

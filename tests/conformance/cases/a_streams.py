@@ -9,8 +9,9 @@ import openai
 from tests.conformance.kit import Kit, NotApplicable, equal, raises, text_of
 from tests.conformance.registry import Group
 from tests.conformance.script import drip, error, gate, reply, sse
-from tests.conformance.stories import called, closing, frames, hello, names, opening, said, wire
+from tests.framings import frames, wire
 from tests.objects import ONE_RUN, RUNS, run, text_delta, thread
+from tests.samples import called, closing, hello, names, opening, said
 
 streams = Group("streams")
 OUTPUTS = [{"tool_call_id": "call_1", "output": "sunny"}]

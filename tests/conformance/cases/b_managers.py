@@ -10,19 +10,9 @@ import openai
 from tests.conformance.kit import Kit, NotApplicable, equal, raises
 from tests.conformance.registry import Group
 from tests.conformance.script import drip
-from tests.conformance.stories import (
-    called,
-    closing,
-    frames,
-    hello,
-    names,
-    opening,
-    said,
-    waiting,
-    weather,
-    wire,
-)
+from tests.framings import frames, wire
 from tests.objects import ONE_RUN, function, message, text, thread, tool_step
+from tests.samples import called, closing, hello, names, opening, said, waiting, weather
 
 managers = Group("stream helpers")
 TARGET = {"thread_id": "thread_1", "assistant_id": "asst_1"}

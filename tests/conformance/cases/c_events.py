@@ -8,7 +8,7 @@ import openai
 
 from tests.conformance.kit import Kit, equal, raises, text_of
 from tests.conformance.registry import Group
-from tests.conformance.stories import DONE, Event, closing, hello, opening, said, wire
+from tests.framings import END, Event, wire
 from tests.objects import (
     function,
     message,
@@ -21,6 +21,7 @@ from tests.objects import (
     thread,
     tool_step,
 )
+from tests.samples import closing, hello, opening, said
 
 events = Group("events")
 RUN_STATUSES = (
@@ -247,5 +248,5 @@ async def tool_kinds(t: Kit) -> None:
 async def an_empty_run_is_a_run(t: Kit) -> None:
     """A run that fails at once, with `done` and no steps, gives its error."""
     failure = {"code": "rate_limit_exceeded", "message": "Too fast"}
-    got = await t.read(wire([*opening(), ("thread.run.failed", run("failed", last_error=failure)), DONE]))
+    got = await t.read(wire([*opening(), ("thread.run.failed", run("failed", last_error=failure)), END]))
     equal((got[-1].event, got[-1].data.last_error.message), ("thread.run.failed", "Too fast"))

@@ -8,22 +8,24 @@ from typing import Any
 from tests.conformance.hello import says_hello
 from tests.conformance.kit import Kit, equal, text_of
 from tests.conformance.registry import Group
-from tests.conformance.stories import (
+from tests.framings import (
     Framing,
     both,
-    closing,
+    commented,
+    cr,
     crlf,
+    data_first,
     enveloped,
     frames,
-    hello,
-    names,
-    opening,
-    said,
+    in_lines,
     standard,
     tight,
+    unknown_fields,
     unspaced,
     wire,
+    with_id,
 )
+from tests.samples import closing, hello, names, opening, said
 
 dialects = Group("dialects")
 
@@ -35,42 +37,14 @@ def _framed(name: str, sentence: str, framing: Framing, *defects: str) -> None:
     dialects.add(name, sentence, body, *defects)
 
 
-def _cr(name: str, data: str) -> str:
-    return standard(name, data).replace("\n", "\r")
-
-
-def _commented(name: str, data: str) -> str:
-    return f": about {name}\n{standard(name, data)}: ping\n\n"
-
-
-def _with_id(name: str, data: str) -> str:
-    return f"id: 7\nretry: 3000\n{standard(name, data)}"
-
-
-def _in_lines(name: str, data: str) -> str:
-    """The JSON spread over data lines, as pretty printers do."""
-    if name == "done":
-        return standard(name, data)
-    lines = json.dumps(json.loads(data), indent=1).splitlines()
-    return "".join([f"event: {name}\n", *(f"data: {line}\n" for line in lines), "\n"])
-
-
-def _data_first(name: str, data: str) -> str:
-    return f"data: {data}\nevent: {name}\n\n"
-
-
-def _unknown_fields(name: str, data: str) -> str:
-    return f"trace: 1\n{standard(name, data)}"
-
-
 _framed("no-space-after-the-colon", "`event:` and `data:` without a space after the colon are read.", tight)
 _framed("crlf-lines", "Lines that end in CRLF are read.", crlf)
-_framed("cr-lines", "Lines that end in CR are read.", _cr)
-_framed("comments", "Comments inside, before and between frames are skipped.", _commented)
-_framed("id-and-retry", "`id:` and `retry:` fields in a frame do not disturb it.", _with_id)
-_framed("data-in-lines", "Data spread over several `data:` lines is one document.", _in_lines)
-_framed("data-before-event", "A frame that gives `data:` before `event:` is read.", _data_first)
-_framed("unknown-sse-fields", "Fields that the SSE standard does not know are skipped.", _unknown_fields)
+_framed("cr-lines", "Lines that end in CR are read.", cr)
+_framed("comments", "Comments inside, before and between frames are skipped.", commented)
+_framed("id-and-retry", "`id:` and `retry:` fields in a frame do not disturb it.", with_id)
+_framed("data-in-lines", "Data spread over several `data:` lines is one document.", in_lines)
+_framed("data-before-event", "A frame that gives `data:` before `event:` is read.", data_first)
+_framed("unknown-sse-fields", "Fields that the SSE standard does not know are skipped.", unknown_fields)
 _framed(
     "no-blank-line-between-frames",
     "Frames that follow each other without a blank line are told apart.",

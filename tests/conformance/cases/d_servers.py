@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.handler import dumped
 from tests.conformance.hello import says_hello
 from tests.conformance.kit import Kit, equal, text_of
 from tests.conformance.registry import Group
 from tests.conformance.script import reply
-from tests.conformance.stories import (
-    DONE,
-    Event,
-    crlf,
-    enveloped,
-    frames,
-    hello,
-    opening,
-    said,
-    tight,
-    wire,
-)
+from tests.framings import END, Event, crlf, enveloped, frames, tight, wire
 from tests.objects import (
     MESSAGES,
     ONE_RUN,
@@ -36,6 +24,8 @@ from tests.objects import (
     text,
     tool_step,
 )
+from tests.recorder import dumped
+from tests.samples import hello, opening, said
 
 servers = Group("servers")
 
@@ -138,6 +128,6 @@ async def azure_content_filter_fields(t: Kit) -> None:
 async def the_last_event_says_completed_of_an_incomplete_run(t: Kit) -> None:
     """OpenAI: a `thread.run.completed` whose run is `incomplete` leaves the run incomplete."""
     cut = run("incomplete", incomplete_details={"reason": "max_prompt_tokens"})
-    handler = await t.play(wire([*opening(), *said("Hel"), ("thread.run.completed", cut), DONE]))
+    handler = await t.play(wire([*opening(), *said("Hel"), ("thread.run.completed", cut), END]))
     final = await t.value(handler.get_final_run())
     equal((final.status, dumped(final)["incomplete_details"]["reason"]), ("incomplete", "max_prompt_tokens"))

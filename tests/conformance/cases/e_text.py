@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.handler import dumped
 from tests.conformance.kit import Kit, equal
 from tests.conformance.registry import Group
-from tests.conformance.stories import Event, closing, hello, opening, said, wire
+from tests.framings import Event, wire
 from tests.objects import image, message, message_delta, text, text_delta
+from tests.recorder import dumped
+from tests.samples import closing, hello, opening, said
 
 handlers = Group("handlers: text")
 

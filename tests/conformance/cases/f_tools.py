@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.conformance.kit import Kit, equal
 from tests.conformance.registry import Group
-from tests.conformance.stories import DONE, Event, called, closing, opening, said, weather, wire
+from tests.framings import END, Event, wire
 from tests.objects import (
     ONE_RUN,
     call_delta,
@@ -17,6 +17,7 @@ from tests.objects import (
     step_delta,
     tool_step,
 )
+from tests.samples import called, closing, opening, said, weather
 
 tools = Group("handlers: tools")
 STARTED: Event = ("thread.run.step.created", tool_step(status="in_progress"))
@@ -250,7 +251,7 @@ async def a_call_that_arrives_whole(t: Kit) -> None:
     whole = call_delta(id="call_1", function={"name": "f", "arguments": "{}"})
     story = [*opening(), STARTED, ("thread.run.step.delta", step_delta(whole))]
     ended = ("thread.run.requires_action", run("requires_action", **required(function("f", "{}"))))
-    handler = await t.play(wire([*story, ended, DONE]))
+    handler = await t.play(wire([*story, ended, END]))
     equal(_ids(handler, "on_tool_call_created") + _ids(handler, "on_tool_call_done"), ["call_1", "call_1"])
 
 

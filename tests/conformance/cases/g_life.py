@@ -6,12 +6,12 @@ from typing import Any
 
 import openai
 
-from tests.conformance.handler import new_handler
 from tests.conformance.kit import Kit, equal, raises, transport_errors
 from tests.conformance.registry import Group
 from tests.conformance.script import CUT, drip, gate
-from tests.conformance.stories import Event, closing, frames, hello, opening, wire
+from tests.framings import END, Event, frames, wire
 from tests.objects import run, text_delta
+from tests.samples import closing, hello, opening
 
 life = Group("handlers: life")
 
@@ -134,7 +134,7 @@ async def a_subclass_without_super_init(t: Kit) -> None:
         self.name = "mine"
 
     base = type("Forgetful", (t.handler_base(),), {"__init__": init})
-    handler = new_handler(base, t.is_async, {})
+    handler = t.recorder(base)
     t.streams(wire(hello()))
     async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
@@ -150,7 +150,7 @@ async def a_subclass_with_its_own_init(t: Kit) -> None:
         self.name = "mine"
 
     base: Any = type("Named", (t.handler_base(),), {"__init__": init})
-    handler = new_handler(base, t.is_async, {})
+    handler = t.recorder(base)
     t.streams(wire(hello()))
     async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
@@ -175,7 +175,7 @@ async def async_callbacks_on_a_sync_handler(t: Kit) -> None:
 @life.case("sync_callbacks_crash", only="async")
 async def sync_callbacks_on_an_async_handler(t: Kit) -> None:
     """An async handler takes sync callbacks beside async ones."""
-    handler = new_handler(t.handler_base(), False, {})
+    handler = t.recorder(t.handler_base(), is_async=False)
     t.streams(wire(hello()))
     async with t.entered(t.managed(event_handler=handler)) as stream:
         await t.value(stream.until_done())
@@ -220,7 +220,7 @@ async def current_run_of_every_ending(t: Kit) -> None:
     """`current_run` is up to date after each way in which a run can end."""
     for status in ("failed", "cancelled", "expired", "cancelling"):
         story: list[Event] = [*opening(), (f"thread.run.{status}", run(status))]
-        ending = closing("cancelled") if status == "cancelling" else [("done", "[DONE]")]
+        ending = closing("cancelled") if status == "cancelling" else [END]
         handler = await t.play(wire([*story, *ending]))
         equal(handler.current_run.status, "cancelled" if status == "cancelling" else status)
 

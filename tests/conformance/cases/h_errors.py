@@ -10,7 +10,7 @@ import openai
 from tests.conformance.kit import Kit, equal, raises, text_of, transport_errors
 from tests.conformance.registry import Group
 from tests.conformance.script import CUT, Answer, gate, reply
-from tests.conformance.stories import enveloped, frames, hello, names, opening, said, wire
+from tests.framings import enveloped, frames, wire
 from tests.objects import (
     MESSAGES,
     ONE_RUN,
@@ -24,6 +24,7 @@ from tests.objects import (
     step,
     text,
 )
+from tests.samples import hello, names, opening, said
 
 errors = Group("errors and endings")
 ERROR = {"message": "Too fast", "code": "rate_limit_exceeded", "type": "server_error"}

@@ -12,7 +12,7 @@ import openai
 from tests.conformance.kit import Kit, NotApplicable, equal, own_transport, raises, text_of, unpatch
 from tests.conformance.registry import Group
 from tests.conformance.script import reply, sse
-from tests.conformance.stories import called, closing, hello, opening, wire
+from tests.framings import wire
 from tests.objects import (
     MESSAGES,
     ONE_RUN,
@@ -29,6 +29,7 @@ from tests.objects import (
     text,
     thread,
 )
+from tests.samples import called, closing, hello, opening
 
 clients = Group("client")
 V2 = "assistants=v2"
@@ -178,10 +179,9 @@ async def copies_are_repaired(t: Kit) -> None:
 
 
 def azure(t: Kit, **options: Any) -> Any:
-    kind = openai.AsyncAzureOpenAI if t.is_async else openai.AzureOpenAI
     endpoint = {"azure_endpoint": t.realm.url, "api_version": "2024-05-01-preview", "api_key": "azure-key"}
     transport = own_transport(is_async=t.is_async)
-    return t.adopt(kind(**{**endpoint, "max_retries": 0, **transport, **options}))
+    return t.adopt(t.sdk_client(azure=True, **{**endpoint, **transport, **options}))
 
 
 @clients.case()

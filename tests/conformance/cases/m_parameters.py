@@ -7,8 +7,9 @@ from typing import Any
 from tests.conformance.kit import Kit, equal
 from tests.conformance.registry import Group
 from tests.conformance.script import reply
-from tests.conformance.stories import hello, wire
+from tests.framings import wire
 from tests.objects import ONE_RUN, RUN, RUNS, THREAD, run
+from tests.samples import hello
 
 parameters = Group("run parameters")
 

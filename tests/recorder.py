@@ -1,4 +1,10 @@
-"""A handler that notes what it is told, in either colour."""
+"""A handler that notes what it is told, of any SDK and in either colour.
+
+calls = Calls()
+handler = recorder(openai.AssistantEventHandler, calls.note)
+...
+calls.texts("on_text_done")
+"""
 
 from __future__ import annotations
 
@@ -7,26 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pydantic
-
-CALLBACKS = (
-    "on_event",
-    "on_run_step_created",
-    "on_run_step_delta",
-    "on_run_step_done",
-    "on_tool_call_created",
-    "on_tool_call_delta",
-    "on_tool_call_done",
-    "on_message_created",
-    "on_message_delta",
-    "on_message_done",
-    "on_text_created",
-    "on_text_delta",
-    "on_text_done",
-    "on_image_file_done",
-    "on_exception",
-    "on_timeout",
-    "on_end",
-)
 
 
 @dataclass(frozen=True)
@@ -39,6 +25,9 @@ class Call:
 
 
 class Calls(list[Call]):
+    def note(self, name: str, *args: Any) -> None:
+        self.append(Call(name, tuple(dumped(arg) for arg in args), args))
+
     def of(self, *names: str) -> list[Call]:
         return [call for call in self if call.name in names]
 
@@ -61,26 +50,29 @@ def dumped(value: Any) -> Any:
     return value.dict() if pydantic.VERSION.startswith("1.") else value.model_dump(warnings=False)
 
 
-def new_handler(base: type[Any], is_async: bool, callbacks: Mapping[str, Callable[..., Any]]) -> Any:
-    """An instance of a new subclass of ``base``; its ``calls`` list every callback."""
-    calls = Calls()
-    methods = {
-        name: _callback(name, calls, callbacks.get(name), is_async)
-        for name in CALLBACKS
-        if hasattr(base, name)
-    }
-    handler = type("Recorder", (base,), methods)()
-    handler.calls = calls
-    return handler
+def recorder(
+    base: type[Any],
+    note: Callable[..., None],
+    *,
+    is_async: bool = False,
+    then: Mapping[str, Callable[..., Any]] | None = None,
+) -> Any:
+    """An instance of a new subclass of ``base`` whose every callback is ``note(name, *arguments)``.
+
+    ``then`` has what a callback does besides: ``def callback(self, *arguments)``.
+    """
+    names = [name for name in dir(base) if name.startswith("on_")]
+    methods = {name: _callback(name, note, (then or {}).get(name), is_async) for name in names}
+    return type("Recorder", (base,), methods)()
 
 
-def _callback(name: str, calls: Calls, then: Callable[..., Any] | None, is_async: bool) -> Any:
-    def note(self: Any, *args: Any) -> None:
-        calls.append(Call(name, tuple(dumped(arg) for arg in args), args))
+def _callback(name: str, note: Callable[..., None], then: Callable[..., Any] | None, is_async: bool) -> Any:
+    def told(self: Any, *args: Any) -> None:
+        note(name, *args)
         if then is not None:
             then(self, *args)
 
-    async def anote(self: Any, *args: Any) -> None:
-        note(self, *args)
+    async def atold(self: Any, *args: Any) -> None:
+        told(self, *args)
 
-    return anote if is_async else note
+    return atold if is_async else told
