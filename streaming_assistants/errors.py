@@ -3,66 +3,80 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast
 
 import openai
 
+if TYPE_CHECKING:
+    from ._sdk.untyped import HttpRequest, Model
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
+
+_Recipe: TypeAlias = "type[BaseException] | tuple[_Recipe, ...]"
+"""An exception's class as pickle can write it: of one that :func:`both` made, those that it is made of."""
+
 
 class _Kept(NamedTuple):
-    """An exception as what it is made of: its classes (see ``_recipe``), arguments and attributes."""
+    """An exception as what it is made of: its class, arguments and attributes."""
 
-    recipe: Any
-    args: tuple[Any, ...]
-    state: dict[str, Any]
+    recipe: _Recipe
+    args: tuple[object, ...]
+    state: dict[str, object]
 
 
-def _reduce(self: BaseException) -> tuple[Any, ...]:
+def _reduce(self: BaseException) -> tuple[Callable[..., BaseException], _Kept]:
     """For pickle and copy, which would call a constructor with the message alone."""
     return _restored, _kept(self)
 
 
 def _kept(error: BaseException) -> _Kept:
-    return _Kept(_recipe(type(error)), error.args, _packed(vars(error)))
+    state = {name: _packed(each) for name, each in vars(error).items()}
+    return _Kept(_recipe(type(error)), error.args, state)
 
 
 def _copied(error: BaseException) -> BaseException:
     return _restored(_recipe(type(error)), error.args, vars(error))
 
 
-def _restored(recipe: object, args: tuple[object, ...], state: dict[str, Any]) -> BaseException:
+def _restored(recipe: _Recipe, args: tuple[object, ...], state: dict[str, object]) -> BaseException:
     kind = _kind(recipe)
-    error: BaseException = kind.__new__(kind, *args)
+    error = kind.__new__(kind, *args)
     vars(error).update({name: _unpacked(each) for name, each in state.items()})
     error.args = args
     return error
 
 
-def _packed(value: object) -> Any:
+def _packed(value: object) -> object:
     """``value`` with the exceptions in it taken apart: the SDK's own cannot be pickled."""
     if isinstance(value, BaseException):
         return _kept(value)
     return {name: _packed(each) for name, each in value.items()} if type(value) is dict else value
 
 
-def _unpacked(value: object) -> Any:
+def _unpacked(value: object) -> object:
     if isinstance(value, _Kept):
         return _restored(*value)
     return {name: _unpacked(each) for name, each in value.items()} if type(value) is dict else value
 
 
-def _recipe(kind: type) -> Any:
+def _recipe(kind: type[BaseException]) -> _Recipe:
     kinds = vars(kind).get("_kinds")
     return kind if kinds is None else tuple(map(_recipe, kinds))
 
 
-def _kind(recipe: object) -> Any:
+def _kind(recipe: _Recipe) -> type[BaseException]:
     return both(*map(_kind, recipe)) if isinstance(recipe, tuple) else recipe
 
 
-@cache
-def both(*kinds: Any) -> Any:
+def both(first: type[ErrorT], *others: type[BaseException]) -> type[ErrorT]:
     """One class of several, named like the first, whose objects can be pickled and copied."""
+    return cast("type[ErrorT]", _both((first, *others)))
+
+
+@cache
+def _both(kinds: tuple[type, ...]) -> type:
     ways = {"__reduce__": _reduce, "__copy__": _copied, "_kinds": kinds}
     return type(kinds[0].__name__, kinds, {"__module__": kinds[0].__module__, **ways})
 
@@ -81,7 +95,7 @@ class MalformedEventError(StreamingAssistantsError, openai.APIError):
     name (``""`` for none), ``body`` the data as it came.
     """
 
-    def __init__(self, message: str, request: Any, *, event: str, data: bytes) -> None:
+    def __init__(self, message: str, request: HttpRequest, *, event: str, data: bytes) -> None:
         openai.APIError.__init__(self, message, request, body=None)
         self.body = data
         self.event = event
@@ -95,7 +109,13 @@ class IncompleteStreamError(StreamingAssistantsError, openai.APIConnectionError)
     """
 
     def __init__(
-        self, message: str, request: Any, *, run_id: str | None, thread_id: str | None, status: str | None
+        self,
+        message: str,
+        request: HttpRequest,
+        *,
+        run_id: str | None,
+        thread_id: str | None,
+        status: str | None,
     ) -> None:
         openai.APIConnectionError.__init__(self, message=message, request=request)
         self.run_id = run_id
@@ -114,7 +134,7 @@ class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, Timeout
     ``status`` is the last one that the server told, None where it told none.
     """
 
-    def __init__(self, message: str, request: Any, *, id: str | None, status: str | None) -> None:
+    def __init__(self, message: str, request: HttpRequest, *, id: str | None, status: str | None) -> None:
         openai.APIConnectionError.__init__(self, message=message, request=request)
         self.id = id
         self.status = status
@@ -136,11 +156,11 @@ class FileUploadError(StreamingAssistantsError):
 class StalledPagesError(StreamingAssistantsError, RuntimeError):
     """A server answered with the same page again: it ignores ``after``. ``page`` is that page."""
 
-    def __init__(self, message: str, page: Any) -> None:
+    def __init__(self, message: str, page: Model) -> None:
         super().__init__(message)
         self.page = page
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[..., BaseException], _Kept]:
         # A page holds its client, which no other process can have.
         made, kept = _reduce(self)
         names = ("data", "has_more", "first_id", "last_id")

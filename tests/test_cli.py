@@ -14,7 +14,7 @@ import openai
 import pytest
 
 from streaming_assistants import _sdk, cli
-from streaming_assistants.cli import demo, doctor, families, needs, screen, versions
+from streaming_assistants.cli import console, demo, doctor, families, needs, screen, versions
 from streaming_assistants.cli import server_check as endpoint
 
 from .loopback import Loopback, Reply
@@ -187,7 +187,7 @@ def test_a_terminal_without_rich_gets_plain_text(monkeypatch: pytest.MonkeyPatch
         def isatty(self) -> bool:
             return True
 
-    assert isinstance(screen.screen(file=Terminal()), screen.Plain)
+    assert isinstance(console.screen(file=Terminal()), screen.Plain)
 
 
 # ---------------------------------------------------------------- doctor

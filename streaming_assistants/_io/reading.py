@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import openai
 
@@ -15,7 +15,7 @@ from streaming_assistants._protocol.events import EventReader, Malformed, kind_o
 from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
-from streaming_assistants._sdk.untyped import AnyClient, HttpResponse, Model
+from streaming_assistants._sdk.untyped import AnyClient, HttpRequest, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
     MalformedEventError,
@@ -164,18 +164,16 @@ class RunReading(Reading[EventReader]):
         )
 
 
-def reported(message: str, request: object, body: object) -> openai.APIError:
+def reported(message: str, request: HttpRequest, body: object) -> openai.APIError:
     """The error that a server reports in what it sends."""
-    error: openai.APIError = both(openai.APIError)(message, request, body=body)
+    error = both(openai.APIError)(message, request, body=body)
     error.body = body  # releases before 1.3 do not keep it
     return error
 
 
-def broken(error: Exception, request: object) -> openai.APIConnectionError:
+def broken(error: Exception, request: HttpRequest) -> openai.APIConnectionError:
     """A transport's error as the SDK's, and still the transport's: ``except`` finds it by either class."""
-    is_timeout = isinstance(error, _sdk.timeout_errors())
-    sdks: Any = openai.APITimeoutError if is_timeout else openai.APIConnectionError
-    transports: Any = type(error)
-    words = {} if is_timeout else {"message": f"Connection error: {str(error) or transports.__name__}"}
-    made: openai.APIConnectionError = both(sdks, transports)(request=request, **words)
-    return made
+    if isinstance(error, _sdk.timeout_errors()):
+        return both(openai.APITimeoutError, type(error))(request=request)
+    said = f"Connection error: {str(error) or type(error).__name__}"
+    return both(openai.APIConnectionError, type(error))(message=said, request=request)

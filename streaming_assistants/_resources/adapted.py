@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from streaming_assistants import _sdk
 from streaming_assistants._sdk.untyped import Arguments, Method, Model
@@ -22,7 +21,7 @@ def adapted(path: str, taken: frozenset[str], below: Method, *, header: str | No
     body = LATER_BODY.get(path, frozenset()) - taken
     query = LATER_QUERY.get(path, frozenset()) - taken
 
-    def call(*args: object, **kwargs: Any) -> Model:
+    def call(*args: object, **kwargs: object) -> Model:
         # 1.1 cannot write a generator as JSON
         kwargs = {
             name: list(value) if isinstance(value, Iterator) else value for name, value in kwargs.items()
@@ -40,7 +39,7 @@ def saying_once(client: object) -> Callable[[Method], Method]:
     """For ``client.request``: one ``OpenAI-Beta``, however the caller and the SDK spell it."""
 
     def make(below: Method) -> Method:
-        def request(cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Model:
+        def request(cast_to: object, options: Model, *args: object, **kwargs: object) -> Model:
             _sdk.say_once(client, options, "openai-beta")
             return below(cast_to, options, *args, **kwargs)
 
@@ -50,7 +49,7 @@ def saying_once(client: object) -> Callable[[Method], Method]:
 
 
 def _move(kwargs: Arguments, names: frozenset[str], into: str) -> None:
-    found = {name: kwargs.pop(name) for name in names & kwargs.keys()}
-    found = {name: plain(value) for name, value in found.items() if _sdk.given(value)}
-    if found:
-        kwargs[into] = {**found, **extra(into, kwargs.get(into))}
+    moved = {name: kwargs.pop(name) for name in names & kwargs.keys()}
+    moved = {name: plain(value) for name, value in moved.items() if _sdk.given(value)}
+    if moved:
+        kwargs[into] = {**moved, **extra(into, kwargs.get(into))}

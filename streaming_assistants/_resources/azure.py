@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from streaming_assistants import _sdk
 
@@ -11,10 +10,10 @@ OWN = ("assistants", "threads", "vector_stores", "files")
 """What is served at ``/openai/...`` whatever deployment the client was built with."""
 
 
-def prepared(client: object, below: Callable[[str], object]) -> Callable[[str], Any]:
+def prepared(client: object, below: Callable[[str], object]) -> Callable[[str], object]:
     """The client's way from an endpoint's path to its URL, without the deployment where it is not one's."""
 
-    def prepare(url: str) -> Any:
+    def prepare(url: str) -> object:
         is_own = url.lstrip("/").split("/")[0].split("?")[0] in OWN
         return below(_sdk.absolute(client, "/" + url.lstrip("/")) if is_own else url)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from streaming_assistants import _sdk
 from streaming_assistants._patch.patches import through
@@ -30,7 +29,7 @@ class Endpoint:
     page: str = ""
     path: str = ""
 
-    def request(self, args: tuple[object, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+    def request(self, args: tuple[object, ...], kwargs: Mapping[str, object], **headers: str) -> Request:
         """The request for a call. Raises TypeError and ValueError for what is wrong with it."""
         return self.operation.plain(args, kwargs, **headers)
 
@@ -45,7 +44,7 @@ class Endpoint:
 
     def _sent(self, client: AnyClient, request: Request, model: object, options: Arguments) -> Model:
         if self.page:
-            pages: Any = importlib.import_module("openai.pagination")
+            pages = importlib.import_module("openai.pagination")
             kind = getattr(pages, ("Async" if _sdk.is_async(client) else "Sync") + self.page)
             return client.get_api_list(
                 request.path,

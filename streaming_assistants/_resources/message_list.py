@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
 
 import openai
@@ -81,7 +81,7 @@ class Unsupported(NamedTuple):
 
 
 def _request(
-    client: AnyClient, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    client: AnyClient, args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> tuple[str, list[Arguments], Following]:
     """The path, the options to try it with, and what to do where it is not streamed. Raises for what is
     wrong with the call."""
@@ -140,8 +140,7 @@ def _opening(client: AnyClient, path: str, tries: list[Arguments], following: Fo
         following.keep(_sdk.response_of(answer))
         return answer
     following.keep(answer.response)
-    stream: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
-    return stream(cast_to=object, response=answer.response, client=client)
+    return _kind(client)(cast_to=object, response=answer.response, client=client)
 
 
 def _tried(client: AnyClient, path: str, tries: list[Arguments], following: Following) -> Plan[Model]:
@@ -170,14 +169,12 @@ def _tried(client: AnyClient, path: str, tries: list[Arguments], following: Foll
         return best
     if _sdk.made_raw(tries[0]["headers"]):
         raise best
-    return Unsupported(cast(Any, best).response)
+    return Unsupported(_sdk.response_of(best))
 
 
 def _answer(client: AnyClient, path: str, options: Arguments, following: Following) -> Plan[Model]:
     """What comes of one request: a stream, its raw response, or the error."""
-    kind: Any = AsyncMessageStream if _sdk.is_async(client) else MessageStream
-    # Releases up to 1.10 read the type from a generic argument.
-    make = partial(client.get, path, cast_to=object, options=options, stream=True, stream_cls=kind[object])
+    make = partial(client.get, path, cast_to=object, options=options, stream=True, stream_cls=_kind(client))
     # A server that streams needs no waiting: however short that may be, it is given a second to say so.
     left = following.wait.left()
     try:
@@ -185,7 +182,12 @@ def _answer(client: AnyClient, path: str, options: Arguments, following: Followi
     except openai.APIError as error:
         return error
     except _sdk.transport_errors() as error:  # releases before 1.3 let them out
-        return broken(error, cast(Any, error).request)
+        return broken(error, _sdk.request_of(error))
+
+
+def _kind(client: object) -> Method:
+    """The stream's class; releases up to 1.10 read the type from its generic argument."""
+    return AsyncMessageStream[object] if _sdk.is_async(client) else MessageStream[object]
 
 
 def _refuses(answer: Model) -> bool:

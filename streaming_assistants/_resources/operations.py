@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pydantic
@@ -34,7 +34,7 @@ class Request(NamedTuple):
     path: str
     body: dict[str, Json]
     options: Arguments
-    said: Mapping[str, Any]
+    said: Mapping[str, object]
     """The call's arguments, by name."""
 
 
@@ -76,7 +76,7 @@ class Operation:
             )
         return bound
 
-    def request(self, args: tuple[object, ...], kwargs: Mapping[str, Any], **headers: str) -> Request:
+    def request(self, args: tuple[object, ...], kwargs: Mapping[str, object], **headers: str) -> Request:
         """The streamed request for a call; ``headers`` are the library's, and the caller's win over them."""
         return self.plain(args, {**kwargs, "stream": True}, **headers)
 
@@ -102,11 +102,11 @@ class Operation:
 
 
 def request_options(
-    given: Mapping[str, Any], query: Mapping[str, Any], headers: Mapping[str, str]
+    given: Mapping[str, object], query: Mapping[str, object], headers: Mapping[str, str]
 ) -> Arguments:
     """The SDK's request options from ``extra_headers``, ``extra_query`` and ``timeout``."""
     options: Arguments = {"headers": with_headers(headers, given.get("extra_headers"))}
-    params = {**_bracketed(query), **(given.get("extra_query") or {})}
+    params = {**_bracketed(query), **extra("extra_query", given.get("extra_query"))}
     if params:
         options["params"] = params
     if "timeout" in given:
@@ -114,11 +114,11 @@ def request_options(
     return options
 
 
-def with_headers(defaults: Mapping[str, object], given: Mapping[str, Any] | None) -> Arguments:
-    """``given`` over ``defaults``; header names have no case."""
-    given = given or {}
-    taken = {name.lower() for name in given}
-    return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **given}
+def with_headers(defaults: Mapping[str, object], given: object) -> Arguments:
+    """``given`` over ``defaults``; header names have no case. Raises TypeError for what is no mapping."""
+    said = extra("extra_headers", given)
+    taken = {name.lower() for name in said}
+    return {**{name: value for name, value in defaults.items() if name.lower() not in taken}, **said}
 
 
 def extra(name: str, value: object) -> Mapping[str, object]:

@@ -7,11 +7,12 @@ the SDK lacks. Source: the API reference and the signatures of openai 3.52.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import Required, TypedDict
 
 if TYPE_CHECKING:
+    from openai import Timeout
     from openai._types import FileTypes, NotGiven, Omit
     from openai.types import FileChunkingStrategyParam
     from openai.types.beta import (
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
         AssistantToolParam,
     )
     from openai.types.beta.thread_create_and_run_params import Thread as ThreadParam
+    from openai.types.beta.thread_create_and_run_params import ToolResources
     from openai.types.beta.threads.run_create_params import AdditionalMessage, TruncationStrategy
     from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
+    from openai.types.beta.threads.runs import RunStepInclude
+    from openai.types.shared_params import ReasoningEffort
+    from openai.types.vector_stores.file_batch_create_params import File
+
+    from streaming_assistants._sdk.untyped import Model
 
     LeftOut: TypeAlias = Omit | NotGiven  # what a program passes that leaves a parameter out
 
@@ -29,10 +36,10 @@ if TYPE_CHECKING:
 class RequestParams(TypedDict, total=False):
     """What every method of the SDK takes besides its own parameters; ``timeout`` in seconds."""
 
-    extra_headers: Mapping[str, Any] | None
+    extra_headers: Mapping[str, str | Omit] | None
     extra_query: Mapping[str, object] | None
     extra_body: object | None
-    timeout: Any
+    timeout: float | Timeout | LeftOut | None
 
 
 class PollParams(TypedDict, total=False):
@@ -45,7 +52,7 @@ class PollParams(TypedDict, total=False):
 
     poll_interval_ms: int | LeftOut
     max_wait_seconds: float | LeftOut | None
-    on_poll: Callable[[Any], object] | LeftOut | None
+    on_poll: Callable[[Model], object] | LeftOut | None
 
 
 class InferenceParams(RequestParams, total=False):
@@ -70,17 +77,17 @@ class RunParams(InferenceParams, total=False):
     """``runs.create`` and its helpers."""
 
     thread_id: Required[str]
-    include: list[Any] | LeftOut
+    include: list[RunStepInclude] | LeftOut
     additional_instructions: str | LeftOut | None
     additional_messages: Iterable[AdditionalMessage] | LeftOut | None
-    reasoning_effort: Any
+    reasoning_effort: ReasoningEffort | LeftOut | None
 
 
 class CreateAndRunParams(InferenceParams, total=False):
     """``threads.create_and_run`` and its helpers."""
 
     thread: ThreadParam | LeftOut
-    tool_resources: Any
+    tool_resources: ToolResources | LeftOut | None
 
 
 class SubmitParams(RequestParams, total=False):
@@ -142,7 +149,7 @@ class BatchPollParams(StoreFileParams, PollParams, RequestParams, total=False):
     """``file_batches.create_and_poll``, besides the vector store."""
 
     file_ids: Iterable[str] | LeftOut
-    files: Iterable[Any] | LeftOut
+    files: Iterable[File] | LeftOut
 
 
 class BatchUploadParams(StoreFileParams, PollParams, RequestParams, total=False):
@@ -167,7 +174,7 @@ class MessageUpdateParams(RequestParams, total=False):
     """``messages.update``, besides the ids; ``content`` is for a server that takes it (Astra's)."""
 
     metadata: dict[str, str] | LeftOut | None
-    content: Any
+    content: object
 
 
 def names(params: type) -> frozenset[str]:

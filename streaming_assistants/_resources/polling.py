@@ -8,10 +8,9 @@ from __future__ import annotations
 import inspect
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import openai
 import pydantic
@@ -100,7 +99,7 @@ class Watch:
     id_name: str
     pending: Callable[[Model], bool] = is_pending
 
-    def plan(self, client: AnyClient, wanted: Wanted, kwargs: Mapping[str, Any]) -> Plan[Model]:
+    def plan(self, client: AnyClient, wanted: Wanted, kwargs: Arguments) -> Plan[Model]:
         """Polls the thing that ``kwargs`` name. What is wrong with them is said before the first effect."""
         headers = {"X_Stainless_Poll_Helper": "true"}
         if wanted.terms.interval_ms is not None:
@@ -132,9 +131,9 @@ class Watch:
         try:
             thing = yield from plan
         except Expired as error:
-            cause: Any = error.cause
-            if isinstance(cause, _sdk.transport_errors()):
-                cause = broken(cause, cause.request)
+            cause = error.cause
+            if cause is not None and isinstance(cause, _sdk.transport_errors()):
+                cause = broken(cause, _sdk.request_of(cause))
             raise PollTimeoutError(
                 f"{self.noun} {id} is {error.status or 'not known to the server'} after {terms.max_wait:g} s "
                 "of waiting. It was left alone: poll it again, or cancel it.",
@@ -197,8 +196,8 @@ def made_by(sent: Model, make: Callable[[], Model], wanted: Wanted, *ids: str) -
         said = f"The answer from {sent.url} is no object of the API: {error}"
         raise MalformedEventError(said, sent, event="", data=b"") from error
     for name in ids:
-        found = getattr(made, name, None)
-        if not (isinstance(found, str) and found):
+        value = getattr(made, name, None)
+        if not (isinstance(value, str) and value):
             said = f"The answer from {sent.url} has no text as its {name!r}: {made!r:.200}"
             raise MalformedEventError(said, sent, event="", data=repr(made).encode())
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import openai
 
@@ -21,10 +20,10 @@ from .polling import UNLIMITED, Helper, Wanted, Watch, made_by, polled, start
 from .stores import CREATE_BATCH, CREATE_FILE, RETRIEVE_BATCH, RETRIEVE_FILE
 
 
-def _called(endpoint: Endpoint, name: str, **changes: Any) -> Endpoint:
+def _called(endpoint: Endpoint, name: str, positional: tuple[str, ...] | None = None) -> Endpoint:
     of = endpoint.operation
     place = "file_batches" if "/file_batches" in of.path else "files"
-    called = replace(of, name=name, **changes)
+    called = replace(of, name=name, positional=of.positional if positional is None else positional)
     return replace(endpoint, operation=called, path=f"vector_stores.{place}.{of.name}")
 
 
@@ -141,10 +140,10 @@ def upload_batch(client: object, args: tuple[object, ...], kwargs: Arguments) ->
     create.request((), bound)  # what is wrong with the call is said now
 
     def go() -> Plan[Model]:
-        found = yield Together([_uploaded(client, file) for file in files], limit)
-        found = [each if isinstance(each, BaseException) else _with_id(client, each) for each in found]
-        failed = {place: each for place, each in enumerate(found) if isinstance(each, BaseException)}
-        uploaded = [each.id for each in found if not isinstance(each, BaseException)]
+        made = yield Together([_uploaded(client, file) for file in files], limit)
+        made = [each if isinstance(each, BaseException) else _with_id(client, each) for each in made]
+        failed = {place: each for place, each in enumerate(made) if isinstance(each, BaseException)}
+        uploaded = [each.id for each in made if not isinstance(each, BaseException)]
         if failed:
             said = f"{len(failed)} of {len(files)} files could not be uploaded"
             raise upload_error(said, uploaded, failed) from next(iter(failed.values()))
@@ -164,11 +163,8 @@ def upload_error(said: str, uploaded: list[str], failed: dict[int, BaseException
     """The error, also of the first cause's class where that is one of the SDK's."""
     cause = next(iter(failed.values()))
     message = f"{said}: {cause}. Uploaded and not in a batch: {', '.join(uploaded) or 'none'}."
-    kind: Any = FileUploadError
-    if isinstance(cause, openai.OpenAIError):
-        first: Any = type(cause)
-        kind = both(FileUploadError, first)
-    error: FileUploadError = kind.__new__(kind, message)
+    kind = both(FileUploadError, type(cause)) if isinstance(cause, openai.OpenAIError) else FileUploadError
+    error = kind.__new__(kind, message)
     # The cause's response, request and body; its constructor differs from class to class.
     vars(error).update(vars(cause) if kind is not FileUploadError else {})
     vars(error).update(message=message, uploaded=uploaded)
@@ -186,16 +182,16 @@ def _with_id(client: object, made: object) -> Model:
 
 
 def _files(value: object) -> list[object]:
-    found = list(value) if _sdk.given(value) and isinstance(value, Iterable) else []
+    files = list(value) if _sdk.given(value) and isinstance(value, Iterable) else []
     if isinstance(value, (str, bytes)):
         raise TypeError(
             f"Expected a list of files for `files` but received {value!r:.80} ({type(value).__name__})"
         )
-    if not found:
+    if not files:
         raise ValueError(
             "No `files` provided to process. For files that are uploaded already, use `create_and_poll()`."
         )
-    return found
+    return files
 
 
 def _limit(value: object) -> int:

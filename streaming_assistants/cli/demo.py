@@ -14,8 +14,9 @@ from streaming_assistants._patch.display import Judgement
 from streaming_assistants._sdk.untyped import AnyClient, Model
 from streaming_assistants.backend import LocalBackend, Upstream
 
+from .console import complain, screen
 from .families import families
-from .screen import Cell, Say, Screen, Style, Tell, complain, screen
+from .screen import Cell, Screen, Style, Tell, Write
 from .versions import LIBRARY, installed
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _ask(out: Screen, client: AnyClient, thread_id: str, text: str) -> None:
 class _Shows(AssistantEventHandler):
     """Shows a message as it grows."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Write) -> None:
         super().__init__()
         self._say = say
         self._events = 0

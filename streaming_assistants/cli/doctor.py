@@ -10,15 +10,16 @@ from collections import Counter
 from streaming_assistants import patch
 
 from . import needs
+from .console import complain, screen
 from .families import families, shown_defects
 from .needs import NOBODY, Row
-from .screen import Cell, Screen, Style, complain, screen
-from .server_check import Endpoint, ask
+from .screen import Cell, Screen, Style
+from .server_check import ServerCheck, ask
 from .versions import EXTRAS, LIBRARY, installed
 
 
 def run(given: argparse.Namespace) -> int:
-    """Examines, shows what was found, and gives back the exit code."""
+    """Examines, shows what it saw, and gives back the exit code."""
     client = needs.probe()
     rows = needs.judged(client, repair=not given.no_repair)
     if not any(row.capability == "beta.threads" for row in rows):
@@ -41,7 +42,9 @@ def run(given: argparse.Namespace) -> int:
     return 0 if well else 1
 
 
-def _report(rows: list[Row], lacking: list[Row], endpoint: Endpoint | None, well: bool) -> dict[str, object]:
+def _report(
+    rows: list[Row], lacking: list[Row], endpoint: ServerCheck | None, well: bool
+) -> dict[str, object]:
     return {
         "ok": well,
         "versions": installed(),
@@ -52,11 +55,11 @@ def _report(rows: list[Row], lacking: list[Row], endpoint: Endpoint | None, well
     }
 
 
-def _show(out: Screen, rows: list[Row], endpoint: Endpoint | None, *, every: bool) -> None:
+def _show(out: Screen, rows: list[Row], endpoint: ServerCheck | None, *, every: bool) -> None:
     has = installed()
     out.title(
         f"{LIBRARY} {has.pop(LIBRARY, '(source tree)')} on openai {has.pop('openai')}",
-        ", ".join(f"{'Python' if name == 'python' else name} {found}" for name, found in has.items()),
+        ", ".join(f"{'Python' if name == 'python' else name} {version}" for name, version in has.items()),
     )
     apart = {"OpenAI()", *EXTRAS}
     table = [row for row in rows if row.capability not in apart]

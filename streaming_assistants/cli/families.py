@@ -52,11 +52,11 @@ class Family(NamedTuple):
 
 def families(rows: Iterable[Judgement]) -> list[Family]:
     """The rows of ``capabilities(client)``, by family."""
-    found: dict[str, Family] = {}
+    by_name: dict[str, Family] = {}
     for row in rows:
         name = next((family for part, family in _FAMILIES if part in row.capability), _OTHERS)
-        found.setdefault(name, Family(name, [])).rows.append(row)
-    return sorted(found.values(), key=lambda family: (*_ORDER, family.name).index(family.name))
+        by_name.setdefault(name, Family(name, [])).rows.append(row)
+    return sorted(by_name.values(), key=lambda family: (*_ORDER, family.name).index(family.name))
 
 
 def shown_defects(rows: Iterable[Judgement]) -> list[str]:

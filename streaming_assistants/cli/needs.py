@@ -84,13 +84,13 @@ def selected(rows: Sequence[Row], wanted: Iterable[str], client: object) -> list
     if not names:
         # Colours are nothing that a program needs.
         return [row for row in rows if row.capability != "cli"]
-    found: list[Row] = []
+    chosen: list[Row] = []
     for name in names:
         matching = [row for row in rows if _means(name, row.capability)] or _beyond(name, client)
         if not matching:
             raise UnknownCapability(_unknown(name, rows))
-        found += matching
-    return list(dict.fromkeys(found))
+        chosen += matching
+    return list(dict.fromkeys(chosen))
 
 
 def _means(wanted: str, capability: str) -> bool:

@@ -1,8 +1,4 @@
-"""Where the commands write: the one place of the package that writes to the console.
-
-A command says what to show. :class:`Plain` shows it as lines of text, for pipes, logs and places without
-rich; ``Terminal`` (in ``terminal.py``) shows the same in colour and moves while it waits.
-"""
+"""What a command can show, and how that looks as lines of text: for pipes, logs and places without rich."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import Literal, Protocol, TextIO
 
 Style = Literal["", "good", "bad", "warn", "dim", "strong"]
 Cell = tuple[str, Style]
-Say = Callable[[str], None]
+Write = Callable[[str], None]
 Tell = Callable[[str, str], None]
 
 LABEL = 9
@@ -37,7 +33,7 @@ class Screen(Protocol):
     def item(self, text: str, style: Style = "") -> None:
         """A line of a list."""
 
-    def saying(self, label: str) -> contextlib.AbstractContextManager[Say]:
+    def saying(self, label: str) -> contextlib.AbstractContextManager[Write]:
         """A line that grows: each call adds a piece of text to it at once."""
         ...
 
@@ -74,7 +70,7 @@ class Plain:
         self._write(f"  - {text}\n")
 
     @contextlib.contextmanager
-    def saying(self, label: str) -> Iterator[Say]:
+    def saying(self, label: str) -> Iterator[Write]:
         self._write(f"  {label:<{LABEL}}")
         try:
             yield self._write
@@ -108,23 +104,3 @@ def folded(text: str, width: int) -> list[str]:
         for line in text.split("\n")
         for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
     ]
-
-
-def screen(*, plain: bool = False, file: TextIO | None = None) -> Screen:
-    """The screen for standard output: colours in a terminal that has them, where rich is installed."""
-    out = file or sys.stdout
-    if plain or not out.isatty():
-        return Plain(out)
-    try:
-        from .terminal import Terminal
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "rich":
-            raise
-        return Plain(out)
-    made = Terminal(out)
-    return made if made.moves else Plain(out)
-
-
-def complain(text: str) -> None:
-    """Says on standard error why a command cannot do what it was asked for."""
-    sys.stderr.write(f"{text}\n")

@@ -17,7 +17,7 @@ from streaming_assistants.backend.upstreams import registry
 _SECONDS = 10.0
 
 
-class Endpoint(NamedTuple):
+class ServerCheck(NamedTuple):
     """What came of asking a server for its assistants."""
 
     url: str
@@ -26,7 +26,7 @@ class Endpoint(NamedTuple):
     advice: str = ""
 
 
-def ask(base_url: str, api_version: str | None = None) -> Endpoint:
+def ask(base_url: str, api_version: str | None = None) -> ServerCheck:
     """Makes one GET request for assistants; a server without them is asked for its models, too."""
     key = os.environ.get("AZURE_OPENAI_API_KEY" if api_version else "OPENAI_API_KEY") or "unset"
     asked = _Asked(_without_password(base_url), key, bool(api_version))
@@ -61,8 +61,8 @@ class _Asked:
         self._key = key
         self._name = "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
 
-    def no(self, said: str, advice: str) -> Endpoint:
-        return Endpoint(self._url, False, self._clean(said), advice)
+    def no(self, said: str, advice: str) -> ServerCheck:
+        return ServerCheck(self._url, False, self._clean(said), advice)
 
     def _clean(self, text: str) -> str:
         text = _without_password(text.replace(self._key, "***") if len(self._key) > 5 else text)
@@ -70,7 +70,7 @@ class _Asked:
         text = re.sub(r"\b(sk|pk|key)-[\w*.…-]+", "***", text)
         return " ".join(text.split())[:300]
 
-    def of(self, client: AnyClient) -> Endpoint:
+    def of(self, client: AnyClient) -> ServerCheck:
         with client:
             try:
                 page = client.beta.assistants.list(limit=1)
@@ -87,9 +87,9 @@ class _Asked:
                 return self.no(f"an answer that is not the API's: {error}", _BACKEND)
         if not isinstance(getattr(page, "data", None), list):
             return self.no("an answer that is not the API's (no list of assistants)", _BACKEND)
-        return Endpoint(self._url, True, "answers the Assistants API")
+        return ServerCheck(self._url, True, "answers the Assistants API")
 
-    def _refused(self, error: openai.APIStatusError, client: object) -> Endpoint:
+    def _refused(self, error: openai.APIStatusError, client: object) -> ServerCheck:
         status = error.status_code
         said = f"HTTP {status}: {error.message}"
         if is_closed(error):

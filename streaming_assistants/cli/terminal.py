@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from .screen import LABEL, Cell, Say, Style, Tell, folded
+from .screen import LABEL, Cell, Style, Tell, Write, folded
 
 _STYLES = {
     "": "default",
@@ -63,7 +63,7 @@ class Terminal:
         return Text(f"  {label:<{LABEL}}", _STYLES["dim"])
 
     @contextlib.contextmanager
-    def saying(self, label: str) -> Iterator[Say]:
+    def saying(self, label: str) -> Iterator[Write]:
         said: list[str] = []
         if self._still:
             yield said.append
@@ -120,6 +120,6 @@ class Recorder(Terminal):
 
     def svg(self, title: str) -> str:
         """The picture of what was shown, as SVG without references to anything outside."""
-        found = self._console.export_svg(title=title, unique_id="demo", clear=False)
-        found = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", found, flags=re.DOTALL)
-        return found.replace("Fira Code, monospace", _FONTS)
+        picture = self._console.export_svg(title=title, unique_id="demo", clear=False)
+        picture = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", picture, flags=re.DOTALL)
+        return picture.replace("Fira Code, monospace", _FONTS)

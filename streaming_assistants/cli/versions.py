@@ -29,12 +29,12 @@ def version(package: str) -> str | None:
 
 def installed() -> dict[str, str]:
     """Package by package, with Python first; those that are absent are left out."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         has = version(package)
         if has is not None:
-            found[package] = has
-    return found
+            versions[package] = has
+    return versions
 
 
 def absent(extra: str) -> list[str]:
