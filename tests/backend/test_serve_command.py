@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from streaming_assistants import cli
 from streaming_assistants._protocol.sse import FrameDecoder
+from streaming_assistants.backend._serve import process
 from tests.loopback import Loopback
 
 from . import fakes
@@ -73,6 +75,29 @@ def test_keys_come_from_options_and_the_environment() -> None:
         assert post(command.url, "/v1/threads", {}).status == 401
         assert post(command.url, "/v1/threads", {}, "Authorization: Bearer k-5").status == 401
     assert "k-1" not in command.log + command.told
+
+
+def test_what_is_written_to_a_connection_goes_out_at_once() -> None:
+    """An event is a small write: held back until the last one is acknowledged it comes 40 ms late."""
+
+    async def accepted() -> int:
+        options: list[int] = []
+        came = asyncio.Event()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server_side = writer.get_extra_info("socket")
+            options.append(server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            came.set()
+
+        with process._listener("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(connected, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                await asyncio.wait_for(came.wait(), 10)
+                writer.close()
+        return options[0]
+
+    assert asyncio.run(accepted())
 
 
 # ---------------------------------------------------------------- what keeps it from starting

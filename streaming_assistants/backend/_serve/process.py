@@ -120,8 +120,10 @@ def _client(upstream: str, base_url: str | None) -> AnyClient:
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    # asyncio sends small writes at once on sockets that say that they are TCP's: others hold an event back.
+    listener = socket.socket(family, kind, protocol)
     try:
         if hasattr(socket, "SO_REUSEPORT"):  # on Windows the option means that others may take the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
