@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
+from streaming_assistants._io.loops import caller, in_thread, spawn
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
@@ -18,7 +19,6 @@ from .._http.routes import POLL_AFTER, ApiRequest, Reply
 from .asking import Asker, AsyncAsker
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
-from .loops import caller, in_thread, spawn
 
 _TURN_SECONDS = 0.005
 

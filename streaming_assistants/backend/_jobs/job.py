@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 
+from streaming_assistants._io.loops import in_thread, nowhere, spawn
 from streaming_assistants._protocol.plan import Outcome
 
 from .._engine.effects import Abandoned, Changed, Do, Emit, Work
@@ -20,7 +21,6 @@ from .._engine.store_port import Store, StoreClosed
 from .asking import Asker, AsyncAsker
 from .driver import Driver
 from .feed import AsyncFeed, Events, Feed
-from .loops import in_thread, nowhere, spawn
 
 logger = logging.getLogger("streaming_assistants")
 
