@@ -1,4 +1,4 @@
-"""Carries out plans (see ``_protocol/plan.py``): to their end, or yielding what they say.
+"""Carries out plans (see ``_protocol/plan.py``): to their end, or yielding what they say and read.
 
 One driver of each colour for each; a pair differs by ``async`` and ``await``, and by how several things are
 done at once. ``invoking`` makes an Invoke of an effect that is no driver's own, Ask first of all.
@@ -17,7 +17,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import anyio
 
-from streaming_assistants._protocol.plan import Invoke, Outcome, Say, Sleep, Together, WaitedTooLong
+from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Sleep, Together, WaitedTooLong
+
+from .halt import Halt
 
 ResultT = TypeVar("ResultT")
 Invoking: TypeAlias = Callable[[Any], Invoke]
@@ -51,50 +53,89 @@ async def run_async(plan: Generator[Any, Any, ResultT], invoking: Invoking = _un
         plan.close()
 
 
-def said(
-    plan: Generator[Any, Any, None], invoking: Invoking = _unknown, *, stopped: Callable[[], bool] = bool
-) -> Iterator[Any]:
-    """Carries out ``plan`` and yields what it says, until its end or until it is ``stopped``."""
+def said(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> Iterator[Any]:
+    """Carries out ``plan`` and yields what it says and reads, until its end or until ``halt`` is called."""
     outcome = Outcome()
     try:
-        while not stopped():
+        while not halt.called:
             try:
                 effect = outcome.into(plan)
             except StopIteration:
                 return
+            outcome = Outcome()
             if isinstance(effect, Say):
                 yield effect.what
-                outcome = Outcome()
+            elif isinstance(effect, Read):
+                # Not in a function of its own: one generator more would be passed through by each event.
+                try:
+                    body = effect.read(effect.make())
+                    halt.response = response = body.response
+                    try:
+                        if halt.called:
+                            return
+                        feed, reader = body.feed, body.reader
+                        with body.errors():
+                            for data in response.iter_bytes():
+                                yield from feed(data)
+                                if reader.done:
+                                    break
+                            yield from body.last()
+                    finally:
+                        response.close()
+                    outcome = Outcome(body)
+                except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+                    outcome = Outcome(error=error)
             else:
-                outcome = _carried_out(effect, invoking)
+                outcome = _carried_out(effect, invoking, halt)
     finally:
+        outcome = Outcome()  # an exception in it would hold this frame, which holds it
         plan.close()
 
 
-async def said_async(
-    plan: Generator[Any, Any, None], invoking: Invoking = _unknown, *, stopped: Callable[[], bool] = bool
-) -> AsyncIterator[Any]:
+async def said_async(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> AsyncIterator[Any]:
     """The async form of :func:`said`."""
     outcome = Outcome()
     try:
-        while not stopped():
+        while not halt.called:
             try:
                 effect = outcome.into(plan)
             except StopIteration:
                 return
+            outcome = Outcome()
             if isinstance(effect, Say):
                 yield effect.what
-                outcome = Outcome()
+            elif isinstance(effect, Read):
+                try:
+                    body = effect.read(await _opened(effect, halt))
+                    halt.response = response = body.response
+                    try:
+                        if halt.called:
+                            return
+                        feed, reader = body.feed, body.reader
+                        with body.errors():
+                            async for data in response.aiter_bytes():
+                                for item in feed(data):
+                                    yield item
+                                if reader.done:
+                                    break
+                            for item in body.last():
+                                yield item
+                    finally:
+                        await response.aclose()
+                    outcome = Outcome(body)
+                except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+                    outcome = Outcome(error=error)
             else:
-                outcome = await _carried_out_async(effect, invoking)
+                outcome = await _carried_out_async(effect, invoking, halt)
     finally:
+        outcome = Outcome()
         plan.close()
 
 
-def _carried_out(effect: object, invoking: Invoking) -> Outcome:
+def _carried_out(effect: object, invoking: Invoking, halt: Halt | None = None) -> Outcome:
     try:
         if isinstance(effect, Sleep):
-            time.sleep(effect.seconds)
+            _slept(effect.seconds, halt)
             return Outcome()
         if isinstance(effect, Together):
             return Outcome(_together(effect))
@@ -104,7 +145,11 @@ def _carried_out(effect: object, invoking: Invoking) -> Outcome:
         return Outcome(error=error)
 
 
-async def _carried_out_async(effect: object, invoking: Invoking) -> Outcome:
+async def _carried_out_async(effect: object, invoking: Invoking, halt: Halt | None = None) -> Outcome:
+    if halt is not None:
+        with anyio.CancelScope() as scope, halt.waking(scope.cancel):
+            return await _carried_out_async(effect, invoking)
+        return Outcome()  # nobody looks at it any more
     try:
         if isinstance(effect, Sleep):
             await anyio.sleep(effect.seconds)
@@ -115,6 +160,29 @@ async def _carried_out_async(effect: object, invoking: Invoking) -> Outcome:
         return Outcome(_read(call, await _made_async(call.make, call.within)))
     except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
         return Outcome(error=error)
+
+
+def _slept(seconds: float, halt: Halt | None) -> None:
+    if halt is None:
+        time.sleep(seconds)
+        return
+    woken = threading.Event()
+    with halt.waking(woken.set):
+        woken.wait(seconds)
+
+
+async def _opened(effect: Read, halt: Halt) -> Any:
+    """What is opened; a task that calls for a halt does not wait for it."""
+    made = effect.make()
+    if not inspect.isawaitable(made):
+        return made
+    with anyio.CancelScope() as scope, halt.waking(scope.cancel):
+        return await made
+    raise _Halted
+
+
+class _Halted(Exception):
+    """What would be read was given up before it was there."""
 
 
 def _read(call: Invoke, made: object) -> Any:

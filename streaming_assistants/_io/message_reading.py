@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import NamedTuple
 
+import openai
+
 from streaming_assistants import _sdk
-from streaming_assistants._protocol.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed
-from streaming_assistants._protocol.events import Malformed
+from streaming_assistants._protocol.chunks import Accumulator, ChunkReader, MessageChunk
 from streaming_assistants._protocol.follow import Follow
-from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received, WaitedTooLong
+from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received, WaitedTooLong
 from streaming_assistants._protocol.waits import Wait
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Model
 from streaming_assistants.errors import (
@@ -20,7 +20,7 @@ from streaming_assistants.errors import (
     PollTimeoutError,
 )
 
-from .reading import Reading
+from .reading import Reading, Span, transport_broken
 
 _KEY, BETA = "streaming_assistants", "openai-beta"
 
@@ -53,15 +53,33 @@ class Following(NamedTuple):
 
 
 class MessageReading(Reading[ChunkReader]):
-    """The answer to ``messages.list(stream=True)``: streamed, or followed by polling."""
+    """One answer with chunks of a message, which are collected in ``message``."""
 
-    noun = "chunk of a message"
+    def __init__(self, response: HttpResponse, message: Accumulator) -> None:
+        super().__init__(response, ChunkReader(), "chunk of a message")
+        self._message = message
+        self.heard = False  # of a chunk
+
+    def feed(self, data: bytes) -> Iterator[MessageChunk]:
+        return self._added(super().feed(data))
+
+    def last(self) -> Iterator[MessageChunk]:
+        return self._added(super().last())
+
+    def _added(self, chunks: Iterator[MessageChunk]) -> Iterator[MessageChunk]:
+        for chunk in chunks:
+            self.heard = True
+            self._message.add(chunk)
+            yield chunk
+
+
+class MessageSpan(Span):
+    """The answer to ``messages.list(stream=True)``: streamed, or followed by polling."""
 
     def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)
-        self.reader = ChunkReader()
         self._message = Accumulator()
-        self._heard = False  # of a chunk
+        self._reading = MessageReading(response, self._message)
 
     @cached_property
     def _following(self) -> Following:
@@ -74,43 +92,32 @@ class MessageReading(Reading[ChunkReader]):
         kept.wait.begin()
         return Follow(kept.thread_id, kept.run_id, kept.wait)
 
-    @property
-    def streams(self) -> bool:
-        """Whether the server streams this endpoint; one that does not answers with a page or an error."""
-        return is_stream(self.response)
-
-    def feed(self, data: bytes) -> Iterator[MessageChunk]:
-        return self._added(super().feed(data))
-
-    def last(self) -> Iterator[MessageChunk]:
-        return self._added(super().last())
-
-    def _added(self, chunks: Iterator[MessageChunk]) -> Iterator[MessageChunk]:
-        for chunk in chunks:
-            self._heard = True
-            self._message.add(chunk)
-            yield chunk
-
-    @contextlib.contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Lets a stream of a version that was only tried fail before its first chunk, unless in words."""
-        try:
-            yield
-        except (ServerFailed, Malformed, *_sdk.transport_errors()) as error:
-            spoken = [
-                text for name, text in self._following.options["headers"].items() if name.lower() == BETA
-            ]
-            was_guessed = [self.request.headers.get(BETA)] != spoken
-            if self._heard or not was_guessed or getattr(error, "body", None) is not None:
-                raise
-
-    def rest(self) -> Plan[None]:
+    def plan(self) -> Plan[None]:
         """Asks for the messages where there was no stream, or nothing in it.
 
         A server that does not know the thread may answer with a stream that just ends.
         """
-        if self._heard or self.closed:
+        with transport_broken(self.request):
+            yield from self._streamed()
+            if not self._reading.heard:
+                yield from self._followed()
+
+    def _streamed(self) -> Plan[None]:
+        if not is_stream(self.response):  # the server does not stream this endpoint
+            yield Invoke(self.response.aclose if _sdk.is_async(self.client) else self.response.close)
             return
+        try:
+            yield Read(lambda: self.response, lambda _: self._reading)
+        except (openai.APIError, *_sdk.transport_errors()) as error:
+            # A version that was only tried may fail before its first chunk, unless in words.
+            spoken = [
+                text for name, text in self._following.options["headers"].items() if name.lower() == BETA
+            ]
+            was_guessed = [self.request.headers.get(BETA)] != spoken
+            if self._reading.heard or not was_guessed or _worded(error):
+                raise
+
+    def _followed(self) -> Plan[None]:
         follow = self._follow
         try:
             yield from follow.plan()
@@ -128,7 +135,7 @@ class MessageReading(Reading[ChunkReader]):
 
     def final(self) -> Model:
         """The message. Raises NoFinalObjectError for none."""
-        if not self._heard and self._follow.message is not None:
+        if not self._reading.heard and self._follow.message is not None:
             self._message.hold(self._follow.message)
         try:
             message = self._message.message()
@@ -144,6 +151,11 @@ def is_stream(response: HttpResponse) -> bool:
     """Whether a response is a stream of events."""
     kind = response.headers.get("content-type", "").lower()
     return bool(response.status_code < 400 and kind.startswith("text/event-stream"))
+
+
+def _worded(error: Exception) -> bool:
+    """Whether the server said what is wrong."""
+    return not isinstance(error, MalformedEventError) and getattr(error, "body", None) is not None
 
 
 def _received(response: HttpResponse) -> Received:

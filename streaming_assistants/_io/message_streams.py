@@ -1,6 +1,6 @@
 """The streams of ``messages.list(stream=True)``, in both colours: what a caller iterates.
 
-How they are read is in ``streams.py`` and ``reading.py``; a pair differs by ``async`` and ``await``.
+How they are read is in ``drive.py`` and ``message_reading.py``; a pair differs by ``async`` and ``await``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from openai import AsyncStream, Stream
 from streaming_assistants._protocol.chunks import MessageChunk, texts
 from streaming_assistants._sdk.untyped import Model
 
-from .message_reading import MessageReading
-from .streams import AsyncClosing, Closing, read, read_async
+from .drive import said, said_async
+from .message_reading import MessageSpan
+from .streams import AsyncClosing, Closing
 
 if TYPE_CHECKING:
     from openai.types.beta.threads import Message
@@ -32,8 +33,8 @@ class MessageStream(Closing[ChunkT], Stream[ChunkT]):
     """
 
     def __stream__(self) -> Iterator[ChunkT]:
-        self._reading = MessageReading(self.response, self._client)
-        return read(self._reading)
+        self._span = span = MessageSpan(self.response, self._client)
+        return said(span.plan(), span.asked, span.halt)
 
     @property
     def text_deltas(self) -> Iterator[str]:
@@ -45,15 +46,15 @@ class MessageStream(Closing[ChunkT], Stream[ChunkT]):
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
         for _ in self:
             pass
-        return self._reading.final()  # type: ignore[no-any-return]
+        return self._span.final()  # type: ignore[no-any-return]
 
 
 class AsyncMessageStream(AsyncClosing[ChunkT], AsyncStream[ChunkT]):
     """The async form of :class:`MessageStream`: an ``openai.AsyncStream``."""
 
     def __stream__(self) -> AsyncIterator[ChunkT]:
-        self._reading = MessageReading(self.response, self._client)
-        return read_async(self._reading)
+        self._span = span = MessageSpan(self.response, self._client)
+        return said_async(span.plan(), span.asked, span.halt)
 
     @property
     async def text_deltas(self) -> AsyncIterator[str]:
@@ -66,7 +67,7 @@ class AsyncMessageStream(AsyncClosing[ChunkT], AsyncStream[ChunkT]):
         """Reads to the end; the whole Message. Raises NoFinalObjectError for none."""
         async for _ in self:
             pass
-        return self._reading.final()  # type: ignore[no-any-return]
+        return self._span.final()  # type: ignore[no-any-return]
 
 
 class PendingMessageStream:

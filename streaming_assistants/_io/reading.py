@@ -1,11 +1,11 @@
-"""What reading a response is besides waiting for it: state, judgement, errors. No colour."""
+"""What reading a stream is besides waiting for it: state, judgement, errors. No colour."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import openai
 
@@ -13,7 +13,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.chunks import ChunkReader, ServerFailed
 from streaming_assistants._protocol.events import EventReader, Malformed, kind_of
 from streaming_assistants._protocol.failures import failure, is_failure
-from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Received
+from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
 from streaming_assistants._sdk.untyped import AnyClient, HttpRequest, HttpResponse, Model
 from streaming_assistants.errors import (
@@ -22,32 +22,25 @@ from streaming_assistants.errors import (
     both,
 )
 
+from .halt import Halt
+
 ReaderT = TypeVar("ReaderT", EventReader, ChunkReader)
+
+_KEY = "streaming_assistants"  # among the extensions of a response
 
 
 class Reading(Generic[ReaderT]):
-    """One response being read.
+    """One response being read: a :class:`~streaming_assistants._protocol.plan.Body`.
 
-    It does not know its stream, whose generator holds it: a stream that is dropped closes at once, and not
-    when the garbage collector finds a cycle. Nor is it a base class of streams: the SDK reads a stream's
-    type from its bases, and trips over one that is not generic.
+    ``noun`` is what a frame is expected to be.
     """
 
     reader: ReaderT
 
-    noun: str
-    """What a frame is expected to be."""
-
-    def __init__(self, response: HttpResponse, client: AnyClient) -> None:
+    def __init__(self, response: HttpResponse, reader: ReaderT, noun: str) -> None:
         self.response = response
-        self.client = client
-        self.request = response.request
-        self.closed = False  # by the caller, and not because it came to its end
-
-    @property
-    def streams(self) -> bool:
-        """Whether the response is a stream at all."""
-        return True
+        self.reader = reader
+        self.noun = noun
 
     def feed(self, data: bytes) -> Iterator[Model]:
         """What the next bytes of the body complete."""
@@ -57,69 +50,101 @@ class Reading(Generic[ReaderT]):
         """What the end of the body completes."""
         return self.reader.close()
 
-    def rest(self) -> Plan[None]:
-        """Says what the body did not bring and the server has all the same."""
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns what a decision or the transport raises into what a caller expects."""
+        request = self.response.request
+        with transport_broken(request):
+            try:
+                yield
+            except Malformed as error:
+                raise MalformedEventError(
+                    f"The stream holds a frame that is no {self.noun}: {error}",
+                    request,
+                    event=error.frame.event,
+                    data=error.frame.data,
+                ) from error
+            except ServerFailed as error:
+                raise reported(str(error), request, error.body) from error
+
+
+class Span:
+    """What a stream tells from its first event to its last, in however many responses.
+
+    It does not know its stream, whose generator holds it: a stream that is dropped closes at once, and not
+    when the garbage collector finds a cycle. Nor is it a base class of streams: the SDK reads a stream's
+    type from its bases, and trips over one that is not generic.
+    """
+
+    def __init__(self, response: HttpResponse, client: AnyClient) -> None:
+        self.response = response  # the first
+        self.client = client
+        self.request = response.request
+        self.halt = Halt(response)
+
+    def plan(self) -> Plan[None]:
+        """Reads the response, and says what it did not bring and the server has all the same."""
         raise NotImplementedError
 
     def asked(self, ask: Ask) -> Invoke:
         """How the client is asked for it."""
         raise NotImplementedError
 
-    def stopped(self) -> bool:
-        return self.closed
 
-    def attempt(self) -> contextlib.AbstractContextManager[None]:
-        """Around the body, whose errors it may forgive."""
-        return contextlib.nullcontext()
-
-    @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turns what a decision or the transport raises into what a caller expects."""
-        try:
-            yield
-        except Malformed as error:
-            raise MalformedEventError(
-                f"The stream holds a frame that is no {self.noun}: {error}",
-                self.request,
-                event=error.frame.event,
-                data=error.frame.data,
-            ) from error
-        except ServerFailed as error:
-            raise reported(str(error), self.request, error.body) from error
-        except _sdk.transport_errors() as error:
-            if not self.closed:
-                raise broken(error, self.request) from error
-
-
-class RunReading(Reading[EventReader]):
+class RunSpan(Span):
     """The stream of a run."""
-
-    noun = "event"
 
     def __init__(self, response: HttpResponse, client: AnyClient) -> None:
         super().__init__(response, client)
-        self._progress = Progress()
-        self._progress.at(*_sdk.sent(response))
-        self._events = 0
-        self.reader = EventReader(self._see)
+        self.progress = Progress()
+        self.progress.at(*_sdk.sent(response))
+        self._events = 0  # of the answer that is read
+
+    def plan(self) -> Plan[None]:
+        """Reads the response, goes on as the call wanted it, and settles what did not come to its end."""
+        with transport_broken(self.request):
+            ways: Ways = self.response.extensions.get(_KEY) or Ways()
+            plan = self.answer(lambda: self.response)
+            for way in ways.whole:
+                plan = way(self, plan)
+            yield from plan
+
+    def answer(self, make: Callable[[], Model]) -> Plan[None]:
+        """The plan for one request's answer, to its end. ``make`` makes the request: it gives a stream of the
+        SDK, a response, or for an async client an awaitable of either."""
+        ways: Ways = self.response.extensions.get(_KEY) or Ways()
+        plan = self.bare(make)
+        for way in ways.answer:
+            plan = way(self, plan)
+        return plan
+
+    def bare(self, make: Callable[[], Model]) -> Plan[None]:
+        """The same without the ways around it: what is read, and what settles it where it just ended."""
+        self._events, self.progress.status = 0, None
+        reading: Reading[EventReader] = yield Read(make, self.reading)
+        yield from self.rest(reading)
+
+    def reading(self, answer: Model) -> Reading[EventReader]:
+        """Reads what a request gave."""
+        return Reading(getattr(answer, "response", answer), EventReader(self._see), "event")
 
     def _see(self, event: Model) -> None:
         """Raises the error that an ``error`` event is."""
         self._events += 1
         if event.event == "error":
-            raise reported(event.data.message, self.request, _sdk.dump(event.data))
-        self._progress.see(event)
+            raise reported(event.data.message, self.halt.response.request, _sdk.dump(event.data))
+        self.progress.see(event)
 
-    def rest(self) -> Plan[None]:
+    def rest(self, reading: Reading[EventReader]) -> Plan[None]:
         """Settles a stream that did not come to its end."""
-        if self.closed or self.reader.done or self._progress.ended:
+        if reading.reader.done or self.progress.ended:
             return
-        answer = None if self._events else self.reader.plain()
+        answer = None if self._events else reading.reader.plain()
         if is_failure(answer):
             said = failure(answer)
-            raise reported(said["message"], self.request, said)
+            raise reported(said["message"], reading.response.request, said)
         try:
-            yield from settle(self._progress, self._owed)
+            yield from settle(self.progress, self._owed)
         except Pending as error:
             raise self._incomplete(error.status) from None
         except (openai.APIError, ValueError) as error:  # ValueError: an answer that is no JSON
@@ -129,7 +154,7 @@ class RunReading(Reading[EventReader]):
         kind = kind_of(owed.event)
         assert kind is not None  # settle owes events of the API only
         event = kind.lenient(owed.data)
-        self._progress.see(event)
+        self.progress.see(event)
         return event
 
     def asked(self, ask: Ask) -> Invoke:
@@ -140,9 +165,9 @@ class RunReading(Reading[EventReader]):
         return Invoke(make, ask.within, lambda value: Received(value, {}))
 
     def _incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
-        progress = self._progress
+        progress = self.progress
         if not self._events and progress.run_id is None:
-            kind = self.response.headers.get("content-type", "no content type")
+            kind = self.halt.response.headers.get("content-type", "no content type")
             said = f"the answer ({kind}) held no event of a run"
         elif progress.run_id is None:
             said = "it named no run to ask the server about"
@@ -157,11 +182,39 @@ class RunReading(Reading[EventReader]):
             hint = f"; list the runs of thread {progress.thread_id} to see whether one was started"
         return IncompleteStreamError(
             f"The stream ended before its run did, and {said}{hint}.",
-            self.request,
+            self.halt.response.request,
             run_id=progress.run_id,
             thread_id=progress.thread_id,
             status=status or progress.status,
         )
+
+
+Way: TypeAlias = Callable[[RunSpan, Plan[None]], Plan[None]]
+"""A plan around a plan: it carries that out by ``yield from``, and goes on where that ends or breaks."""
+
+
+class Ways(NamedTuple):
+    """How a stream goes on where one answer ends, as its call wanted it. The innermost comes first."""
+
+    answer: tuple[Way, ...] = ()
+    """Around each answer that is read: the first, and those that other ways ask for."""
+    whole: tuple[Way, ...] = ()
+    """Around the whole."""
+
+    def keep(self, response: HttpResponse) -> None:
+        """Puts them where the stream finds them: a raw response makes its stream later, and by itself."""
+        response.extensions[_KEY] = self
+
+
+@contextlib.contextmanager
+def transport_broken(request: HttpRequest) -> Iterator[None]:
+    """Turns what the transport raises into what a caller expects."""
+    try:
+        yield
+    except _sdk.transport_errors() as error:
+        if isinstance(error, openai.APIError):
+            raise  # it is both by now
+        raise broken(error, request) from error
 
 
 def reported(message: str, request: HttpRequest, body: object) -> openai.APIError:

@@ -1,7 +1,7 @@
 """The streams that a caller iterates, and the context managers around handlers.
 
-What is read, what it means and what is still owed is decided in ``_protocol`` and ``reading.py``; the
-classes and functions of a pair differ by ``async`` and ``await``.
+What is read, what it means and what is still owed is decided in ``_protocol`` and ``reading.py``, and
+carried out in ``drive.py``; the classes of a pair differ by ``async`` and ``await``.
 """
 
 from __future__ import annotations
@@ -16,47 +16,10 @@ from streaming_assistants import _sdk
 from streaming_assistants._sdk.untyped import Model
 
 from .drive import said, said_async
-from .reading import ReaderT, Reading, RunReading
+from .reading import RunSpan
 
 ItemT = TypeVar("ItemT")
 HandlerT = TypeVar("HandlerT")
-
-
-def read(reading: Reading[ReaderT]) -> Iterator[Model]:
-    response, feed = reading.response, reading.feed
-    try:
-        with reading.errors():
-            if reading.streams:
-                with reading.attempt():
-                    for data in response.iter_bytes():
-                        yield from feed(data)
-                        if reading.reader.done:
-                            break
-                    yield from reading.last()
-            response.close()
-            yield from said(reading.rest(), reading.asked, stopped=reading.stopped)
-    finally:
-        response.close()
-
-
-async def read_async(reading: Reading[ReaderT]) -> AsyncIterator[Model]:
-    response, feed = reading.response, reading.feed
-    try:
-        with reading.errors():
-            if reading.streams:
-                with reading.attempt():
-                    async for data in response.aiter_bytes():
-                        for item in feed(data):
-                            yield item
-                        if reading.reader.done:
-                            break
-                    for item in reading.last():
-                        yield item
-            await response.aclose()
-            async for item in said_async(reading.rest(), reading.asked, stopped=reading.stopped):
-                yield item
-    finally:
-        await response.aclose()
 
 
 class Closing(Generic[ItemT]):
@@ -74,14 +37,15 @@ class Closing(Generic[ItemT]):
         Closing twice is fine.
         """
         stream: Model = self
-        stream._reading.closed = True
+        halt = stream._span.halt
+        halt.call()
         if stream._iterator.gi_running:
             # The thread that reads closes the response. Here it could only pull it away from under the
             # read, which would not even notice.
-            _sdk.interrupt(stream.response)
+            _sdk.interrupt(halt.response)
         else:
             stream._iterator.close()
-            stream.response.close()
+            halt.response.close()
 
 
 class AsyncClosing(Generic[ItemT]):
@@ -99,10 +63,11 @@ class AsyncClosing(Generic[ItemT]):
         Closing twice is fine.
         """
         stream: Model = self
-        stream._reading.closed = True
+        halt = stream._span.halt
+        halt.call()
         if not stream._iterator.ag_running:
             await stream._iterator.aclose()
-        await stream.response.aclose()
+        await halt.response.aclose()
 
     async def aclose(self) -> None:
         """The same as :meth:`close`."""
@@ -119,16 +84,16 @@ class EventStream(Closing[ItemT], Stream[ItemT]):
     """
 
     def __stream__(self) -> Iterator[ItemT]:
-        self._reading = RunReading(self.response, self._client)
-        return read(self._reading)
+        self._span = span = RunSpan(self.response, self._client)
+        return said(span.plan(), span.asked, span.halt)
 
 
 class AsyncEventStream(AsyncClosing[ItemT], AsyncStream[ItemT]):
     """The typed events of a run, as they arrive: an ``openai.AsyncStream``. See :class:`EventStream`."""
 
     def __stream__(self) -> AsyncIterator[ItemT]:
-        self._reading = RunReading(self.response, self._client)
-        return read_async(self._reading)
+        self._span = span = RunSpan(self.response, self._client)
+        return said_async(span.plan(), span.asked, span.halt)
 
 
 class AssistantStreamManager(Generic[HandlerT]):

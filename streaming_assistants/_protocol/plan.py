@@ -7,9 +7,10 @@ colour, is in ``_io/drive.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 ResultT = TypeVar("ResultT")
 
@@ -70,7 +71,40 @@ class Say:
     what: Any
 
 
-Effect: TypeAlias = Ask | Invoke | Together | Sleep | Say
+class Body(Protocol):
+    """A streamed response, and what its bytes mean."""
+
+    response: Any
+    reader: Any
+    """Its ``done`` says that the server has announced the end; what follows that is not read."""
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """What the next bytes complete."""
+        ...
+
+    def last(self) -> Iterator[Any]:
+        """What the end of the bytes completes."""
+        ...
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turns what is raised while it is read into what a caller expects."""
+        ...
+
+
+@dataclass(frozen=True)
+class Read:
+    """Opens a streamed response and hands what it holds to whoever reads, as it comes; then closes it.
+
+    ``make`` opens it, awaited where it can be; ``read`` makes a :class:`Body` of that. The plan is sent the
+    body once it is read to its end, or the exception that it broke with. It sees none of what passes by:
+    what wants to look at that is what turns bytes into it.
+    """
+
+    make: Callable[[], Any]
+    read: Callable[[Any], Body]
+
+
+Effect: TypeAlias = Ask | Invoke | Together | Sleep | Say | Read
 
 Plan: TypeAlias = Generator[Effect, Any, ResultT]
 

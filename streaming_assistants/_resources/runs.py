@@ -5,7 +5,10 @@ Each function here is made for one resource object and gives the callable to put
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from streaming_assistants import _sdk
+from streaming_assistants._io.reading import Ways
 from streaming_assistants._io.streams import (
     AssistantStreamManager,
     AsyncAssistantStreamManager,
@@ -30,6 +33,21 @@ def send(client: AnyClient, request: Request) -> Model:
         stream=True,
         stream_cls=stream,
     )
+
+
+def opened(client: AnyClient, request: Request, ways: Ways) -> Model:
+    """The same for a stream that goes on in ``ways``."""
+    answer = send(client, request)
+    return _keeping_async(answer, ways) if _sdk.is_async(client) else _keeping(answer, ways)
+
+
+def _keeping(answer: Model, ways: Ways) -> Model:
+    ways.keep(_sdk.response_of(answer))
+    return answer
+
+
+async def _keeping_async(answer: Awaitable[Model], ways: Ways) -> Model:
+    return _keeping(await answer, ways)
 
 
 def streaming(client: object, operation: Operation, plain_call: Method) -> Method:
