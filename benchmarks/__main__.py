@@ -1,109 +1,104 @@
-"""Every benchmark, side by side in one run, as one table with the ratios first.
+"""Every benchmark as one table, ratios first, each with its goal and its spread over five runs.
 
-    python -m benchmarks [--quick]
+    python -m benchmarks [--quick] [--only GROUP] [--write]
 
-Needs Linux for the memory, node and npm for openai-node; what cannot be measured is left out.
+What is compared in a line is measured side by side in each run, in turns, in processes of that run. Needs
+Linux for the memory, node and npm for openai-node; what cannot be measured is left out. ``--write`` puts the
+table into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import platform
+import re
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import openai
 
-from . import concurrency, node, startup, streaming
+from . import groups
+from .effort import FULL, QUICK, Effort
+from .node import Node, installed
+from .table import Line, rendered
+from .workers import Python
 
-Row = tuple[str, str, str, str]
+DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
+GROUPS = ("events", "growth", "streams", "start", "backend")
 
 
-def _per_event(deltas: int, rounds: int) -> list[Row]:
-    cost = streaming.measure(deltas, rounds)
-    floor = cost["json.loads"]
-    other = node.measure(deltas, rounds)
+def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
+    """What was measured on, and the table."""
+    folder = installed() if "events" in only else None
+    runs: list[groups.Numbers] = []
+    version = ""
+    for number in range(effort.runs):
+        print(f"run {number + 1} of {effort.runs}", file=sys.stderr, flush=True)
+        numbers: groups.Numbers = {}
+        # New processes each run: where a process lies in memory is a part of the spread.
+        with contextlib.ExitStack() as processes:
+            python = processes.enter_context(Python())
+            node = None if folder is None else processes.enter_context(Node(folder))
+            if node is not None:
+                version = node.version
+            if "events" in only:
+                numbers |= groups.events(python, node, effort)
+            if "growth" in only:
+                numbers |= groups.sizes(python, effort)
+        if "streams" in only:
+            numbers |= groups.streams(effort)
+        if "start" in only:
+            numbers |= groups.start(effort)
+        runs.append(numbers)
+
+    def of(name: str) -> list[float]:
+        return [numbers[name] for numbers in runs if name in numbers]
+
     sdk = f"openai {openai.__version__}"
-    rows = []
-    for kind, what in (("raw", "create(stream=True)"), ("handler", "handler, on_text_delta")):
-        ours = cost[f"ours, {kind}"]
-        theirs = cost.get(f"SDK, {kind}")
-        if theirs is not None:
-            rows.append(_row(f"an event, {what}, over {sdk}", theirs / ours, ours, theirs, "us"))
-        if other is not None:
-            name = f"openai-node {other['version']}"
-            rows.append(_row(f"an event, {what}, over {name}", other[kind] / ours, ours, other[kind], "us"))
-        rows.append(_row(f"an event, {what}, over json.loads", ours / floor, ours, floor, "us", "as long"))
-    lengths = [streaming.measure(n, max(1, rounds // 2), sdk=False) for n in (deltas // 10, deltas * 10)]
-    short, long = (found["ours, handler"] for found in lengths)
-    name = f"an event of {deltas * 10:,} over one of {deltas // 10:,}"
-    return [*rows, _row(name, long / short, long, short, "us", "as long")]
+    made: dict[str, Callable[[], list[Line]]] = {
+        "events": lambda: groups.event_lines(of, sdk, f"openai-node {version}"),
+        "growth": lambda: groups.size_lines(of),
+        "streams": lambda: groups.stream_lines(of, sdk),
+        "start": lambda: groups.start_lines(of, sdk),
+        "backend": lambda: groups.backend_lines(effort),
+    }
+    names = {
+        "events": f"an event, microseconds of processor time; runs of {effort.events:,} deltas",
+        "growth": "an event of a run that has grown",
+        "streams": f"{effort.streams:,} async streams at once",
+        "start": "start-up, processor time",
+        "backend": "the backend",
+    }
+    head = f"{sdk}, Python {platform.python_version()}, {platform.machine()}, {effort.runs} runs"
+    return head, rendered({names[group]: made[group]() for group in GROUPS if group in only})
 
 
-def _streams(streams: int, rounds: int) -> list[Row]:
-    found = concurrency.measure(streams, 100, rounds)
-    ours, theirs = found["ours"], found.get("SDK", {})
-    rows = []
-    for what, value in ours.items():
-        other = theirs.get(what)
-        more = what.startswith("events")
-        ratio = 0.0 if other is None else value / other if more else other / value
-        word = "as many" if more else "less"
-        rows.append(_row(f"{streams:,} streams at once: {what}", ratio, value, other, "", word))
-    return rows
-
-
-def _startup(rounds: int) -> list[Row]:
-    took = startup.measure(rounds)
-    ours, theirs = (
-        took["import streaming_assistants"],
-        took["import openai"] + took["client.beta.threads.runs"],
-    )
-    client = took["OpenAI()"]
-    return [
-        _row("import, over openai and its client.beta.threads", ours / theirs, ours, theirs, "ms", "as long"),
-        _row(
-            "the first patch() over making a client",
-            took["first patch()"] / client,
-            took["first patch()"],
-            client,
-            "ms",
-            "as long",
-        ),
-        _row(
-            "a later patch() over making a client",
-            took["patch()"] / client,
-            took["patch()"],
-            client,
-            "ms",
-            "as long",
-        ),
-    ]
-
-
-def _row(what: str, ratio: float, ours: float, theirs: float | None, unit: str, word: str = "faster") -> Row:
-    other = "" if theirs is None else f"{theirs:,.2f} {unit}"
-    return (f"{ratio:.2f}x {word}" if ratio else "", what, f"{ours:,.2f} {unit}", other)
+def write(text: str) -> None:
+    """Puts the table between the markers of docs/performance.md."""
+    page = DOCS.read_text(encoding="utf-8")
+    between = re.compile(r"(<!-- numbers: .*? -->\n```\n).*?(```\n)", re.DOTALL)
+    changed, count = between.subn(lambda found: f"{found[1]}{text}\n{found[2]}", page)
+    if count != 1:
+        raise SystemExit(f"expected one block of numbers in {DOCS}, got {count}")
+    DOCS.write_text(changed, encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer streams")
-    quick = parser.parse_args().quick
+    parser.add_argument("--quick", action="store_true", help="shorter runs and fewer streams: two minutes")
+    parser.add_argument("--only", choices=GROUPS, action="append", help="may be given more than once")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
-    rows: list[Row] = [("ratio", "of", "ours", "the other")]
-    rows += _per_event(10_000, 2 if quick else 7)
-    if sys.platform == "linux":
-        rows += _streams(100 if quick else 1_000, 1 if quick else 3)
-    rows += _startup(2 if quick else 7)
-    print(f"openai {openai.__version__}, Python {platform.python_version()}, {platform.machine()}\n")
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for ratio, what, ours, theirs in rows:
-        print(
-            f"{ratio:>{widths[0]}}  {what:<{widths[1]}}  {ours:>{widths[2]}}  {theirs:>{widths[3]}}".rstrip()
-        )
+    head, table = measured(QUICK if options.quick else FULL, options.only or list(GROUPS))
+    print(f"{head}\n\n{table}")
+    if options.write:
+        write(f"{head}\n\n{table}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Many streams at once: 1,000 async streams of one client over loopback sockets.
+"""Many streams at once: 1,000 async streams of one client over loopback sockets, and the floor beneath them.
 
-    python -m benchmarks.concurrency [--streams 1000] [--deltas 100] [--rounds 3]
+    python -m benchmarks.concurrency [--streams 1000] [--events 100] [--rounds 3]
 
-The server is a process of its own, and each round of each client another. Events per second are of the
-client's processor time, so of one core that does nothing else. Memory is what the client grew by between
-"connected to nobody" and "all streams have had their first event". The first event is waited for by all
-streams from the same moment on, the moment of the last request's sending included.
+The server is a process of its own, and each round of each client another. ``transport`` is the floor: the
+same client of httpx or httpx2 reads the same bytes with ``aiter_raw()`` and drops them. Events per second are
+of the client's processor time, so of one core that does nothing else. Memory is what the client grew by
+between "connected to nobody" and "all streams have had their first event". The first event is waited for by
+all streams from the same moment on, the moment of the last request's sending included.
 """
 
 from __future__ import annotations
@@ -21,23 +22,37 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from .streaming import body
+from . import shapes
 
+WHO = ("transport", "ours", "SDK")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def _chunk(content: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(content), content)
+def measure(who: str, streams: int, events: int = 100, shape: str = "text") -> dict[str, float]:
+    """What one client does in one round, a process each for it and the server; {} where it cannot stream."""
+    options = ["--streams", str(streams), "--events", str(events), "--shape", shape]
+    command = [sys.executable, "-W", "ignore", "-m", __spec__.name, *options]
+    with subprocess.Popen([*command, "--serve"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            asked = [*command, "--ask", server.stdout.readline().strip(), "--who", who]
+            done = subprocess.run(asked, stdout=subprocess.PIPE, text=True)
+        finally:
+            server.terminate()
+    if done.returncode and who == "SDK":
+        return {}
+    done.check_returncode()
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
 
 
-async def _serve(streams: int, deltas: int) -> None:
+async def _serve(streams: int, frames: shapes.Frames) -> None:
     """Sends each stream its first event at once, and the others when all streams are there."""
-    frames = [frame + b"\n\n" for frame in body(deltas).split(b"\n\n") if frame]
-    first, rest = _chunk(frames[0]), [_chunk(frame) for frame in frames[1:]]
+    first, *rest = (b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames)
     arrived = 0
     complete = asyncio.Event()
 
@@ -72,36 +87,50 @@ async def _serve(streams: int, deltas: int) -> None:
         await server.serve_forever()
 
 
-async def _ask(port: int, streams: int, patched: bool) -> dict[str, float]:
+async def _ask(who: str, port: int, streams: int, events: int) -> dict[str, float]:
     import openai
 
-    client: Any = openai.AsyncOpenAI(
-        api_key="unused", base_url=f"http://127.0.0.1:{port}", max_retries=0, timeout=600
-    )
-    if patched:
-        from streaming_assistants import patch
+    from streaming_assistants import _sdk, patch
 
+    url = f"http://127.0.0.1:{port}"
+    transport = _sdk.own_transport()
+    limits = transport.Limits(max_connections=None, max_keepalive_connections=100)
+    http = transport.AsyncClient(limits=limits, timeout=600)
+    client: Any = openai.AsyncOpenAI(
+        api_key="unused", base_url=url, http_client=http, max_retries=0, timeout=600
+    )
+    if who == "ours":
         patch(client)
+
+    async def chunks() -> AsyncIterator[object]:
+        asked = http.build_request(
+            "POST", f"{url}/threads/t/runs", json={"assistant_id": "a", "stream": True}
+        )
+        response = await http.send(asked, stream=True)
+        return response.aiter_raw()  # type: ignore[no-any-return]
+
+    async def typed() -> AsyncIterator[object]:
+        stream = await client.beta.threads.runs.create(thread_id="t", assistant_id="a", stream=True)
+        return stream.__aiter__()  # type: ignore[no-any-return]
+
+    asking = chunks if who == "transport" else typed
     firsts: list[float] = []
     all_there = asyncio.Event()
-    events = 0
-    memory = start = spent = 0.0
+    memory = spent = 0.0
 
     async def one() -> None:
-        nonlocal events, memory, spent
+        nonlocal memory, spent
         began = time.perf_counter()
-        stream = await client.beta.threads.runs.create(thread_id="t", assistant_id="a", stream=True)
-        mine = 0
-        async for _ in stream:
-            if not mine:
-                firsts.append(time.perf_counter() - began)
-                if len(firsts) == streams:
-                    memory = _memory() - before
-                    spent = time.process_time()
-                    all_there.set()
-                await all_there.wait()
-            mine += 1
-        events += mine
+        reading = await asking()
+        await anext(reading)
+        firsts.append(time.perf_counter() - began)
+        if len(firsts) == streams:
+            memory = _memory() - before
+            spent = time.process_time()
+            all_there.set()
+        await all_there.wait()
+        async for _ in reading:
+            pass
 
     with contextlib.suppress(openai.OpenAIError):  # what is made on first use
         await client.beta.threads.runs.retrieve("r", thread_id="t", timeout=0.01)
@@ -109,48 +138,18 @@ async def _ask(port: int, streams: int, patched: bool) -> dict[str, float]:
     start = time.process_time()
     await asyncio.gather(*(one() for _ in range(streams)))
     return {
-        "events/s/core": (events - streams) / (time.process_time() - spent),
+        "events/s/core": streams * events / (time.process_time() - spent),
         "opening, ms": 1000 * (spent - start) / streams,
         "memory, kB": memory / streams / 1024,
-        "first event, median ms": 1000 * statistics.median(firsts),
+        "first event, ms": 1000 * statistics.median(firsts),
     }
 
 
 def _memory() -> float:
-    """Bytes that the process has resident."""
+    """Bytes that the process has resident; 0 where there is no /proc to ask."""
+    if not Path("/proc/self/statm").exists():
+        return 0.0
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextlib.contextmanager
-def _server(streams: int, deltas: int) -> Iterator[str]:
-    command = [sys.executable, "-m", __spec__.name, "--serve"]
-    options = ["--streams", str(streams), "--deltas", str(deltas)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
-def measure(streams: int, deltas: int, rounds: int) -> dict[str, dict[str, float]]:
-    """``{"ours": ..., "SDK": ...}``, the best of ``rounds`` of each, in turns; SDK where it can stream."""
-    found: dict[str, dict[str, float]] = {}
-    for _ in range(rounds):
-        for name in ("ours", "SDK"):
-            with _server(streams, deltas) as port:
-                done = subprocess.run(
-                    [sys.executable, "-W", "ignore", "-m", __spec__.name, "--ask", port, "--who", name,
-                     "--streams", str(streams)],
-                    capture_output=True, text=True,
-                )  # fmt: skip
-            if done.returncode and name == "SDK":
-                continue
-            done.check_returncode()
-            for what, value in json.loads(done.stdout).items():
-                mine = found.setdefault(name, {})
-                mine[what] = (max if what.startswith("events") else min)(value, mine.get(what, value))
-    return found
 
 
 def main() -> None:
@@ -158,27 +157,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--streams", type=int, default=1_000)
-    parser.add_argument("--deltas", type=int, default=100)
+    parser.add_argument("--events", type=int, default=100)
+    parser.add_argument("--shape", choices=shapes.SHAPES, default="text")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ask", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--who", default="ours", help=argparse.SUPPRESS)
+    parser.add_argument("--who", choices=WHO, default="ours", help=argparse.SUPPRESS)
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    frames = shapes.frames(options.shape, options.events)
     if options.serve:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(options.streams, options.deltas))
+            asyncio.run(_serve(options.streams, frames))
         return
     if options.ask:
         warnings.simplefilter("ignore")
-        print(json.dumps(asyncio.run(_ask(options.ask, options.streams, options.who == "ours"))))
+        # Without the first one, which is there when the clock starts, and the end.
+        events = len(shapes.data_lines(frames)) - 1
+        print(json.dumps(asyncio.run(_ask(options.who, options.ask, options.streams, events))))
         return
-    found = measure(options.streams, options.deltas, options.rounds)
-    print(f"{options.streams} streams at once, {options.deltas} text deltas each\n")
-    print(f"{'':24}" + "".join(f"{name:>14}" for name in found))
-    for what in found["ours"]:
-        print(f"{what:24}" + "".join(f"{found[name][what]:14,.1f}" for name in found))
+    print(f"{options.streams} streams at once, {options.events} deltas each\n")
+    print(f"{'':18}" + "".join(f"{who:>12}" for who in WHO))
+    for _ in range(options.rounds):
+        found = {who: measure(who, options.streams, options.events, options.shape) for who in WHO}
+        for what in found["ours"]:
+            cells = (found[who].get(what, float("nan")) for who in WHO)
+            print(f"{what:18}" + "".join(f"{cell:12,.1f}" for cell in cells))
 
 
 if __name__ == "__main__":

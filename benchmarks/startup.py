@@ -2,13 +2,14 @@
 
     python -m benchmarks.startup [--rounds 7]
 
-Milliseconds of processor time; imports in a process of their own each round, the best round counts.
+Milliseconds of processor time, in a process of its own each round.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 
@@ -45,15 +46,10 @@ print(json.dumps(took))
 """
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Milliseconds, the best of ``rounds``."""
-    found: dict[str, float] = {}
-    for _ in range(rounds):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _CHILD], check=True, capture_output=True, text=True
-        )
-        for name, took in json.loads(done.stdout).items():
-            found[name] = min(took, found.get(name, took))
+def measure() -> dict[str, float]:
+    """Milliseconds of one round."""
+    command = [sys.executable, "-W", "ignore", "-c", _CHILD]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return found
 
 
@@ -62,8 +58,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7)
-    for name, took in measure(parser.parse_args().rounds).items():
-        print(f"{name:28} {took:9.2f} ms")
+    rounds = [measure() for _ in range(parser.parse_args().rounds)]
+    print(f"{'ms: min, median, max':28}")
+    for name in rounds[0]:
+        low, *_, high = took = sorted(found[name] for found in rounds)
+        print(f"{name:28} {low:9.2f} {statistics.median(took):9.2f} {high:9.2f}")
 
 
 if __name__ == "__main__":
