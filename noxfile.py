@@ -7,7 +7,7 @@ nox -s clients          what was written for the hosted API, on the backend, wit
 nox -s node             npm's openai 4 to 7 and Azure's client on the served backend; needs node and npm
 nox -s servers          the backend on llama.cpp, transformers, LiteLLM and llama-cpp-python
 nox -s matrix           the conformance suite in every cell; writes docs/compatibility.md
-nox -s matrix -- newest the same for what the index has today; or for one release, on the list or not
+nox -s matrix -- newest for what the index has today; or for one release, on the list or not
 """
 
 from __future__ import annotations

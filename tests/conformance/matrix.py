@@ -111,6 +111,10 @@ def result_file(cell: Cell, which: str) -> Path:
     return RESULTS / f"{cell.name}.{which}.json"
 
 
+class MissingPython(Exception):
+    """The cell's Python is not here."""
+
+
 # without nox ---------------------------------------------------------------------------------------------
 
 
@@ -120,10 +124,14 @@ def run(cell: Cell) -> bool:
     An environment of the newest release is brought up to date where there is one.
     """
     python = python_of(cell)
-    if cell.openai == NEWEST or not python.exists():
-        _make(python.parents[1], python, cell)
     sys.stdout.write(f"{cell.title()}\n")
     sys.stdout.flush()
+    if cell.openai == NEWEST or not python.exists():
+        try:
+            _make(python.parents[1], python, cell)
+        except (subprocess.CalledProcessError, MissingPython) as error:
+            sys.stdout.write(f"{cell.title()} was not asked: {error}\n")
+            return False
     codes = [
         subprocess.run([python, *command], cwd=ROOT, check=False).returncode for command in commands(cell)
     ]
@@ -144,7 +152,7 @@ def _make(folder: Path, python: Path, cell: Cell) -> None:
         return
     running = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if cell.note.startswith("Python") and cell.python != running:
-        raise SystemExit(f"{cell.title()} needs uv to find that Python; this one is {running}")
+        raise MissingPython(f"it needs uv to find that Python; this one is {running}")
     if not python.exists():
         venv.create(folder, with_pip=True)
     subprocess.run([python, "-m", "pip", *install, *cell.packages()], check=True)

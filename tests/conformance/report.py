@@ -29,11 +29,17 @@ every release anew; it is not edited by hand.
 
 
 def write(page: Path, readme: Path) -> bool:
-    """Writes both; True when patched clients pass everything and no listed defect has retired."""
+    """Writes both once every release was asked; True when patched clients pass everything and no listed
+    defect has retired.
+    """
     cases, found = load(), results()
-    page.parent.mkdir(exist_ok=True)
-    page.write_text("\n".join(_lines(cases, found)) + "\n", encoding="utf-8")
-    readme.write_text(claimed(readme.read_text(encoding="utf-8"), found), encoding="utf-8")
+    missing = [release for release in RELEASES if not _asked(release, found)]
+    if missing:
+        sys.stdout.write(f"{page.name} stays as it is: {', '.join(missing)} not asked yet\n")
+    else:
+        page.parent.mkdir(exist_ok=True)
+        page.write_text("\n".join(_lines(cases, found)) + "\n", encoding="utf-8")
+        readme.write_text(claimed(readme.read_text(encoding="utf-8"), found), encoding="utf-8")
     retired = retired_defects(cases, found)
     for defect in retired:
         sys.stdout.write(f"{defect} no longer shows on any release: remove its repair\n")
@@ -44,13 +50,14 @@ _CLAIM = re.compile(r"(?<=<!-- releases -->).*?(?=<!-- /releases -->)", re.DOTAL
 
 
 def claimed(text: str, found: Results) -> str:
-    """``text`` with its claim of the releases that are tested; as it is until all of them were asked."""
-    asked = [release for release in RELEASES if {"bare", "patched"} <= found.get(release, {}).keys()]
-    if len(asked) < len(RELEASES):
-        return text
-    releases = list(dict.fromkeys(_release(each, found) for each in asked))
+    """``text`` with its claim of the releases that are tested."""
+    releases = list(dict.fromkeys(_release(each, found) for each in RELEASES))
     claim = f"openai {releases[0]} to {releases[-1]}: {len(releases)} releases"
     return _CLAIM.sub(lambda _: claim, text)
+
+
+def _asked(release: str, found: Results) -> bool:
+    return {"bare", "patched"} <= found.get(release, {}).keys()
 
 
 def _release(cell: str, found: Results) -> str:

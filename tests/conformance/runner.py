@@ -17,6 +17,9 @@ from typing import Any
 from tests.conformance.registry import Case
 
 DEADLINE = 5.0
+START = 300.0
+"""Seconds until the process that runs the cases has imported them; it may have the SDK to compile."""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -78,7 +81,7 @@ class Runner:
     def _start(self) -> _Worker:
         flags = ["--patched"] if self.patched else []
         worker = _Worker(_python("tests.conformance.worker", "--url", self._url, *flags))
-        hello = worker.read(60)
+        hello = worker.read(START)
         if hello is None:
             _stop(worker.process)
             raise RuntimeError("the process that runs the cases did not start; its error is above")

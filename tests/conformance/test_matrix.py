@@ -75,8 +75,37 @@ def test_the_pages_name_the_release_that_was_newest() -> None:
     assert report.claimed(text, found) == claim
     # the same release twice is one release
     assert f"{count - 1} releases" in report.claimed(text, asked(matrix.RELEASES[-2]))
-    del found["2.0.1"]["patched"]
-    assert report.claimed(text, found) == text
+
+
+def test_the_pages_stay_until_every_release_was_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked("9.8.7")
+    patched = found["2.0.1"].pop("patched")
+    monkeypatch.setattr(report, "results", lambda: found)
+    page, readme = tmp_path / "compatibility.md", tmp_path / "README.md"
+    page.write_text("whole")
+    readme.write_text("<!-- releases -->all<!-- /releases -->")
+    report.write(page, readme)
+    assert (page.read_text(), "all" in readme.read_text()) == ("whole", True)
+    assert "compatibility.md stays as it is: 2.0.1 not asked yet\n" in capsys.readouterr().out
+    found["2.0.1"]["patched"] = patched
+    report.write(page, readme)
+    assert "| 9.8.7, the newest |" in page.read_text()
+    assert "1.1.2 to 9.8.7" in readme.read_text()
+
+
+def test_an_environment_that_cannot_be_made_does_not_keep_the_others_from_being_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(words: list[str], **_: Any) -> None:
+        raise matrix.subprocess.CalledProcessError(2, [str(word) for word in words])
+
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+    monkeypatch.setattr(matrix.shutil, "which", lambda name: name)
+    monkeypatch.setattr(matrix.subprocess, "run", fails)
+    assert not matrix.run(matrix.Cell("1.30.5"))
+    assert "1.30.5 was not asked: Command" in capsys.readouterr().out
 
 
 def test_the_pythons_are_the_classifiers_and_ci_asks_them_all() -> None:
