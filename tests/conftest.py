@@ -46,7 +46,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=["sync", "async"])
-async def colour(request: pytest.FixtureRequest) -> AsyncIterator[Colour]:
+async def colour(request: pytest.FixtureRequest, anyio_backend: str) -> AsyncIterator[Colour]:
+    """Runs the test twice: with sync clients and with async ones."""
     made = Colour(request.param)
     yield made
     await made.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import FrameDecoder
 from streaming_assistants.backend import LocalBackend
+from tests.clients import Colour
+from tests.colours import EitherColour, done
 
 from .databases import File, Postgres, a_server
 
@@ -29,15 +30,6 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-async def done(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
 
 
 class Events:
@@ -152,13 +144,8 @@ def text_of(message: Any) -> str:
     return "".join(part["text"]["value"] for part in message["content"])
 
 
-@pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-async def make_api(colour: str, anyio_backend: str) -> AsyncIterator[Callable[..., Api]]:
+async def make_api(colour: Colour, anyio_backend: str) -> AsyncIterator[Callable[..., Api]]:
     """Makes an :class:`Api` on ``LocalBackend(*args, **options)``; ``client`` are options of the client."""
     made: list[Api] = []
 
@@ -171,9 +158,8 @@ async def make_api(colour: str, anyio_backend: str) -> AsyncIterator[Callable[..
         await api.aclose()
 
 
-def attached(backend: LocalBackend, colour: str, **options: Any) -> Api:
-    options = {"api_key": "sk-not-a-key", "max_retries": 0, **options}
-    made = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+def attached(backend: LocalBackend, colour: EitherColour, **options: Any) -> Api:
+    made = colour.sdk_client(**{"api_key": "sk-not-a-key", **options})
     backend.attach(made)
     return Api(made, backend)
 

@@ -56,6 +56,11 @@ def serve_chat(server: Loopback, *scripts: Script | Reply) -> Loopback:
     return server.on("POST", ".*/chat/completions", *(_reply(script, chat_sse) for script in scripts))
 
 
+def says_hello(server: Loopback) -> Loopback:
+    """Routes both, and answers with one word."""
+    return serve_responses(serve_chat(server, chat_text("Hello")), responses_text("Hello"))
+
+
 def serve_files(server: Loopback, content: bytes = PNG) -> Loopback:
     """Routes what the upstreams ask besides: files, container files, vector stores."""
     server.on("GET", ".*/(files|containers/[^/]+/files)/[^/]+/content", Reply(200, {}, [content]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,8 @@ SHOWN = {"temperature": 1.0, "top_p": 1.0, "tool_choice": "auto", "parallel_tool
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        fakes.serve_chat(loopback, fakes.chat_text("Hello"))
-        fakes.serve_responses(loopback, fakes.responses_text("Hello"))
-        yield loopback
+def server(server: Loopback) -> Loopback:
+    return fakes.says_hello(server)
 
 
 async def sent(api: Api, server: Loopback, assistant: Any = None, **fields: Any) -> dict[str, Any]:

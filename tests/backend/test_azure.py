@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
+from tests.clients import Colour
 from tests.loopback import Loopback, Request
 
 from . import fakes
@@ -21,22 +21,18 @@ TOKEN = {"azure_ad_token": "entra-token"}
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        fakes.serve_chat(loopback, fakes.chat_text("Hello"))
-        fakes.serve_responses(loopback, fakes.responses_text("Hello"))
-        yield fakes.serve_files(loopback)
+def server(server: Loopback) -> Loopback:
+    return fakes.serve_files(fakes.says_hello(server))
 
 
 @pytest.fixture
-def asked(colour: str, server: Loopback) -> Callable[..., Any]:
+def asked(colour: Colour, server: Loopback) -> Callable[..., Any]:
     """Runs one message through an Azure client; answers with the requests that its upstream made."""
 
     async def ask(upstream: str, *, run: dict[str, Any] | None = None, **options: Any) -> list[Request]:
-        made: Any = openai.AzureOpenAI if colour == "sync" else openai.AsyncAzureOpenAI
         if "base_url" not in options:
             options["azure_endpoint"] = server.url
-        client = made(**{"api_version": "2024-05-01-preview", "max_retries": 0, **options})
+        client = colour.sdk_client(azure=True, **{"api_version": "2024-05-01-preview", **options})
         backend = LocalBackend(upstream)
         backend.attach(client)
         api = Api(client, backend)

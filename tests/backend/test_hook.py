@@ -13,9 +13,11 @@ import pytest
 from streaming_assistants.backend import LocalBackend, resolve
 from streaming_assistants.backend._http.paths import assistants_path
 from streaming_assistants.backend.upstreams.echo import Echo
+from tests.clients import Colour
+from tests.colours import EitherColour, done
 from tests.loopback import Loopback, Reply
 
-from .conftest import JSON, Api, attached, done
+from .conftest import JSON, Api, attached
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
@@ -65,11 +67,10 @@ async def test_raw_responses(api: Api) -> None:
     assert raw.parse().id == thread_id
 
 
-async def test_detach_gives_back_what_was_there(colour: str) -> None:
+async def test_detach_gives_back_what_was_there(colour: Colour) -> None:
     with Loopback() as server:
         server.on("POST", "/threads", FAR)
-        options = {"api_key": "k", "base_url": server.url, "max_retries": 0}
-        client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+        client = colour.bare(server.url)
         before = vars(client)["_client"]
         with LocalBackend("echo") as backend:
             detach = backend.attach(client)
@@ -79,27 +80,22 @@ async def test_detach_gives_back_what_was_there(colour: str) -> None:
             assert vars(client)["_client"] is before
             for each in (client, copy):
                 assert await done(each.post("/threads", cast_to=JSON)) == {"id": "from the server"}
-        await done(client.close())
 
 
-async def test_another_client_of_the_same_http_client_is_not_touched(colour: str) -> None:
+async def test_another_client_of_the_same_http_client_is_not_touched(colour: Colour) -> None:
     some_url = openai.OpenAI(api_key="k").base_url
     flavour = importlib.import_module(type(some_url).__module__.partition(".")[0])  # httpx or httpx2
-    shared = flavour.Client() if colour == "sync" else flavour.AsyncClient()
+    shared = flavour.AsyncClient() if colour.is_async else flavour.Client()
     with Loopback() as server, LocalBackend("echo") as backend:
         server.on("POST", "/threads", FAR)
-        options = {"api_key": "k", "base_url": server.url, "http_client": shared}
-        clients = [
-            openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options) for _ in range(2)
-        ]
+        clients = [colour.bare(server.url, http_client=shared) for _ in range(2)]
         backend.attach(clients[0])
         assert (await done(clients[0].post("/threads", cast_to=JSON)))["object"] == "thread"
         assert await done(clients[1].post("/threads", cast_to=JSON)) == {"id": "from the server"}
-    await done(clients[1].close())
 
 
 async def test_two_clients_of_both_colours_share_a_backend(api: Api) -> None:
-    other = attached(api.backend, "async" if api.sync else "sync")
+    other = attached(api.backend, EitherColour("async" if api.sync else "sync"))
     thread_id = await api.thread("echo:stall")
     run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": await api.assistant()})
     path = f"/threads/{thread_id}/runs/{run['id']}"
@@ -109,10 +105,9 @@ async def test_two_clients_of_both_colours_share_a_backend(api: Api) -> None:
     await done(other.client.close())
 
 
-async def test_azure_clients_are_answered(colour: str) -> None:
-    made: Any = openai.AzureOpenAI if colour == "sync" else openai.AsyncAzureOpenAI
+async def test_azure_clients_are_answered(colour: Colour) -> None:
     endpoint = {"azure_endpoint": "https://example.openai.azure.com", "azure_deployment": "gpt"}
-    client = made(api_key="k", api_version="2024-05-01-preview", **endpoint)
+    client = colour.sdk_client(azure=True, api_key="k", api_version="2024-05-01-preview", **endpoint)
     backend = LocalBackend("echo")
     backend.attach(client)
     api = Api(client, backend)

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, event
 
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend._engine.port import ContentDelta, Finished, Next, Open, Sleep
+from tests.colours import EitherColour
 from tests.loopback import Loopback, Reply
 
 from .conftest import JSON, Api, attached
@@ -326,10 +327,10 @@ assert not cut, cut[0]
 # Each has a process of its own that imports all, works under load for a while and ends.
 @pytest.mark.parametrize("ending", ["close", "exit"])
 def test_an_end_under_load_leaves_no_traceback_and_nobody_waiting(
-    colour: str, tmp_path: Path, ending: str
+    colour: EitherColour, tmp_path: Path, ending: str
 ) -> None:
     store = f"sqlite:///{tmp_path}/assistants.db"
-    command = [sys.executable, "-W", "ignore", "-c", LOAD, store, colour, ending]
+    command = [sys.executable, "-W", "ignore", "-c", LOAD, store, colour.name, ending]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -361,13 +362,13 @@ async def test_a_backend_that_is_closed_before_a_run_s_driver_starts_ends_the_ru
 
 def test_a_run_whose_event_loop_was_closed_over_it_is_ended(shared: File | Postgres) -> None:
     backend = LocalBackend("echo", shared.url)
-    api = attached(backend, "async")
+    api = attached(backend, EitherColour("async"))
     loop = asyncio.new_event_loop()
     run = loop.run_until_complete(api.run("echo:stall"))
     loop.run_until_complete(api.until(run, lambda run: run["status"] == "in_progress"))
     running = asyncio.all_tasks(loop)
     loop.close()
-    after = attached(backend, "sync")
+    after = attached(backend, EitherColour("sync"))
     ended = anyio.run(after.settled, run)
     assert ended["status"] == "failed"
     backend.close()
@@ -380,7 +381,7 @@ def test_a_request_that_is_cancelled_leaves_no_run_that_nobody_drives(
     shared: File | Postgres, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     backend = LocalBackend("echo", shared.url)
-    api = attached(backend, "async")
+    api = attached(backend, EitherColour("async"))
     loop = asyncio.new_event_loop()
     assistant_id = loop.run_until_complete(api.assistant())
     text = "echo:stall" if when == "with its event loop" else "Hello"
@@ -415,7 +416,7 @@ def test_a_request_that_is_cancelled_leaves_no_run_that_nobody_drives(
     loop.run_until_complete(cancelled())
     loop.close()
     go_on.set()
-    after = attached(backend, "sync")
+    after = attached(backend, EitherColour("sync"))
 
     async def seen() -> str:
         (run,) = (await after.get(f"/threads/{thread_id}/runs"))["data"]

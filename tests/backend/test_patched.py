@@ -7,7 +7,7 @@ import contextlib
 import gc
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -29,13 +29,6 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.filterwarnings("ignore:.*(deprecated|Assistants API):DeprecationWarning"),
 ]
-
-
-@pytest.fixture(params=["sync", "async"])
-async def colour(request: pytest.FixtureRequest, anyio_backend: str) -> AsyncIterator[Colour]:
-    made = Colour(request.param)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

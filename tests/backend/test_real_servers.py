@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,12 +16,6 @@ from .conftest import Api, text_of
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
 PARIS = '{"city": "Paris"}'
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield loopback
 
 
 async def answered(make_api: MakeApi, server: Loopback, kind: str, *scripts: Any, **run: Any) -> Any:

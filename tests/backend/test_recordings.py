@@ -127,9 +127,8 @@ SEARCH_CONTENTS = {"include[]": "step_details.tool_calls[*].file_search.results[
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield fakes.serve_files(loopback)
+def server(server: Loopback) -> Loopback:
+    return fakes.serve_files(server)
 
 
 @needs_recordings

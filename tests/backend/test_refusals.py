@@ -8,7 +8,9 @@ from typing import Any
 import openai
 import pytest
 
-from .conftest import JSON, WEATHER, Api, done, text_of
+from tests.colours import done
+
+from .conftest import JSON, WEATHER, Api, text_of
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -26,12 +26,10 @@ MADE = {"file_search": {"vector_store_ids": ["vs_new"]}}
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        loopback.on("DELETE", "/vector_stores/.*", Reply.json({"deleted": True}))
-        loopback.on("GET", "/vector_stores/[^/]+", Reply.json(fakes.vector_store()))
-        fakes.serve_responses(loopback, fakes.responses_text("found"))
-        yield fakes.serve_files(loopback)
+def server(server: Loopback) -> Loopback:
+    server.on("DELETE", "/vector_stores/.*", Reply.json({"deleted": True}))
+    server.on("GET", "/vector_stores/[^/]+", Reply.json(fakes.vector_store()))
+    return fakes.serve_files(fakes.serve_responses(server, fakes.responses_text("found")))
 
 
 @pytest.fixture(params=["sqlite://", "file"])

@@ -12,10 +12,12 @@ import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
+from tests.clients import Colour
+from tests.colours import done
 from tests.loopback import CUT, Loopback, Reply
 
 from . import fakes
-from .conftest import JSON, done
+from .conftest import JSON
 from .served import Answer, ask, connected, post, served
 
 pytestmark = pytest.mark.anyio
@@ -25,9 +27,9 @@ NAMES = {"gpt-4-turbo": "org/tiny", "gpt-4": "gone"}
 
 
 @pytest.fixture
-def far() -> Iterator[Loopback]:
-    with Loopback() as server:
-        yield server
+def far(server: Loopback) -> Loopback:
+    """The upstream's server."""
+    return server
 
 
 @pytest.fixture
@@ -35,11 +37,6 @@ def url(far: Loopback) -> Iterator[str]:
     upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far.url + "/v1", max_retries=0)
     with served(LocalBackend("chat", models=NAMES), upstream) as address:
         yield address
-
-
-def client(url: str, colour: str) -> Any:
-    options: dict[str, Any] = {"api_key": "any", "base_url": url, "max_retries": 0}
-    return openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
 
 
 def test_the_names_that_are_mapped_are_models_too(url: str, far: Loopback) -> None:
@@ -99,26 +96,26 @@ def test_a_form_is_passed_on(url: str, far: Loopback, path: str) -> None:
     assert answer.status == 200
 
 
-async def test_a_stream_is_passed_on_as_it_comes(url: str, far: Loopback, colour: str) -> None:
+async def test_a_stream_is_passed_on_as_it_comes(url: str, far: Loopback, colour: Colour) -> None:
     go_on = threading.Event()
     first, *rest = list(fakes.chat_sse(fakes.chat_text("one", " two")))
     far.on("POST", "/v1/chat/completions", Reply.sse([first, go_on, *rest]))
-    asking = client(url, colour)
-    stream_cls = openai.Stream[object] if colour == "sync" else openai.AsyncStream[object]
+    asking = colour.bare(url)
     body = {"model": "gpt-4-turbo", "messages": [], "stream": True}
     stream = await done(
-        asking.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=stream_cls)
+        asking.post(
+            "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=colour.stream[object]
+        )
     )
     response = stream.response
-    chunks = response.iter_bytes() if colour == "sync" else response.aiter_bytes()
-    got = next(chunks) if colour == "sync" else await anext(chunks)
+    chunks = response.aiter_bytes() if colour.is_async else response.iter_bytes()
+    got = await colour.next(chunks)
     assert got == first
     go_on.set()
-    got += b"".join(chunks) if colour == "sync" else b"".join([chunk async for chunk in chunks])
+    got += b"".join(await colour.list(chunks))
     assert got == first + b"".join(rest)
     assert response.headers["content-type"] == "text/event-stream"
-    await done(response.close() if colour == "sync" else response.aclose())
-    await done(asking.close())
+    await done(response.aclose() if colour.is_async else response.close())
 
 
 def test_a_stream_that_breaks_off_does_not_look_whole(url: str, far: Loopback) -> None:
@@ -164,16 +161,15 @@ def test_what_only_begins_like_a_key_comes_whole(url: str, far: Loopback) -> Non
 
 
 async def test_the_python_client_uses_it_for_more_than_assistants(
-    url: str, far: Loopback, colour: str
+    url: str, far: Loopback, colour: Colour
 ) -> None:
     fakes.serve_files(far)
     far.on("GET", "/v1/models", Reply.json({"object": "list", "data": []}))
-    asking = client(url, colour)
+    asking = colour.bare(url)
     made = await done(asking.files.create(file=("a.txt", b"words"), purpose="assistants"))
     assert made.id == "file-new"
     listed = await done(asking.get("/models", cast_to=JSON))
     assert [model["id"] for model in listed["data"]] == list(NAMES)
-    await done(asking.close())
 
 
 @pytest.mark.parametrize("auth", [{"api_key": "azure-key"}, {"azure_ad_token": "entra-token"}, "asked for"])

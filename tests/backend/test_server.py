@@ -15,9 +15,11 @@ import pytest
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend.upstreams.echo import Echo
 from streaming_assistants.cli.serve import main
+from tests.clients import Colour
+from tests.colours import done
 from tests.loopback import Loopback, Reply
 
-from .conftest import JSON, Api, done, text_of
+from .conftest import JSON, Api, text_of
 from .served import served
 
 pytestmark = pytest.mark.anyio
@@ -30,10 +32,8 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def remote(url: str, colour: str) -> Api:
-    options = {"api_key": "any", "base_url": url, "max_retries": 0}
-    client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
-    return Api(client, None)  # type: ignore[arg-type]
+def remote(url: str, colour: Colour) -> Api:
+    return Api(colour.bare(url), None)  # type: ignore[arg-type]
 
 
 async def test_a_client_elsewhere_uses_it_like_the_hosted_api(remote: Api) -> None:
@@ -43,7 +43,6 @@ async def test_a_client_elsewhere_uses_it_like_the_hosted_api(remote: Api) -> No
     error = await remote.refused("/threads/thread_0", method="get")
     assert (error["status"], error["message"]) == (404, "No thread found with id 'thread_0'.")
     assert (await remote.refused("/nothing"))["message"] == "Invalid URL (POST /v1/nothing)"
-    await done(remote.client.close())
 
 
 async def test_it_streams(remote: Api) -> None:
@@ -53,7 +52,6 @@ async def test_it_streams(remote: Api) -> None:
         run_path = f"/threads/{thread_id}/runs/{event[1].get('run_id') or event[1]['id']}"
     assert (await remote.get(run_path))["status"] == "in_progress"  # the stream is ahead of its end
     assert (await events.rest())[-1] == ("done", "[DONE]")
-    await done(remote.client.close())
 
 
 async def test_a_reader_that_hangs_up_leaves_the_run_to_its_end(remote: Api) -> None:
@@ -62,18 +60,16 @@ async def test_a_reader_that_hangs_up_leaves_the_run_to_its_end(remote: Api) -> 
     _, run = await events.next() or ("", None)
     await events.close()
     assert (await remote.settled(run))["status"] == "completed"
-    await done(remote.client.close())
 
 
-async def test_files_and_vector_stores_go_to_the_upstream(colour: str) -> None:
+async def test_files_and_vector_stores_go_to_the_upstream(colour: Colour) -> None:
     with Loopback() as far:
         far.on("POST", "/v1/files", Reply.json({"id": "file-1"}))
         far.on("GET", "/v1/files/file-1/content", Reply.json({"the": "content"}))
         far.on("GET", "/v1/vector_stores", Reply.json({"object": "list", "data": []}))
         upstream = openai.AsyncOpenAI(api_key="sk-server", base_url=far.url + "/v1")
         with served(LocalBackend("responses"), upstream) as url:
-            options = {"api_key": "sk-caller", "base_url": url, "max_retries": 0}
-            client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+            client = colour.bare(url, api_key="sk-caller")
             made = await done(client.files.create(file=("a.txt", b"words"), purpose="assistants"))
             assert made.id == "file-1"
             content = await done(client.get("/files/file-1/content", cast_to=JSON))
@@ -81,21 +77,18 @@ async def test_files_and_vector_stores_go_to_the_upstream(colour: str) -> None:
             assert (await done(client.get("/vector_stores?limit=2", cast_to=JSON)))["data"] == []
             with pytest.raises(openai.NotFoundError, match="Invalid URL"):
                 await done(client.get("/fine_tuning/jobs", cast_to=JSON))
-            await done(client.close())
     uploaded, _, listed = far.requests
     assert b"words" in uploaded.body
     assert {request.headers["authorization"] for request in far.requests} == {"Bearer sk-server"}
     assert listed.query == {"limit": ["2"]}
 
 
-async def test_an_upstream_that_is_not_there_is_a_bad_gateway(colour: str) -> None:
+async def test_an_upstream_that_is_not_there_is_a_bad_gateway(colour: Colour) -> None:
     with served(LocalBackend("chat"), openai.AsyncOpenAI(api_key="k", base_url="http://127.0.0.1:9")) as url:
-        options = {"api_key": "k", "base_url": url, "max_retries": 0}
-        client = openai.OpenAI(**options) if colour == "sync" else openai.AsyncOpenAI(**options)
+        client = colour.bare(url)
         with pytest.raises(openai.InternalServerError, match="could not be reached") as caught:
             await done(client.get("/files", cast_to=JSON))
         assert caught.value.status_code == 502
-        await done(client.close())
 
 
 def test_the_command_serves(tmp_path: Path) -> None:

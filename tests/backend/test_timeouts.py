@@ -13,8 +13,9 @@ import pytest
 import streaming_assistants as sa
 from streaming_assistants import _sdk
 from streaming_assistants.backend.upstreams.echo import Echo
+from tests.colours import done
 
-from .conftest import JSON, Api, done, text_of
+from .conftest import JSON, Api, text_of
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]

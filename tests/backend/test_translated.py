@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,9 +21,8 @@ MESSAGE = [*STEP, "thread.message.created", "thread.message.in_progress", "threa
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield fakes.serve_files(loopback)
+def server(server: Loopback) -> Loopback:
+    return fakes.serve_files(server)
 
 
 def play(server: Loopback, kind: str, *names: tuple[Any, ...]) -> None:

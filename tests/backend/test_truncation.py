@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
 
 LONG = "word " * 200  # 250 tokens
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield loopback
 
 
 def texts(turn: Turn) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,11 +18,8 @@ MakeApi = Callable[..., Api]
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        fakes.serve_chat(loopback, fakes.chat_text("Hello"))
-        fakes.serve_responses(loopback, fakes.responses_text("Hello"))
-        yield fakes.serve_files(loopback)
+def server(server: Loopback) -> Loopback:
+    return fakes.serve_files(fakes.says_hello(server))
 
 
 async def sent(make_api: MakeApi, server: Loopback, upstream: str, options: Any, **run: Any) -> Any:

@@ -51,12 +51,6 @@ def word(value: str) -> bytes:
 END = b"data: [DONE]\n\n"
 
 
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield loopback
-
-
 async def test_the_first_event_comes_before_the_upstream_has_ended(
     make_api: MakeApi, server: Loopback
 ) -> None:

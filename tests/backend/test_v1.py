@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from streaming_assistants.backend._engine.port import Conversation, Finished, Turn
+from tests.colours import done
 
-from .conftest import JSON, Api, done
+from .conftest import JSON, Api
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ import openai
 import pytest
 
 from streaming_assistants import patch
-from tests.backend.conftest import Api, done, text_of
+from tests.backend.conftest import Api, text_of
+from tests.colours import done
 from tests.model_servers.servers import Server
 from tests.model_servers.words import AFTER, PARAMETERS, SKILLS
 
