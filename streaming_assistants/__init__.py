@@ -15,6 +15,7 @@ from .errors import (
     MalformedEventError,
     NoFinalObjectError,
     PollTimeoutError,
+    RunFailedError,
     StalledPagesError,
     StreamingAssistantsError,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "MalformedEventError",
     "NoFinalObjectError",
     "PollTimeoutError",
+    "RunFailedError",
     "StalledPagesError",
     "StreamingAssistantsError",
     "UnknownEvent",

@@ -4,10 +4,11 @@
 # mypy: disable-error-code="override, misc"
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
-from typing import Literal, TypeVar, overload
+from typing import Literal, TypeAlias, TypeVar, overload
 
 import openai
 from openai._base_client import AsyncPaginator
+from openai._types import NotGiven, Omit
 from openai.pagination import AsyncCursorPage, SyncCursorPage
 from openai.resources.beta import AsyncBeta, Beta
 from openai.resources.beta import threads as resources
@@ -19,6 +20,7 @@ from openai.resources.vector_stores import (
     Files,
     VectorStores,
 )
+from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, MessageDeleted, Run
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import Unpack
@@ -36,22 +38,27 @@ from ._resources.params import (
     FileUploadParams,
     FileUploadPollParams,
     FileWaitParams,
+    MessageCreateParams,
     MessageListParams,
     MessageUpdateParams,
     RequestParams,
-    RunParams,
+    RunCreateParams,
     RunPollParams,
+    RunStreamParams,
     RunWaitParams,
     SubmitParams,
     SubmitPollParams,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 
+LeftOut: TypeAlias = NotGiven | Omit
+
 # Ours, or any of the SDK's, which is adopted.
 HandlerT = TypeVar("HandlerT", bound=openai.AssistantEventHandler)
 AsyncHandlerT = TypeVar("AsyncHandlerT", bound=openai.AsyncAssistantEventHandler)
 
 class PatchedMessages(resources.Messages):
+    def create(self, thread_id: str, **params: Unpack[MessageCreateParams]) -> Message: ...
     @overload
     def list(
         self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageStreamParams]
@@ -68,22 +75,38 @@ class PatchedMessages(resources.Messages):
     ) -> MessageDeleted: ...
 
 class PatchedRuns(resources.Runs):
+    @overload
+    def create(
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateParams]
+    ) -> openai.Stream[AssistantStreamEvent]: ...
+    @overload
+    def create(
+        self,
+        thread_id: str,
+        *,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[RunCreateParams],
+    ) -> Run: ...
+    @overload
+    def create(
+        self, thread_id: str, *, stream: bool, **params: Unpack[RunCreateParams]
+    ) -> Run | openai.Stream[AssistantStreamEvent]: ...
     def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
     def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
     def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
     @overload
-    def stream(self, **params: Unpack[RunParams]) -> AssistantStreamManager[AssistantEventHandler]: ...
+    def stream(self, **params: Unpack[RunStreamParams]) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def stream(
-        self, *, event_handler: HandlerT, **params: Unpack[RunParams]
+        self, *, event_handler: HandlerT, **params: Unpack[RunStreamParams]
     ) -> AssistantStreamManager[HandlerT]: ...
     @overload
     def create_and_stream(
-        self, **params: Unpack[RunParams]
+        self, **params: Unpack[RunStreamParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def create_and_stream(
-        self, *, event_handler: HandlerT, **params: Unpack[RunParams]
+        self, *, event_handler: HandlerT, **params: Unpack[RunStreamParams]
     ) -> AssistantStreamManager[HandlerT]: ...
     @overload
     def submit_tool_outputs_stream(
@@ -145,6 +168,7 @@ class PatchedOpenAI(openai.OpenAI):
 class PatchedAzureOpenAI(PatchedOpenAI, openai.AzureOpenAI): ...
 
 class PatchedAsyncMessages(resources.AsyncMessages):
+    async def create(self, thread_id: str, **params: Unpack[MessageCreateParams]) -> Message: ...
     @overload
     def list(
         self, thread_id: str, *, stream: Literal[True], **params: Unpack[MessageStreamParams]
@@ -161,24 +185,40 @@ class PatchedAsyncMessages(resources.AsyncMessages):
     ) -> MessageDeleted: ...
 
 class PatchedAsyncRuns(resources.AsyncRuns):
+    @overload
+    async def create(
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateParams]
+    ) -> openai.AsyncStream[AssistantStreamEvent]: ...
+    @overload
+    async def create(
+        self,
+        thread_id: str,
+        *,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[RunCreateParams],
+    ) -> Run: ...
+    @overload
+    async def create(
+        self, thread_id: str, *, stream: bool, **params: Unpack[RunCreateParams]
+    ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
     async def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
     async def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
     async def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
     @overload
     def stream(
-        self, **params: Unpack[RunParams]
+        self, **params: Unpack[RunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def stream(
-        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunParams]
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
     @overload
     def create_and_stream(
-        self, **params: Unpack[RunParams]
+        self, **params: Unpack[RunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def create_and_stream(
-        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunParams]
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[RunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
     @overload
     def submit_tool_outputs_stream(

@@ -140,6 +140,21 @@ class PollTimeoutError(StreamingAssistantsError, openai.APITimeoutError, Timeout
         self.status = status
 
 
+class RunFailedError(StreamingAssistantsError, openai.APIError):
+    """A run ended ``failed``, ``expired``, ``cancelled`` or ``incomplete``, under ``raise_on_failure=True``.
+
+    ``run`` is the run, ``last_error`` (``code`` and ``message``) and ``incomplete_details`` (``reason``) are
+    its own, None where it has none. ``code`` is that of ``last_error``, ``body`` the whole of it.
+    """
+
+    def __init__(self, message: str, request: HttpRequest, *, run: Model, body: object) -> None:
+        openai.APIError.__init__(self, message, request, body=body)
+        self.body = body  # releases before 1.3 do not keep it
+        self.run = run
+        self.last_error = getattr(run, "last_error", None)
+        self.incomplete_details = getattr(run, "incomplete_details", None)
+
+
 class FileUploadError(StreamingAssistantsError):
     """``file_batches.upload_and_poll`` could not upload every file, or not make the batch of them.
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming_assistants import _sdk
-from streaming_assistants._resources import azure, messages, pages, polling, runs, uploads
+from streaming_assistants._resources import (
+    active,
+    azure,
+    messages,
+    pages,
+    polling,
+    run_polling,
+    runs,
+    uploads,
+)
 from streaming_assistants._resources import message_list as listing
 from streaming_assistants._resources import operations as requests
 from streaming_assistants._resources import stores as vector_stores
@@ -179,6 +188,11 @@ def _later(
     return Capability(name, resource, method, extended, parameter, takes=takes)
 
 
+def _posting(resource: str) -> Capability:
+    name = f"{resource}.create(if_active=)"
+    return Capability(name, resource, "create", active.posting, "if_active", takes=active.TAKES)
+
+
 def _pages(resource: str) -> Capability:
     return Capability(f"{resource}.list() auto-paging", resource, "list", pages.guarded, None, stories.PAGES)
 
@@ -194,13 +208,17 @@ TABLE: tuple[Capability, ...] = (
     _manager(RUNS, "create_and_stream", requests.RUN),
     _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
-    *_waiting(RUNS, "poll", polling.poll_run, RunWaitParams, polled.RUNS, ids="run_id thread_id"),
-    *_waiting(RUNS, "create_and_poll", polling.CREATE_AND_POLL, RunPollParams, polled.RUNS),
-    *_waiting(RUNS, "submit_tool_outputs_and_poll", polling.SUBMIT_AND_POLL, SubmitPollParams, polled.RUNS),
+    _posting(RUNS),
+    _posting(MESSAGES),
+    *_waiting(RUNS, "poll", run_polling.poll_run, RunWaitParams, polled.RUNS, ids="run_id thread_id"),
+    *_waiting(RUNS, "create_and_poll", run_polling.create_and_poll, RunPollParams, polled.RUNS),
+    *_waiting(
+        RUNS, "submit_tool_outputs_and_poll", run_polling.submit_and_poll, SubmitPollParams, polled.RUNS
+    ),
     *_waiting(
         THREADS,
         "create_and_run_poll",
-        polling.CREATE_AND_RUN_POLL,
+        run_polling.create_and_run_poll,
         CreateAndRunPollParams,
         polled.RUNS,
     ),

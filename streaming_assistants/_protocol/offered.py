@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import openai
 
-from .plan import Ask, Plan, Received
+from .plan import Effect, Plan, Received
 
 _NOT_OFFERED = (404, 405, 501)
 
 
-def offered(ask: Ask) -> Plan[Received]:
+def offered(ask: Effect) -> Plan[Received]:
     """Asks for what a server may not offer: a value of None where it does not."""
     try:
         received: Received = yield ask

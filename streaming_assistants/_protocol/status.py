@@ -5,6 +5,9 @@ from __future__ import annotations
 PENDING = frozenset({"queued", "in_progress", "cancelling", "generating"})
 """The statuses of what goes on. Every other, known or not, is an end."""
 
+ACTIVE = PENDING | {"requires_action"}
+"""The statuses of a run that keeps its thread from taking messages and other runs."""
+
 
 def status_of(thing: object) -> str | None:
     """What a model says as its ``status``, if it is a text."""
@@ -15,6 +18,11 @@ def status_of(thing: object) -> str | None:
 def is_pending(thing: object) -> bool:
     """Whether a run or a vector store's file goes on."""
     return status_of(thing) in PENDING
+
+
+def is_active(run: object) -> bool:
+    """Whether a run keeps its thread busy: one that waits for tool outputs does."""
+    return status_of(run) in ACTIVE
 
 
 def is_pending_batch(batch: object) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     )
     from openai.types.beta.thread_create_and_run_params import Thread as ThreadParam
     from openai.types.beta.thread_create_and_run_params import ToolResources
+    from openai.types.beta.threads import MessageContentPartParam
+    from openai.types.beta.threads.message_create_params import Attachment
     from openai.types.beta.threads.run_create_params import AdditionalMessage, TruncationStrategy
     from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
     from openai.types.beta.threads.runs import RunStepInclude
@@ -42,17 +44,47 @@ class RequestParams(TypedDict, total=False):
     timeout: float | Timeout | LeftOut | None
 
 
-class PollParams(TypedDict, total=False):
-    """What every method that waits takes.
+class DeadlineParams(TypedDict, total=False):
+    """How something is waited for.
 
     ``poll_interval_ms``: between two answers, in milliseconds; left out, the server's
     ``openai-poll-after-ms`` or 1000. ``max_wait_seconds``: after which PollTimeoutError is raised; left
-    out, never. ``on_poll`` is called with each refreshed object; for an async client it may be async.
+    out, never.
     """
 
     poll_interval_ms: int | LeftOut
     max_wait_seconds: float | LeftOut | None
+
+
+class PollParams(DeadlineParams, total=False):
+    """What every method that waits takes. ``on_poll`` is called with each refreshed object; for an async
+    client it may be async."""
+
     on_poll: Callable[[Model], object] | LeftOut | None
+
+
+class IfActiveParams(TypedDict, total=False):
+    """What a call does that posts to a thread while one of its runs is active.
+
+    ``if_active``: "raise" what the server refuses it with, as without it; "wait" until the run is over;
+    "cancel" the run first.
+    """
+
+    if_active: Literal["raise", "wait", "cancel"] | LeftOut | None
+
+
+class FailureParams(TypedDict, total=False):
+    """``raise_on_failure``: a run that ends ``failed``, ``expired``, ``cancelled`` or ``incomplete`` raises
+    RunFailedError."""
+
+    raise_on_failure: bool | LeftOut
+
+
+class RetryParams(FailureParams, total=False):
+    """What a call does that starts a run. ``retries``: how often another one is started where it fails by
+    ``server_error`` or ``rate_limit_exceeded``; left out, never."""
+
+    retries: int | LeftOut
 
 
 class InferenceParams(RequestParams, total=False):
@@ -73,14 +105,27 @@ class InferenceParams(RequestParams, total=False):
     truncation_strategy: TruncationStrategy | LeftOut | None
 
 
-class RunParams(InferenceParams, total=False):
-    """``runs.create`` and its helpers."""
+class NewRunParams(InferenceParams, total=False):
+    """What starts a run, besides the thread."""
 
-    thread_id: Required[str]
     include: list[RunStepInclude] | LeftOut
     additional_instructions: str | LeftOut | None
     additional_messages: Iterable[AdditionalMessage] | LeftOut | None
     reasoning_effort: ReasoningEffort | LeftOut | None
+
+
+class RunParams(NewRunParams, total=False):
+    """``runs.create`` and its helpers."""
+
+    thread_id: Required[str]
+
+
+class RunCreateParams(NewRunParams, IfActiveParams, DeadlineParams, total=False):
+    """``runs.create``, besides the thread. The deadline is for ``if_active``."""
+
+
+class RunStreamParams(RunParams, IfActiveParams, DeadlineParams, total=False):
+    """``runs.stream`` and ``create_and_stream``. The deadline is for ``if_active``."""
 
 
 class CreateAndRunParams(InferenceParams, total=False):
@@ -98,19 +143,19 @@ class SubmitParams(RequestParams, total=False):
     tool_outputs: Required[Iterable[ToolOutput]]
 
 
-class RunPollParams(RunParams, PollParams, total=False):
+class RunPollParams(RunParams, PollParams, IfActiveParams, RetryParams, total=False):
     """``runs.create_and_poll``."""
 
 
-class CreateAndRunPollParams(CreateAndRunParams, PollParams, total=False):
+class CreateAndRunPollParams(CreateAndRunParams, PollParams, RetryParams, total=False):
     """``threads.create_and_run_poll``."""
 
 
-class SubmitPollParams(SubmitParams, PollParams, total=False):
+class SubmitPollParams(SubmitParams, PollParams, FailureParams, total=False):
     """``runs.submit_tool_outputs_and_poll``."""
 
 
-class RunWaitParams(RequestParams, PollParams, total=False):
+class RunWaitParams(RequestParams, PollParams, FailureParams, total=False):
     """``runs.poll``, besides the ids."""
 
 
@@ -168,6 +213,15 @@ class MessageListParams(RequestParams, total=False):
     limit: int | LeftOut
     order: Literal["asc", "desc"] | LeftOut
     run_id: str | LeftOut
+
+
+class MessageCreateParams(RequestParams, IfActiveParams, DeadlineParams, total=False):
+    """``messages.create``, besides the thread. The deadline is for ``if_active``."""
+
+    content: Required[str | Iterable[MessageContentPartParam]]
+    role: Required[Literal["user", "assistant"]]
+    attachments: Iterable[Attachment] | LeftOut | None
+    metadata: dict[str, str] | LeftOut | None
 
 
 class MessageUpdateParams(RequestParams, total=False):

@@ -27,10 +27,9 @@ from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse
 from streaming_assistants.errors import MalformedEventError, PollTimeoutError
 
 from .endpoint import Endpoint
-from .operations import CREATE_AND_RUN, RUN, SUBMIT, Operation, Request
-from .params import PollParams, RequestParams, names
+from .operations import Operation, Request
+from .params import RequestParams, names
 
-POLLING = names(PollParams)
 _SLACK = 0.05  # seconds
 
 REQUEST = ("extra_headers", "extra_query", "extra_body", "timeout")
@@ -69,11 +68,8 @@ class Wanted:
     @classmethod
     def taken(cls, client: object, kwargs: Arguments) -> Wanted:
         """Takes the polling parameters out of ``kwargs``. Raises TypeError and ValueError for bad ones."""
-        asked = {name: kwargs.pop(name, None) for name in POLLING}
-        asked = {name: value if _sdk.given(value) else None for name, value in asked.items()}
-        terms = Terms.checked(asked["poll_interval_ms"], asked["max_wait_seconds"])
-        on_poll = asked["on_poll"]
-        if on_poll is None:
+        terms, on_poll = deadline(kwargs), kwargs.pop("on_poll", None)
+        if on_poll is None or not _sdk.given(on_poll):
             return cls(terms, None)
         if not callable(on_poll):
             raise TypeError(
@@ -85,6 +81,12 @@ class Wanted:
                 "a sync client cannot await it"
             )
         return cls(terms, lambda thing: Invoke(partial(on_poll, thing)))
+
+
+def deadline(kwargs: Arguments) -> Terms:
+    """Takes how long is waited out of ``kwargs``. Raises TypeError and ValueError for what is no time."""
+    asked = [kwargs.pop(name, None) for name in ("poll_interval_ms", "max_wait_seconds")]
+    return Terms.checked(*(value if _sdk.given(value) else None for value in asked))
 
 
 UNLIMITED = Wanted(Terms(), None)
@@ -222,39 +224,8 @@ def extended(client: object, helper: Helper, taken: frozenset[str], below: Metho
     return call
 
 
-def poll_run(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
-    """``runs.poll``."""
-    return polled(RUN_WATCH, client, args, kwargs)
-
-
 def polled(watch: Watch, client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``poll`` of anything: the ids are the caller's."""
     wanted = Wanted.taken(client, kwargs)
     operation = watch.endpoint.operation
     return watch.plan(client, wanted, operation.bind(args, kwargs))
-
-
-def create_and_poll(endpoint: Endpoint) -> Helper:
-    """Starts or continues a run, and polls it."""
-
-    def plan(client: object, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
-        wanted = Wanted.taken(client, kwargs)
-        request = endpoint.request(args, {**kwargs, "stream": False})
-        again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
-
-        def go() -> Plan[Model]:
-            run = yield from start(client, endpoint, request, wanted, "id", "thread_id")
-            ids = {"run_id": run.id, "thread_id": run.thread_id}
-            return (yield from RUN_WATCH.plan(client, wanted, {**ids, **again}))
-
-        return go()
-
-    return plan
-
-
-_RUNS = "beta.threads.runs"
-CREATE_AND_POLL = create_and_poll(Endpoint("post", RUN, "Run", path=f"{_RUNS}.create"))
-CREATE_AND_RUN_POLL = create_and_poll(
-    Endpoint("post", CREATE_AND_RUN, "Run", path="beta.threads.create_and_run")
-)
-SUBMIT_AND_POLL = create_and_poll(Endpoint("post", SUBMIT, "Run", path=f"{_RUNS}.submit_tool_outputs"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import openai
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI, Stream
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, AzureOpenAI, OpenAI, Stream
 from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, Run
 from openai.types.beta.threads.runs import RunStep
@@ -14,6 +14,7 @@ from streaming_assistants import (
     AssistantEventHandler,
     AsyncAssistantEventHandler,
     PollTimeoutError,
+    RunFailedError,
     UnknownEvent,
     capabilities,
     patch,
@@ -105,6 +106,22 @@ def sync(made: OpenAI) -> None:
     assert_type(run, Run)
     assert_type(threads.runs.poll("run_1", "thread_1", max_wait_seconds=2.5), Run)
     assert_type(threads.create_and_run_poll(assistant_id="asst_1", max_wait_seconds=2.5), Run)
+    try:
+        run = threads.runs.create_and_poll(
+            thread_id="thread_1", assistant_id="asst_1", if_active="wait", raise_on_failure=True, retries=2
+        )
+    except RunFailedError as error:
+        str((error.run, error.last_error, error.incomplete_details, error.code))
+    threads.runs.submit_tool_outputs_and_poll(
+        thread_id="thread_1", run_id="run_1", tool_outputs=[], raise_on_failure=True
+    )
+    assert_type(threads.runs.create("thread_1", assistant_id="asst_1", if_active="cancel"), Run)
+    streamed = threads.runs.create(
+        "thread_1", assistant_id="asst_1", stream=True, if_active="wait", max_wait_seconds=60
+    )
+    assert_type(streamed, Stream[AssistantStreamEvent])
+    said = threads.messages.create("thread_1", role="user", content="Hi", if_active="wait")
+    assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):
         made_file = stores.files.upload_and_poll(
             vector_store_id="vs_1", file=b"abc", max_wait_seconds=5, on_poll=print
@@ -152,6 +169,11 @@ async def asynchronous(made: AsyncOpenAI) -> None:
         thread_id="thread_1", assistant_id="asst_1", max_wait_seconds=30, on_poll=show_later
     )
     assert_type(run, Run)
+    assert_type(await threads.runs.create("thread_1", assistant_id="asst_1", if_active="wait"), Run)
+    streamed = await threads.runs.create("thread_1", assistant_id="asst_1", stream=True, if_active="wait")
+    assert_type(streamed, AsyncStream[AssistantStreamEvent])
+    said = await threads.messages.create("thread_1", role="user", content="Hi", if_active="cancel")
+    assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):
         assert_type(
             await stores.files.poll("file-1", vector_store_id="vs_1", max_wait_seconds=5), VectorStoreFile
