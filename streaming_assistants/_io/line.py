@@ -85,7 +85,7 @@ def into_loop() -> Callable[..., object]:
         return asyncio.get_running_loop().call_soon_threadsafe
     except RuntimeError:
         # The only other loop that httpx runs on.
-        import trio  # type: ignore[import-not-kept,unused-ignore]
+        import trio  # type: ignore[import-not-found,unused-ignore]
 
         token: Any = trio.lowlevel.current_trio_token()
         return token.run_sync_soon  # type: ignore[no-any-return]
