@@ -10,7 +10,7 @@ import contextvars
 import inspect
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -24,32 +24,58 @@ from .halt import Halt
 ResultT = TypeVar("ResultT")
 Invoking: TypeAlias = Callable[[Any], Invoke]
 
+_NOTHING = Outcome()
+
 
 def _unknown(effect: object) -> Invoke:
     raise TypeError(f"expected an effect that can be carried out, got {effect!r}")
 
 
-def run(plan: Generator[Any, Any, ResultT], invoking: Invoking = _unknown) -> ResultT:
-    """Carries out ``plan`` and gives what it ends with. Anything but an Exception leaves at once."""
-    outcome = Outcome()
+def run(
+    plan: Generator[Any, Any, ResultT], do: Callable[[Any], Any] | None = None, outcome: Outcome = _NOTHING
+) -> ResultT:
+    """Carries out ``plan`` and gives what it ends with. Anything but an Exception leaves at once.
+
+    ``do`` carries out what is asked for, where that is not what a driver can by itself. ``outcome`` is what
+    came of the last effect of a plan that another has begun.
+    """
     try:
         while True:
-            outcome = _carried_out(outcome.into(plan), invoking)
+            effect = outcome.into(plan)
+            if do is None:
+                outcome = _carried_out(effect, _unknown)
+                continue
+            try:
+                outcome = Outcome(do(effect))
+            except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+                outcome = Outcome(error=error)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
     finally:
+        outcome = _NOTHING  # an exception in it would hold this frame, which holds it
         plan.close()
 
 
-async def run_async(plan: Generator[Any, Any, ResultT], invoking: Invoking = _unknown) -> ResultT:
+async def run_async(
+    plan: Generator[Any, Any, ResultT],
+    do: Callable[[Any], Awaitable[Any]] | None = None,
+    outcome: Outcome = _NOTHING,
+) -> ResultT:
     """The async form of :func:`run`."""
-    outcome = Outcome()
     try:
         while True:
-            outcome = await _carried_out_async(outcome.into(plan), invoking)
+            effect = outcome.into(plan)
+            if do is None:
+                outcome = await _carried_out_async(effect, _unknown)
+                continue
+            try:
+                outcome = Outcome(await do(effect))
+            except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
+                outcome = Outcome(error=error)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
     finally:
+        outcome = _NOTHING  # an exception in it would hold this frame, which holds it
         plan.close()
 
 

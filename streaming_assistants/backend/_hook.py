@@ -14,7 +14,7 @@ from streaming_assistants._sdk.untyped import AnyClient, HttpClient, HttpRequest
 from ._engine import api_errors
 from ._http.paths import assistants_path, file_content_path
 from ._http.routes import ApiRequest, Reply
-from ._jobs.answering import Backend, Leavable, run_async, run_sync
+from ._jobs.answering import Backend, Leavable, answer, answer_async
 from ._jobs.feed import AsyncFeed, Feed
 from .upstreams import registry
 
@@ -79,15 +79,15 @@ class _Proxy(_Guest):
         if path is None or backend is None:
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         request.read()
-        answer = partial(run_sync, backend, self._self_client, _request(request, path))
+        answered = partial(answer, backend, self._self_client, _request(request, path))
         patience = _sdk.patience(request)
         if backend.blocking and patience is not None and patience < _LONG:
             try:
-                reply, feed = Leavable(answer, _close_feed).wait(patience)
+                reply, feed = Leavable(answered, _close_feed).wait(patience)
             except TimeoutError:
                 raise _sdk.late(request) from None
         else:
-            reply, feed = answer()
+            reply, feed = answered()
         if _not_ours(path, reply):
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         response = _sdk.answer(request, reply.status, reply.headers, feed or reply.body, is_async=False)
@@ -102,12 +102,12 @@ class _AsyncProxy(_Guest):
         if path is None or backend is None:
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         await request.aread()
-        answer: tuple[Reply, AsyncFeed | None] | None = None
+        answered: tuple[Reply, AsyncFeed | None] | None = None
         with anyio.move_on_after(_sdk.patience(request)):
-            answer = await run_async(backend, self._self_client, _request(request, path))
-        if answer is None:
+            answered = await answer_async(backend, self._self_client, _request(request, path))
+        if answered is None:
             raise _sdk.late(request)
-        reply, feed = answer
+        reply, feed = answered
         if _not_ours(path, reply):
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         response = _sdk.answer(request, reply.status, reply.headers, feed or reply.body, is_async=True)

@@ -1,41 +1,36 @@
-"""What goes on after an answer has begun: a generator that a driver of either colour runs.
+"""What goes on after an answer has begun: a plan that a driver of either colour carries out.
 
-Work yields what a conversation yields to the outside (Call, Open, Next, Sleep), and three things more:
-:class:`Do` for the store, :class:`Changed` to wait for it, and :class:`Emit` for whoever reads. The
-driver sends results in, and throws :class:`Interrupted` where it broke off a wait, :class:`Abandoned`
-where it cannot go on at all.
+It yields what a conversation yields to the outside (Call, Open, Next, Sleep), Say for whoever reads, and two
+things more: :class:`Do` for the store, and :class:`Changed` to wait for it. The driver throws
+:class:`Interrupted` in where it broke off a wait, :class:`Abandoned` where it cannot go on at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+from streaming_assistants._protocol.plan import Say
 
 from .port import Call, Calls, Json, Next, Open, Sleep, UpstreamError
 from .store_port import Transaction
 
+ResultT = TypeVar("ResultT")
+
 Event: TypeAlias = "tuple[str, Json]"
 """The name of an event and its object; without a name it is a frame of data alone."""
+
+Events: TypeAlias = Sequence[Event]
+"""What Say says here."""
 
 
 @dataclass(frozen=True)
 class Do:
     """A transaction, one that may write unless told otherwise; is sent what ``action`` answers."""
 
-    action: Callable[[Transaction], Any]
+    action: Callable[[Transaction], object]
     writes: bool = True
-
-
-@dataclass(frozen=True)
-class Emit:
-    """Events for the reader."""
-
-    events: Sequence[Event]
-    last: bool = False  # whoever tells a reader its last events first is the one who tells them
-
-
-Steps: TypeAlias = "Generator[Call | Open | Next | Sleep | Do | Emit | Changed, Any, None]"
 
 
 @dataclass(frozen=True)
@@ -46,11 +41,15 @@ class Changed:
     seconds: float
 
 
+Steps: TypeAlias = Generator[Call | Open | Next | Sleep | Say | Do | Changed, Any, ResultT]
+
+
 @dataclass(frozen=True)
 class Work:
-    """``run_id`` is set for a run, which goes on when its reader leaves; other work ends with its reader."""
+    """``run_id`` is set for a run, which goes on when its reader leaves; other work ends with its reader.
+    ``steps`` end with what the reader is told last, unless it has been told an end by others."""
 
-    steps: Steps
+    steps: Steps[Events]
     thread_id: str
     run_id: str | None = None
 
@@ -59,25 +58,20 @@ class Work:
         return f"Run {self.run_id}" if self.run_id else f"A reader of {self.thread_id}"
 
 
+@dataclass(frozen=True)
 class Errand:
-    """Calls that a request needs done before it can be answered. A driver of either colour asks what
-    :meth:`go_on` gives it and hands the answer in, an error included, until there is a :attr:`result`."""
+    """Calls that a request needs done before it can be answered. ``key`` tells it from other errands of the
+    request."""
 
-    def __init__(self, key: str, calls: Calls) -> None:
-        self.key = key
-        self.result: Json = None
-        self._calls = calls
+    key: str
+    calls: Calls
 
-    def go_on(self, answer: Json = None) -> Call | None:
+    def steps(self) -> Calls:
+        """The calls; what came of them is a result, a refusal too."""
         try:
-            if isinstance(answer, UpstreamError):
-                return self._calls.throw(answer)
-            return self._calls.send(answer)
-        except StopIteration as end:
-            self.result = end.value
+            return (yield from self.calls)
         except UpstreamError as error:
-            self.result = error
-        return None
+            return error
 
 
 class Interrupted(Exception):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TypeAlias
+
+from streaming_assistants._protocol.plan import Outcome, Say
 
 from . import lifecycle, objects
-from .effects import Abandoned, Do, Emit, Event, Interrupted, Steps
+from .effects import Abandoned, Do, Event, Events, Interrupted, Steps
+from .held_run import HeldRun, Lost, Stopped
 from .port import (
     Call,
     ContentDelta,
@@ -29,7 +32,7 @@ from .port import (
     UpstreamError,
 )
 from .run_failures import refused
-from .store_port import Row, StoreAway, StoreClosed, Transaction
+from .store_port import StoreAway, StoreClosed, Transaction
 from .turn import turn_of
 from .unfinished import Unfinished
 
@@ -39,21 +42,10 @@ _LONGEST_PAUSE = 5.0
 _LAST_PAUSE = 0.4  # of a process that ends
 _ASKS = (Call, Open, Next, Sleep)
 
+Ending: TypeAlias = Callable[[Transaction], list[Event]]
+"""The transaction that ends a stretch, and the events that tell of it."""
+
 logger = logging.getLogger("streaming_assistants")
-
-
-class _Lost(Exception):
-    """The run is no longer ours: it was ended by somebody else, or its thread was deleted."""
-
-    def __init__(self, events: list[Event]) -> None:
-        super().__init__()
-        self.events = events  # what its reader is owed
-
-
-class _Stopped(Exception):
-    def __init__(self, status: str) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Execution:
@@ -72,89 +64,83 @@ class Execution:
         models: Mapping[str, str],
         generating: bool = False,
     ) -> None:
-        self.run_id: str = run["id"]
-        self._thread_id: str = run["thread_id"]
+        self._run = HeldRun(run, keeper)
         self._keeper = keeper
         self._upstream = upstream
         self._opening = opening
         self._models = models
         self._generating = generating
-        self._expires_at = float(run["expires_at"])
         self._unfinished = Unfinished(run, keeper, on_message=self._note_generating)
         self._save_at = 0.0
         self._resources: Json = None  # the thread's, as the upstream knows them
 
-    def steps(self) -> Steps:
+    def steps(self) -> Steps[Events]:
         try:
-            yield from self._steps()
+            return (yield from self._steps())
         except (StoreClosed, Abandoned):
             raise
         except Exception as error:
             # A defect of ours, or a store that failed: the thread must not stay busy for it.
-            logger.exception("Run %s broke off.", self.run_id)
-            message = f"The backend raised {type(error).__name__}."
-            last_error = {"code": "server_error", "message": message}
-            yield from self._end(self._end_as("failed", {"last_error": last_error}))
+            logger.exception("Run %s broke off.", self._run.id)
+            failed = self._failed("server_error", f"The backend raised {type(error).__name__}.")
+            return (yield from self._end(failed))
 
-    def _steps(self) -> Steps:
+    def _steps(self) -> Steps[Events]:
         abandoned = False
         try:
             try:
-                yield Emit(self._opening)
+                yield Say(self._opening)
                 turn = yield from self._begin()
                 ending = yield from self._converse(turn)
-            except _Stopped as stopped:
+            except Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
             except Abandoned:
                 abandoned = True
                 message = "The process that drove the run ended before the run did."
-                ending = self._end_as("failed", {"last_error": {"code": "server_error", "message": message}})
-        except _Lost as lost:
-            logger.debug("Run %s was ended elsewhere.", self.run_id)
-            yield Emit(lost.events, last=True)
-        else:
-            yield from self._end(ending, abandoned)
+                ending = self._failed("server_error", message)
+        except Lost as lost:
+            logger.debug("Run %s was ended elsewhere.", self._run.id)
+            return lost.events
+        return (yield from self._end(ending, abandoned))
 
-    def _end(self, ending: Callable[[Transaction], list[Event]], abandoned: bool = False) -> Steps:
-        """Ends the stretch and tells its reader. A store that is away is asked again until it is back: a run
-        that nobody ends keeps its thread locked. Where the process ends, it is asked a few times more."""
+    def _end(self, ending: Ending, abandoned: bool = False) -> Steps[Events]:
+        """Ends the stretch; what its reader is told. A store that is away is asked again until it is back: a
+        run that nobody ends keeps its thread locked. Where the process ends, it is asked a few times more."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                events = yield Do(ending)
-                break
-            except _Lost as lost:
-                events = lost.events
-                break
+                events: Events = yield Do(ending)
+                return events
+            except Lost as lost:
+                return lost.events
             except StoreAway as error:
-                logger.warning("The store is away; run %s ends when it is back: %s", self.run_id, error)
+                logger.warning("The store is away; run %s ends when it is back: %s", self._run.id, error)
                 if abandoned and pause > _LAST_PAUSE:
                     raise Abandoned from error
             try:
                 yield Sleep(pause)
             except Interrupted:
-                logger.debug("Run %s is asked for; its end is tried now.", self.run_id)
+                logger.debug("Run %s is asked for; its end is tried now.", self._run.id)
             except Abandoned:
                 abandoned = True
             pause = min(2 * pause, _LONGEST_PAUSE)
-        yield Emit(events, last=True)
 
-    def _begin(self) -> Generator[Do | Emit, Any, Turn]:
+    def _begin(self) -> Steps[Turn]:
         def action(tx: Transaction) -> tuple[Json, Turn]:
-            row = self._row(tx)
+            row = self._run.row(tx)
             now = self._keeper.now()
             told = {"status": "in_progress", "started_at": now}
-            run = tx.change("runs", self.run_id, told, row=row)
+            run = tx.change("runs", self._run.id, told, row=row)
             return run, turn_of(tx, run, row["hidden"], self._models)
 
         turn: Turn
         run, turn = yield Do(action)
         self._save_at = self._keeper.clock() + _SAVE_EVERY
         self._resources = turn.thread_tool_resources
-        yield Emit([("thread.run.in_progress", run)])
+        yield Say([("thread.run.in_progress", run)])
         return turn
 
-    def _converse(self, turn: Turn) -> Generator[Any, Any, Callable[[Transaction], list[Event]]]:
+    def _converse(self, turn: Turn) -> Steps[Ending]:
         """Drives the conversation; answers with the transaction that ends the stretch."""
         if turn.max_completion_tokens is not None and turn.max_completion_tokens <= 0:
             return self._finish(Finished("max_completion_tokens"))
@@ -162,40 +148,38 @@ class Execution:
         try:
             conversation = self._upstream(turn)
             said = yield from self._listen(conversation)
-        except (_Lost, _Stopped, Abandoned, StoreClosed, StoreAway):
+        except (Lost, Stopped, Abandoned, StoreClosed, StoreAway):
             raise
         except UpstreamError as error:
             said = refused(error)
         except Exception as error:
-            logger.exception("The upstream of run %s raised.", self.run_id)
+            logger.exception("The upstream of run %s raised.", self._run.id)
             said = Failed("server_error", f"The upstream raised {type(error).__name__}: {error}")
         finally:
             if conversation is not None:
                 conversation.close()
         if isinstance(said, Failed):
-            last_error = {"code": said.code, "message": said.message}
-            return self._end_as("failed", {"last_error": last_error})
+            return self._failed(said.code, said.message)
         return self._finish(said)
 
-    def _listen(self, conversation: Conversation) -> Generator[Any, Any, Finished | Failed]:
-        answer: Json = None
-        trouble: UpstreamError | None = None
+    def _listen(self, conversation: Conversation) -> Steps[Finished | Failed]:
+        outcome = Outcome()
         while True:
             try:
-                piece = conversation.send(answer) if trouble is None else conversation.throw(trouble)
+                piece = outcome.into(conversation)
             except StopIteration:
                 return Finished()
-            answer = trouble = None
+            outcome = Outcome()
             if isinstance(piece, _ASKS):
                 if self._keeper.clock() >= self._save_at:
                     yield from self._glance()  # before the wait, which may be long
                 try:
-                    answer = yield piece
+                    outcome = Outcome((yield piece))
                 except UpstreamError as error:
-                    trouble = error
+                    outcome = Outcome(error=error)
                 except Interrupted:
                     yield from self._glance()
-                    trouble = UpstreamError("The request to the upstream was broken off.")
+                    outcome = Outcome(error=UpstreamError("The request to the upstream was broken off."))
             elif isinstance(piece, ContentDelta):
                 yield from self._unfinished.add_content(piece.part)
             elif isinstance(piece, MessageEnd):
@@ -213,12 +197,12 @@ class Execution:
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
 
-    def _glance(self) -> Steps:
+    def _glance(self) -> Steps[None]:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
         try:
             yield Do(self._look)
         except StoreAway as error:
-            logger.warning("The store is away, and run %s goes on without it: %s", self.run_id, error)
+            logger.warning("The store is away, and run %s goes on without it: %s", self._run.id, error)
             self._save_at = self._keeper.clock() + _LONGEST_PAUSE
         else:
             self._unfinished.saved()
@@ -226,7 +210,7 @@ class Execution:
     def _look(self, tx: Transaction) -> None:
         """Sees what others did to the run, and stores what has grown since the last look."""
         began = self._keeper.clock()
-        self._row(tx)
+        self._run.row(tx)
         self._unfinished.save(tx)
         # A slow store is asked less often.
         now = self._keeper.clock()
@@ -234,47 +218,35 @@ class Execution:
 
     def _keep_resources(self, resources: Json, tx: Transaction) -> None:
         # Indexing takes its time, in which a client may have given the thread other resources.
-        row = tx.get("threads", self._thread_id, lock=True)
+        row = tx.get("threads", self._run.thread_id, lock=True)
         if row is None:
-            raise self._lost(tx)
+            raise self._run.lost(tx)
         merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
-        tx.change("threads", self._thread_id, {"tool_resources": merged}, row=row)
+        tx.change("threads", self._run.thread_id, {"tool_resources": merged}, row=row)
         self._resources = resources
 
-    def _row(self, tx: Transaction) -> Row:
-        row = tx.get("runs", self.run_id, lock=True)
-        if row is None or not row["active"] or row["owner"] != self._keeper.owner:
-            raise self._lost(tx)
-        if row["data"]["status"] == "cancelling":
-            raise _Stopped("cancelled")
-        if self._keeper.clock() >= self._expires_at:
-            raise _Stopped("expired")
-        return row
-
-    def _lost(self, tx: Transaction) -> _Lost:
-        return _Lost(lifecycle.farewell(tx, self._thread_id, self.run_id))
-
     def _note_generating(self, tx: Transaction, begun: bool) -> None:
-        row = self._row(tx)
+        row = self._run.row(tx)
         if self._generating:
             status = "generating" if begun else "in_progress"
-            tx.change("runs", self.run_id, {"status": status}, row=row)
+            tx.change("runs", self._run.id, {"status": status}, row=row)
 
-    def _end_as(self, status: str, changes: Json) -> Callable[[Transaction], list[Event]]:
+    def _failed(self, code: str, message: str) -> Ending:
+        return self._end_as("failed", {"last_error": {"code": code, "message": message}})
+
+    def _end_as(self, status: str, changes: Json) -> Ending:
         def action(tx: Transaction) -> list[Event]:
-            row = tx.get("runs", self.run_id, lock=True)
-            if row is None or not row["active"] or row["owner"] != self._keeper.owner:
-                raise self._lost(tx)
+            row = self._run.row_to_end(tx)
             events = self._unfinished.break_off(tx)
             return [*events, *lifecycle.end(tx, self._keeper, row, status, changes)]
 
         return action
 
-    def _finish(self, said: Finished) -> Callable[[Transaction], list[Event]]:
+    def _finish(self, said: Finished) -> Ending:
         def action(tx: Transaction) -> list[Event]:
             try:
-                row = self._row(tx)
-            except _Stopped as stopped:
+                row = self._run.row(tx)
+            except Stopped as stopped:
                 return self._end_as(stopped.status, None)(tx)
             spent = objects.usage(said.usage)
             total = objects.add_usage(row["hidden"].get("usage"), spent)
@@ -285,7 +257,7 @@ class Execution:
                 needed = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": waiting}}
                 waits = {"status": "requires_action", "required_action": needed}
                 hidden["step_usage"] = spent
-                run = tx.change("runs", self.run_id, waits, row=row, owner=None, hidden=hidden)
+                run = tx.change("runs", self._run.id, waits, row=row, owner=None, hidden=hidden)
                 return [("thread.run.requires_action", run)]
             events = self._unfinished.end_all(tx, said.reason, spent)
             now = self._keeper.now()
@@ -294,7 +266,7 @@ class Execution:
             if said.reason is not None:
                 told["status"] = "incomplete"
                 told["incomplete_details"] = {"reason": said.reason}
-            run = tx.change("runs", self.run_id, told, row=row, active=False, owner=None, hidden=hidden)
+            run = tx.change("runs", self._run.id, told, row=row, active=False, owner=None, hidden=hidden)
             return [*events, (f"thread.run.{told['status']}", run)]
 
         return action

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streaming_assistants._protocol.plan import Say
+
 from . import objects
 from .deltas import add_content, add_tool_call
-from .effects import Do, Emit, Event, Steps
+from .effects import Do, Event, Steps
 from .lifecycle import Keeper
 from .port import Json
 from .store_port import Transaction
@@ -28,23 +30,23 @@ class Unfinished:
         self._unsaved = False
         self._message_over = False
 
-    def add_content(self, part: Json) -> Steps:
+    def add_content(self, part: Json) -> Steps[None]:
         if self._calls is not None or self._message_over:
             yield from self._close()
         if not self._message_id:
             events = yield Do(self._begin_message)
-            yield Emit(events)
+            yield Say(events)
         part = add_content(self._content, part)
         self._unsaved = True
         delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
-        yield Emit([("thread.message.delta", delta)])
+        yield Say([("thread.message.delta", delta)])
 
-    def add_tool_call(self, call: Json) -> Steps:
+    def add_tool_call(self, call: Json) -> Steps[None]:
         if self._message_id:
             yield from self._close()
         if self._calls is None:
             events = yield Do(self._begin_tools)
-            yield Emit(events)
+            yield Say(events)
         assert self._calls is not None
         fresh = call.get("index", len(self._calls)) == len(self._calls)
         call = add_tool_call(self._calls, call)
@@ -57,7 +59,7 @@ class Unfinished:
             "object": "thread.run.step.delta",
             "delta": {"step_details": details},
         }
-        yield Emit([("thread.run.step.delta", delta)])
+        yield Say([("thread.run.step.delta", delta)])
 
     def end_message(self) -> None:
         """The message is whole. It is closed with what comes next: at the turn's end, with its usage."""
@@ -123,7 +125,7 @@ class Unfinished:
             events.append(("thread.run.step.completed", step))
         return events
 
-    def _close(self) -> Steps:
+    def _close(self) -> Steps[None]:
         def action(tx: Transaction) -> list[Event]:
             self._on_message(tx, False)
             return self.end_all(tx, None, None)
@@ -133,7 +135,7 @@ class Unfinished:
         self._content = []
         self._calls = None
         self._unsaved = self._message_over = False
-        yield Emit(events)
+        yield Say(events)
 
     def _begin_message(self, tx: Transaction) -> list[Event]:
         self._on_message(tx, True)

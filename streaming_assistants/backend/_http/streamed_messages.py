@@ -6,10 +6,11 @@ with the text that was added, until the run ends; then ``[DONE]``.
 
 from __future__ import annotations
 
+from streaming_assistants._protocol.plan import Say
 from streaming_assistants._protocol.status import PENDING
 
 from .._engine import api_errors
-from .._engine.effects import Changed, Do, Emit, Steps, Work
+from .._engine.effects import Changed, Do, Events, Steps, Work
 from .._engine.lifecycle import Keeper, overdue
 from .._engine.port import Json
 from .._engine.store_port import Transaction
@@ -23,7 +24,7 @@ def streamed_messages(thread_id: str, keeper: Keeper) -> Work:
     return Work(_steps(thread_id, keeper), thread_id)
 
 
-def _steps(thread_id: str, keeper: Keeper) -> Steps:
+def _steps(thread_id: str, keeper: Keeper) -> Steps[Events]:
     shown: dict[str, list[int]] = {}  # for each message how much of each of its text parts has been sent
 
     def look(tx: Transaction) -> tuple[float | None, list[Json]]:
@@ -45,14 +46,13 @@ def _steps(thread_id: str, keeper: Keeper) -> Steps:
         try:
             again, messages = yield Do(look, writes=False)
         except api_errors.ApiError as error:
-            yield Emit([("", error.body)], last=True)
-            return
+            return [("", error.body)]
         for message in messages:
             page = _page(message, shown.setdefault(message["id"], []))
             if page is not None:
-                yield Emit([("", page)])
+                yield Say([("", page)])
         if again is None:
-            return
+            return ()
         yield Changed(again)
 
 

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
+from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import caller, in_thread, spawn
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
@@ -47,15 +48,12 @@ class Backend(Protocol):
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
 
 
-def run_sync(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | None]:
+def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
     done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
-        answer: Json = None
-        while (call := errand.go_on(answer)) is not None:
-            answer = Asker(client).attempt(call)
-        done[errand.key] = errand.result
+        done[errand.key] = run(errand.steps(), Asker(client).ask)
         reply = backend.handle(request, done)
     work = reply.work
     if work is None:
@@ -65,17 +63,14 @@ def run_sync(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[
     return reply, feed
 
 
-async def run_async(
+async def answer_async(
     backend: Backend, client: AnyClient, request: ApiRequest
 ) -> tuple[Reply, AsyncFeed | None]:
-    """Like :func:`run_sync`, in an event loop: the store is left to a thread where it may block."""
+    """Like :func:`answer`, in an event loop: the store is left to a thread where it may block."""
     reply = await _handle(backend, client, request)
     done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
-        answer: Json = None
-        while (call := errand.go_on(answer)) is not None:
-            answer = await AsyncAsker(client).attempt(call)
-        done[errand.key] = errand.result
+        done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
         reply = await _handle(backend, client, request, done)
     work = reply.work
     if work is None:

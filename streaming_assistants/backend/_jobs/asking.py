@@ -162,13 +162,6 @@ class Asker(_Asker):
         except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
             raise self._trouble(error) from None
 
-    def attempt(self, call: Call) -> Json:
-        """The answer, or the :class:`UpstreamError` in its place."""
-        try:
-            return self.ask(call)
-        except UpstreamError as error:
-            return error
-
     def break_off(self) -> None:
         """Wakes a thread that waits for the open stream; called from another thread."""
         response = self._response
@@ -230,13 +223,6 @@ class AsyncAsker(_Asker):
             raise
         except Exception as error:  # noqa: BLE001 - raised anew: its own text may quote the key
             raise self._trouble(error) from None
-
-    async def attempt(self, call: Call) -> Json:
-        """The answer, or the :class:`UpstreamError` in its place."""
-        try:
-            return await self.ask(call)
-        except UpstreamError as error:
-            return error
 
     async def read_out(self) -> None:
         """Reads the end of a stream whose last event has come, so that its connection can serve again."""

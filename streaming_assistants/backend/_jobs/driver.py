@@ -1,23 +1,29 @@
-"""What a job of either colour does alike: it asks its work for the next effect, and ends with it."""
+"""What a job of either colour knows of its work, and how the work ends."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from streaming_assistants._protocol.plan import Outcome
+from streaming_assistants._io.drive import run
+from streaming_assistants._io.loops import nowhere
+from streaming_assistants._protocol.plan import Outcome, Say
 
 from .._engine.api_errors import ApiError
-from .._engine.effects import Abandoned, Do, Interrupted, Work
+from .._engine.effects import Abandoned, Do, Events, Interrupted, Work
 from .._engine.store_port import Store, StoreClosed
-from .feed import AsyncFeed, Events, Feed
+from .feed import AsyncFeed, Feed
 
 logger = logging.getLogger("streaming_assistants")
 
 # For a reader whose run the store could not be told the end of.
 _BROKEN_OFF: Events = [("error", ApiError(500, "The backend broke off its work on the run.").body)]
+
+
+class _Unread(Exception):
+    """Nobody reads any more what the work would say."""
 
 
 class Driver:
@@ -29,27 +35,28 @@ class Driver:
         self._reader = feed
         self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
+        self._loop_ended = False  # the event loop of a task
 
-    def _next(self, outcome: Outcome) -> object | None:
-        """The effect that follows on what came of the last one; None at the end, which the reader is told."""
-        if self._reader is not None and self._reader.left and self.work.run_id is None:
-            self._broken_off = True  # nobody reads what it would say
-            return None
-        try:
-            effect: object = outcome.into(self.work.steps)
-            return effect
-        except StopIteration:
-            self._finish()
-            return None
+    def interrupt(self) -> None:
+        """Breaks off what the work waits for; from any thread."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Ends the work, begun or not: its run fails."""
+        self._abandoned = True
+        self.interrupt()
 
     @contextmanager
-    def _ending(self, wake: Callable[[], object]) -> Iterator[None]:
+    def _ending(self, wake: Callable[..., object] = nowhere) -> Iterator[None]:
         """Has ``wake`` told of each change of the work's thread, and ends the work with what is within."""
         unwatch = self._store.watch(self.work.thread_id, wake)
         try:
             yield
+        except _Unread:
+            logger.debug("%s has left.", self.work.name)
         except (StoreClosed, Abandoned):
-            logger.warning("%s was under way when its backend was closed.", self.work.name)
+            if not self._loop_ended:
+                logger.warning("%s was under way when its backend was closed.", self.work.name)
         except Exception:
             logger.exception("%s broke off.", self.work.name)
         finally:
@@ -62,10 +69,34 @@ class Driver:
         if self._reader is not None:
             self._reader.finish(events)
 
+    def _need_reader(self) -> None:
+        """Raises where the work ends with its reader, who has left."""
+        if self._reader is not None and self._reader.left and self.work.run_id is None:
+            raise _Unread
+
     def _interruption(self) -> Exception:
         self._broken_off = True
         return Abandoned() if self._abandoned else Interrupted()
 
-    def _done(self, effect: Do) -> Any:
+    def _done(self, effect: Do) -> object:
         with self._store.write() if effect.writes else self._store.read() as tx:
             return effect.action(tx)
+
+    @property
+    def _begun(self) -> bool:
+        return inspect.getgeneratorstate(self.work.steps) != inspect.GEN_CREATED
+
+    def _abandon(self) -> None:
+        """The event loop has ended: so does the run, in the store."""
+        self._loop_ended = True
+        outcome = Outcome(error=Abandoned()) if self._begun else Outcome()
+        with self._ending():
+            self._finish(run(self.work.steps, self._do_at_once, outcome))
+
+    def _do_at_once(self, effect: object) -> object:
+        """Does what waits for nothing but the store."""
+        if isinstance(effect, Do):
+            return self._done(effect)
+        if isinstance(effect, Say) and self._reader is not None:
+            self._reader.push(effect.what)
+        raise Abandoned

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import anyio
 
+from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import in_thread, nowhere, spawn
-from streaming_assistants._protocol.plan import Outcome
+from streaming_assistants._protocol.plan import Say
 
-from .._engine.effects import Abandoned, Changed, Do, Emit, Work
-from .._engine.port import Json, Sleep, UpstreamError
-from .._engine.store_port import Store, StoreClosed
+from .._engine.effects import Abandoned, Changed, Do, Events, Work
+from .._engine.port import Call, Next, Open, Sleep, UpstreamError
+from .._engine.store_port import Store
 from .asking import Asker, AsyncAsker
 from .driver import Driver
-from .feed import AsyncFeed, Events, Feed
+from .feed import AsyncFeed, Feed
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -40,7 +39,7 @@ class Job(Driver):
             feed.on_leave = self._woken.set
 
     def start(self, ended: Callable[[Job], None]) -> None:
-        def run() -> None:
+        def work() -> None:
             try:
                 self._drive()
             finally:
@@ -48,18 +47,13 @@ class Job(Driver):
                 self.finished.set()
 
         name = f"streaming_assistants: {self.work.name}"
-        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        self._thread = threading.Thread(target=work, name=name, daemon=True)
         try:
             self._thread.start()
         except RuntimeError as error:  # the interpreter ends, or the system has no more threads
             logger.warning("%s is given up: %s", self.work.name, error)
             self.stop()
-            run()
-
-    def stop(self) -> None:
-        """Ends the work, begun or not: its run fails. :meth:`wait` waits for that."""
-        self._abandoned = True
-        self.interrupt()
+            work()
 
     def wait(self, seconds: float) -> None:
         """Until the work has ended, or so long."""
@@ -67,7 +61,6 @@ class Job(Driver):
             self.finished.wait(seconds)
 
     def interrupt(self) -> None:
-        """Breaks off what the work waits for; from any thread."""
         self._interrupted.set()
         self._woken.set()
         if self._feed is not None:
@@ -81,40 +74,34 @@ class Job(Driver):
     def _drive(self) -> None:
         try:
             with self._ending(self._woken.set):
-                outcome = Outcome()
-                while (effect := self._next(outcome)) is not None:
-                    try:
-                        outcome = Outcome(self._do(effect))
-                    except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
-                        outcome = Outcome(error=error)
+                self._finish(run(self.work.steps, self._do))
                 if not self._broken_off:
                     self._asker.read_out()
         finally:
             self._asker.close()
 
-    def _do(self, piece: Json) -> Json:
-        if isinstance(piece, Emit):
-            if piece.last:
-                self._finish(piece.events)
-            elif self._feed is not None:
-                self._feed.put(piece.events)
+    def _do(self, effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+        self._need_reader()
+        if isinstance(effect, Say):
+            if self._feed is not None:
+                self._feed.put(effect.what)
             return None
-        if isinstance(piece, Do):
-            return self._done(piece)
-        if isinstance(piece, Changed):
-            self._woken.wait(piece.seconds)
+        if isinstance(effect, Do):
+            return self._done(effect)
+        if isinstance(effect, Changed):
+            self._woken.wait(effect.seconds)
             self._woken.clear()
             if self._abandoned:
                 raise Abandoned
             return None
         if self._interrupted.is_set():
             raise self._interruption()
-        if isinstance(piece, Sleep):
-            if self._interrupted.wait(piece.seconds):
+        if isinstance(effect, Sleep):
+            if self._interrupted.wait(effect.seconds):
                 raise self._interruption()
             return None
         try:
-            return self._asker.ask(piece)
+            return self._asker.ask(effect)
         except UpstreamError:
             if self._interrupted.is_set():
                 raise self._interruption() from None
@@ -134,7 +121,7 @@ class AsyncJob(Driver):
         self._feed = feed
         self._interrupted = False
         self._scope: anyio.CancelScope | None = None
-        self._call_soon: Callable[..., Any] = nowhere
+        self._call_soon: Callable[..., object] = nowhere
         self._task: object = None
         self._woken = anyio.Event()
         self.finished = anyio.Event()
@@ -154,40 +141,34 @@ class AsyncJob(Driver):
     def start(self, ended: Callable[[AsyncJob], None]) -> None:
         self._ended = ended
 
-        async def run() -> None:
+        async def work() -> None:
             try:
                 await self._drive()
             finally:
                 ended(self)
                 self.finished.set()
 
-        self._task, self._call_soon = spawn(run)
+        self._task, self._call_soon = spawn(work)
         if self._abandoned:  # before it could be told
             self._interrupt()
         if isinstance(self._task, asyncio.Task):
-            self._task.add_done_callback(lambda _: self._settle_unstarted(ended))
-
-    def interrupt(self) -> None:
-        """Breaks off what the work waits for; from any thread."""
-        self._call_soon(self._interrupt)
-
-    def stop(self) -> None:
-        """Ends the work, begun or not: its run fails."""
-        self._abandoned = True
-        self.interrupt()
+            self._task.add_done_callback(lambda _: self._settle_unstarted())
 
     def wait(self, seconds: float) -> None:
         """Does not wait, as the event loop may be the caller's."""
+
+    def interrupt(self) -> None:
+        self._call_soon(self._interrupt)
 
     def conclude(self, events: Events) -> None:
         """Ends the reader's stream: the run was ended by other hands. From any thread."""
         self._call_soon(self._finish, events)
 
-    def _settle_unstarted(self, ended: Callable[[AsyncJob], None]) -> None:
+    def _settle_unstarted(self) -> None:
         # A task that is cancelled before its first step runs nothing, not even its `finally`.
-        if inspect.getgeneratorstate(self.work.steps) == inspect.GEN_CREATED:
+        if not self._begun:
             self._abandon()
-            ended(self)
+            self._ended(self)
             self.finished.set()
 
     def _interrupt(self) -> None:
@@ -202,37 +183,41 @@ class AsyncJob(Driver):
         self._woken.set()
 
     async def _drive(self) -> None:
+        cancelled: list[BaseException] = []
+
+        async def do(effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+            if cancelled:
+                return self._do_at_once(effect)
+            try:
+                return await self._do(effect)
+            except anyio.get_cancelled_exc_class() as error:
+                cancelled.append(error)
+                self._loop_ended = True
+                raise Abandoned from error
+
         try:
             with self._ending(lambda: self._call_soon(self._wake)):
-                outcome = Outcome()
-                try:
-                    while (effect := self._next(outcome)) is not None:
-                        try:
-                            outcome = Outcome(await self._do(effect))
-                        except Exception as error:  # noqa: BLE001, PERF203 - it goes to the work, which asked
-                            outcome = Outcome(error=error)
-                    if not self._broken_off:
-                        await self._asker.read_out()
-                except anyio.get_cancelled_exc_class():
-                    self._abandon()
-                    raise
+                self._finish(await run_async(self.work.steps, do))
+                if not self._broken_off and not cancelled:
+                    await self._asker.read_out()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._asker.aclose()
+        if cancelled:
+            raise cancelled[0]
 
-    async def _do(self, piece: Json) -> Json:
-        if isinstance(piece, Emit):
-            if piece.last:
-                self._finish(piece.events)
-            elif self._feed is not None:
-                await self._feed.put(piece.events)
+    async def _do(self, effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+        self._need_reader()
+        if isinstance(effect, Say):
+            if self._feed is not None:
+                await self._feed.put(effect.what)
             return None
-        if isinstance(piece, Do):
+        if isinstance(effect, Do):
             if self._store.blocking:
-                return await in_thread(partial(self._done, piece))
-            return self._done(piece)
-        if isinstance(piece, Changed):
-            with anyio.move_on_after(piece.seconds):
+                return await in_thread(partial(self._done, effect))
+            return self._done(effect)
+        if isinstance(effect, Changed):
+            with anyio.move_on_after(effect.seconds):
                 await self._woken.wait()
             self._woken = anyio.Event()
             if self._abandoned:
@@ -240,37 +225,10 @@ class AsyncJob(Driver):
             return None
         if not self._interrupted:
             with anyio.CancelScope() as self._scope:
-                if isinstance(piece, Sleep):
-                    await anyio.sleep(piece.seconds)
+                if isinstance(effect, Sleep):
+                    await anyio.sleep(effect.seconds)
                     return None
-                return await self._asker.ask(piece)
+                return await self._asker.ask(effect)
         self._scope = None
         self._interrupted = False
         raise self._interruption()
-
-    def _abandon(self) -> None:
-        """The event loop ends: the run is ended in the store, without waiting for anything."""
-        steps = self.work.steps
-        fresh = inspect.getgeneratorstate(steps) == inspect.GEN_CREATED
-        trouble: Exception | None = None if fresh else Abandoned()
-        answer: Json = None
-        try:
-            while True:
-                piece = steps.send(answer) if trouble is None else steps.throw(trouble)
-                answer = trouble = None
-                if isinstance(piece, Do):
-                    try:
-                        answer = self._done(piece)
-                    except Exception as error:  # noqa: BLE001 - it goes to the work, which asked
-                        trouble = error
-                elif isinstance(piece, Emit):
-                    if self._feed is not None:
-                        (self._feed.finish if piece.last else self._feed.push)(piece.events)
-                    if fresh:
-                        fresh, trouble = False, Abandoned()
-                else:
-                    trouble = Abandoned()
-        except (StopIteration, Abandoned, StoreClosed):
-            return
-        except Exception:
-            logger.exception("Run %s could not be ended with its event loop.", self.work.run_id)

@@ -226,11 +226,11 @@ class Served:
         """The backend's own answer."""
         from starlette.responses import Response, StreamingResponse
 
-        from .._jobs.answering import run_async
+        from .._jobs.answering import answer_async
 
         self._handling += 1
         try:
-            reply, feed = await run_async(self._backend, self._client, request)
+            reply, feed = await answer_async(self._backend, self._client, request)
         finally:
             self._handling -= 1
         if feed is None:

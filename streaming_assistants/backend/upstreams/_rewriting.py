@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .._engine.port import Conversation, Json, Piece, Turn, Upstream, UpstreamError
+from streaming_assistants._protocol.plan import Outcome
+
+from .._engine.port import Conversation, Piece, Turn, Upstream, UpstreamError
 
 
 class Rewriter(Protocol):
@@ -24,17 +26,16 @@ def rewritten(upstream: Upstream, rewriter: Callable[[], Rewriter]) -> Upstream:
     def answer_rewritten(turn: Turn) -> Conversation:
         conversation = upstream(turn)
         rewrites = rewriter()
-        answer: Json = None
-        trouble: UpstreamError | None = None
+        outcome = Outcome()
         try:
             while True:
-                piece = conversation.send(answer) if trouble is None else conversation.throw(trouble)
-                answer = trouble = None
+                piece = outcome.into(conversation)
+                outcome = Outcome()
                 for each in rewrites.read(piece):
                     try:
-                        answer = yield each
+                        outcome = Outcome((yield each))
                     except UpstreamError as error:  # noqa: PERF203 - what was asked for failed
-                        trouble = error
+                        outcome = Outcome(error=error)
         except StopIteration:
             yield from rewrites.end()
         finally:
