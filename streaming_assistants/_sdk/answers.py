@@ -67,12 +67,13 @@ def answer(
 ) -> JSON:
     """The response to a request, of the flavour that the request has."""
     http = _transport_of(request)
-    if not isinstance(body, bytes):
+    if isinstance(body, bytes):
+        stream = http.ByteStream(body)
+    else:
         body.patience = patience(request)
-    kind = _body_class(is_async, http.AsyncByteStream if is_async else http.SyncByteStream)
-    return _at_once(
-        http.Response(status, headers=headers, stream=kind(body, partial(late, request)), request=request)
-    )
+        kind = _body_class(is_async, http.AsyncByteStream if is_async else http.SyncByteStream)
+        stream = kind(body, partial(late, request))
+    return _at_once(http.Response(status, headers=headers, stream=stream, request=request))
 
 
 def refusal(request: JSON, status: int, error: JSON) -> JSON:
@@ -109,17 +110,13 @@ class _Body:
         self._late = late
 
     def _leave(self) -> None:
-        if not isinstance(self._body, bytes):
-            self._body.close()
+        self._body.close()
 
     __del__ = _leave  # a response that nobody reads must not hold its run up
 
 
 class _SyncBody(_Body):
     def __iter__(self) -> Iterator[bytes]:
-        if isinstance(self._body, bytes):
-            yield self._body
-            return
         try:
             yield from self._body
         except TimeoutError as error:
@@ -131,9 +128,6 @@ class _SyncBody(_Body):
 
 class _AsyncBody(_Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if isinstance(self._body, bytes):
-            yield self._body
-            return
         try:
             async for chunk in self._body:
                 yield chunk

@@ -122,7 +122,7 @@ def _not_ours(path: str, reply: Reply) -> bool:
 
 
 def _request(request: HttpRequest, path: str) -> ApiRequest:
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = dict(request.headers.items())  # which give the names in lower case
     return ApiRequest(request.method, path, request.url.query.decode("ascii"), headers, request.content)
 
 

@@ -88,7 +88,8 @@ class LocalBackend:
         self._keeper = Keeper(
             "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(place)
         )
-        self._offline: bool = getattr(infer, "offline", False)
+        self.offline: bool = getattr(infer, "offline", False)
+        self.blocking: bool = self._store.blocking
         searches = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
         if think not in ("keep", "drop"):
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
@@ -177,16 +178,6 @@ class LocalBackend:
         self.close()
 
     # For the shells: transport and server.
-
-    @property
-    def offline(self) -> bool:
-        """Whether no request may leave the process: those that the backend cannot answer are refused."""
-        return self._offline
-
-    @property
-    def blocking(self) -> bool:
-        """Whether :meth:`handle` may wait for a disk, a network or another process."""
-        return self._store.blocking
 
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with

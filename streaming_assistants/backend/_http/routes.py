@@ -177,8 +177,9 @@ class App:
             return Reply(200, headers, b"", answer.work, encode, end, interrupts)
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
+        headers["content-type"] = "application/json"
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
-        return Reply(200, _json_headers(headers), body, answer.work, interrupts=interrupts)
+        return Reply(200, headers, body, answer.work, interrupts=interrupts)
 
     def _run(
         self, route: Route, ids: dict[str, str], request: ApiRequest, v1: bool, done: Mapping[str, Json]
@@ -212,8 +213,5 @@ def _decoded(body: bytes) -> Json:
 
 
 def _refusal(error: ApiError, headers: dict[str, str]) -> Reply:
-    return Reply(error.status, _json_headers(headers), json.dumps(error.body).encode())
-
-
-def _json_headers(headers: dict[str, str]) -> dict[str, str]:
-    return {**headers, "content-type": "application/json"}
+    headers["content-type"] = "application/json"
+    return Reply(error.status, headers, json.dumps(error.body).encode())

@@ -29,15 +29,11 @@ T = TypeVar("T")
 class Backend(Protocol):
     """What answers requests, and drives the work that goes on after them."""
 
-    @property
-    def offline(self) -> bool:
-        """Whether no request may leave the process: those that the backend cannot answer are refused."""
-        ...
+    offline: bool
+    """Whether no request may leave the process: those that the backend cannot answer are refused."""
 
-    @property
-    def blocking(self) -> bool:
-        """Whether :meth:`handle` may wait for a disk, a network or another process."""
-        ...
+    blocking: bool
+    """Whether :meth:`handle` may wait for a disk, a network or another process."""
 
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
