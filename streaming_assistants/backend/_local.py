@@ -40,7 +40,9 @@ class LocalBackend:
     ``upstream`` is where inference comes from: ``"responses"`` (``POST /responses`` of the client's own
     server), ``"chat"`` (``POST /chat/completions``), ``"echo"`` (built in, no network) or a function as
     :mod:`streaming_assistants.backend._engine.port` describes it. ``store`` is the path of a SQLite file
-    or a SQLAlchemy URL: ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file.
+    or a SQLAlchemy URL: ``sqlite://`` keeps everything in memory, ``sqlite:///assistants.db`` in a file. Or
+    it is a store of your own that fills :mod:`streaming_assistants.backend._engine.store_port`, for one
+    backend alone, which closes it.
     ``models`` maps the names of models in the code to names that the upstream knows. With ``generating`` a
     run that streams text has the status ``generating``, as Astra Assistants reported it.
     ``upstream_options`` are members for the body of every request for inference (``{"store": False}``),
@@ -52,13 +54,14 @@ class LocalBackend:
     server does not tell a model's thoughts apart. ``clock`` answers with the time in seconds since the
     epoch; by default it is the store's own.
 
-    Raises ImportError when SQLAlchemy is not installed, ValueError for an unknown upstream.
+    Raises ImportError when SQLAlchemy is not installed and the store is not your own, ValueError for an
+    unknown upstream or another database, TypeError for a store that is none of these.
     """
 
     def __init__(
         self,
         upstream: str | Upstream = "responses",
-        store: str | os.PathLike[str] = "sqlite://",
+        store: str | os.PathLike[str] | Store = "sqlite://",
         *,
         models: Mapping[str, str] | None = None,
         generating: bool = False,
@@ -68,22 +71,13 @@ class LocalBackend:
         think: str = "keep",
         clock: Callable[[], float] | None = None,
     ) -> None:
-        try:
-            from ._store.database import Database
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
-                raise
-            raise ImportError(
-                "The backend needs SQLAlchemy, which is not installed: "
-                "pip install 'streaming_assistants[backend]'"
-            ) from None
         infer = registry.upstream(upstream, context_window=context_window)
         options = checked(upstream_options)
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
         )
         self.models: dict[str, str] = dict(models or {})
-        self._store: Store = Database(store)
+        self._store = _opened(store)
         place = owners.here()
         self._keeper = Keeper(
             "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(place)
@@ -197,6 +191,24 @@ class LocalBackend:
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
         self._jobs.settle()
+
+
+def _opened(store: str | os.PathLike[str] | Store) -> Store:
+    """The store at a path or a URL, or the one that is given."""
+    if isinstance(store, Store):
+        return store
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store= takes a str, a path or a store, not {type(store).__name__}.")
+    try:
+        from ._store.database import Database
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
+            raise
+        raise ImportError(
+            "The backend needs SQLAlchemy, which is not installed: "
+            "pip install 'streaming_assistants[backend]'"
+        ) from None
+    return Database(store)
 
 
 def resolve(spec: str | LocalBackend) -> LocalBackend:

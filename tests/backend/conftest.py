@@ -18,6 +18,7 @@ from tests.clients import Colour
 from tests.colours import EitherColour, done
 
 from .databases import File, Postgres, a_server
+from .dict_store import DictStore
 
 JSON = _sdk.JSON_OBJECT
 
@@ -144,13 +145,39 @@ def text_of(message: Any) -> str:
     return "".join(part["text"]["value"] for part in message["content"])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_store: runs on each store that a backend may have")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    asks = "new_store" in metafunc.fixturenames and "shared" not in metafunc.fixturenames
+    if asks and metafunc.definition.get_closest_marker("every_store"):
+        metafunc.parametrize("new_store", STORES, indirect=True)
+
+
+STORES: dict[str, Callable[[], Any]] = {"memory": lambda: "sqlite://", "dicts": DictStore}
+
+
 @pytest.fixture
-async def make_api(colour: Colour, anyio_backend: str) -> AsyncIterator[Callable[..., Api]]:
+def new_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    """Makes the store of a backend that is not told which: SQLite's in memory, and every other where the test
+    is marked so.
+    """
+    return STORES[getattr(request, "param", "memory")]
+
+
+@pytest.fixture
+async def make_api(
+    colour: Colour, new_store: Callable[[], Any], anyio_backend: str
+) -> AsyncIterator[Callable[..., Api]]:
     """Makes an :class:`Api` on ``LocalBackend(*args, **options)``; ``client`` are options of the client."""
     made: list[Api] = []
 
-    def make(*args: Any, client: dict[str, Any] | None = None, **options: Any) -> Api:
-        made.append(attached(LocalBackend(*(args or ("echo",)), **options), colour, **(client or {})))
+    def make(
+        upstream: Any = "echo", store: Any = None, *, client: dict[str, Any] | None = None, **options: Any
+    ) -> Api:
+        backend = LocalBackend(upstream, new_store() if store is None else store, **options)
+        made.append(attached(backend, colour, **(client or {})))
         return made[-1]
 
     yield make

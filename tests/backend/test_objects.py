@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import WEATHER, Api
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_store]
 
 
 async def test_an_assistant_has_the_fields_and_defaults_of_the_reference(api: Api) -> None:

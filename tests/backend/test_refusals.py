@@ -12,7 +12,7 @@ from tests.colours import done
 
 from .conftest import JSON, WEATHER, Api, text_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_store]
 MakeApi = Callable[..., Api]
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}

@@ -13,7 +13,7 @@ from streaming_assistants.backend.upstreams.echo import Echo
 
 from .conftest import WEATHER, Api, text_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_store]
 MakeApi = Callable[..., Api]
 
 

@@ -14,7 +14,7 @@ from tests.loopback import Loopback, Reply, Request
 from . import fakes
 from .conftest import WEATHER, Api, text_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_store]
 MakeApi = Callable[..., Api]
 
 LONG = "word " * 200  # 250 tokens

@@ -12,7 +12,7 @@ from tests.colours import done
 
 from .conftest import JSON, Api
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_store]
 
 V1 = {"OpenAI-Beta": "assistants=v1"}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.backend.conftest import make_api
+from tests.backend.conftest import make_api, new_store
 from tests.model_servers.servers import FOLDER, Server, running
 
-__all__ = ["make_api"]
+__all__ = ["make_api", "new_store"]
 
 collect_ignore = [] if FOLDER.is_dir() else ["test_matrix.py"]
 

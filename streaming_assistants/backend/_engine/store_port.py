@@ -6,13 +6,16 @@ Each object is a row: ``seq`` orders it among its kind, ``id`` names it, ``data`
 go when their thread goes. A message has the ``run_id`` of the run that wrote it, or None, a step always has
 one, and ``after_message``, the seq of the thread's newest message when it began. A run is ``active`` until
 it ends, which no two of a thread may be; ``owner`` drives it, and it ends at ``expires_at``.
+
+A column that an object has not got is None, and what a caller does to a row does not reach the store.
+``tests/backend/test_store_port.py`` asks all of this of each store; ``dict_store.py`` there is the smallest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .port import Json
 
@@ -119,6 +122,7 @@ class Transaction(Protocol):
         """Drops one owner."""
 
 
+@runtime_checkable
 class Store(Protocol):
     """Transactions raise :class:`StoreAway` where they could not be, :class:`StoreClosed` after
     :meth:`close`.

@@ -1,0 +1,220 @@
+"""A store of dicts: what ``_engine/store_port.py`` asks for and no more. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from streaming_assistants._json import Json
+from streaming_assistants.backend._engine.store_port import Page, Row, RowKind, StoreClosed
+from streaming_assistants.backend._store.changes import Changes
+
+NOTHING: dict[str, Any] = {
+    "hidden": None, "thread_id": None, "run_id": None, "active": None, "owner": None, "expires_at": None,
+    "after_message": None,
+}  # fmt: skip
+"""The columns that an object may have besides ``seq``, ``id`` and ``data``."""
+
+
+class DictStore:
+    """Its transactions take turns: nobody sees half of one."""
+
+    blocking = False
+    in_memory = True
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._turn = threading.RLock()
+        self._changes = Changes()
+
+    @contextmanager
+    def write(self) -> Iterator[DictTransaction]:
+        with self._turn:
+            if self.closed:
+                raise StoreClosed
+            tx = DictTransaction(self._tables)
+            try:
+                yield tx
+            except BaseException:
+                tx.undo()
+                raise
+        self._changes.tell(tx.changed)
+
+    def read(self) -> Any:
+        return self.write()
+
+    def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
+        return self._changes.watch(thread_id, wake)
+
+    def clock(self) -> float:
+        return time.time()
+
+    def close(self) -> None:
+        with self._turn:
+            self.closed = True
+
+
+class DictTransaction:
+    """Tables are dicts of rows by id. What is JSON is kept as text, so that no caller holds what is kept."""
+
+    def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
+        self.changed: set[str] = set()  # the threads that it has written to
+        self._tables = tables
+        self._before: list[tuple[str, str, Any]] = []  # what it has replaced: table, id, row
+
+    def undo(self) -> None:
+        for table, id, row in reversed(self._before):
+            if row is None:
+                del self._tables[table][id]
+            else:
+                self._tables[table][id] = row
+        self.changed.clear()
+
+    def add(self, kind: RowKind, data: Json, **columns: object) -> int:
+        thread_id, id = columns.get("thread_id"), data["id"]
+        if thread_id is not None and thread_id not in self._table("threads"):
+            raise KeyError(thread_id)
+        if id in self._table(kind):
+            raise ValueError(f"there is a {kind} {id} already")
+        if columns.get("active") and self._rows("runs", thread_id=thread_id, active=True):
+            raise ValueError(f"the thread {thread_id} has an active run")
+        last = self._table("last").get(kind, {"seq": 0})
+        seq = int(last["seq"]) + 1
+        self._put("last", kind, {"seq": seq})
+        self._keep(kind, {**NOTHING, "seq": seq, "id": id, "data": data, **columns})
+        return seq
+
+    def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
+        row = self._row(kind, id)
+        return row if row is not None and _fits(row, where) else None
+
+    def change(
+        self, kind: RowKind, id: str, changes: Json, *, row: Row | None = None, **columns: object
+    ) -> Json | None:
+        kept = self._row(kind, id)
+        if kept is None:
+            return None
+        data = {**(row or kept)["data"], **changes}
+        self._keep(kind, {**kept, "data": data, **columns})
+        return data
+
+    def remove(self, kind: RowKind, id: str) -> bool:
+        row = self._row(kind, id)
+        if row is None:
+            return False
+        self._changed(kind, row)
+        self._drop(kind, id)
+        if kind != "threads":  # those are not listed
+            self._put("removed", id, {"id": id, "seq": row["seq"], "thread_id": row["thread_id"]})
+        gone_with_it = {"threads": ("messages", "runs", "steps", "removed"), "runs": ("steps",)}
+        column = {"threads": "thread_id", "runs": "run_id"}.get(kind, "")
+        for table in gone_with_it.get(kind, ()):
+            for each in self._rows(table, **{column: id}):
+                self._drop(table, each["id"])
+        return True
+
+    def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
+        place = {"thread_id": where["thread_id"]} if "thread_id" in where else {}
+        rows = self._rows(kind, id=id, **where) or self._rows("removed", id=id, **place)
+        return rows[0]["seq"] if rows else None
+
+    def all(self, kind: RowKind, **where: object) -> Sequence[Row]:
+        return self._rows(kind, **where)
+
+    def newest(self, kind: RowKind, **where: object) -> Row | None:
+        return next(reversed(self._rows(kind, **where)), None)
+
+    def newest_seq(self, kind: RowKind, **where: object) -> int:
+        newest = self.newest(kind, **where)
+        return 0 if newest is None else int(newest["seq"])
+
+    def page(
+        self,
+        kind: RowKind,
+        where: Mapping[str, object],
+        *,
+        limit: int,
+        ascending: bool,
+        after: int | None,
+        before: int | None,
+    ) -> Page:
+        rows = self._rows(kind, **where)
+        if not ascending:
+            rows.reverse()
+        way = 1 if ascending else -1
+        if after is not None:
+            rows = [row for row in rows if way * (row["seq"] - after) > 0]
+        if before is not None:
+            rows = [row for row in rows if way * (row["seq"] - before) < 0]
+        backwards = before is not None and after is None
+        return Page(rows[-limit:] if backwards else rows[:limit], len(rows) > limit)
+
+    def active_runs(self) -> Sequence[Row]:
+        return self._rows("runs", active=True)
+
+    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+        self._put("files", id, {"filename": filename, "content": content})
+
+    def file(self, id: str) -> bytes | None:
+        kept = self._table("files").get(id)
+        return None if kept is None else kept["content"]
+
+    def owner(self, id: str) -> Row | None:
+        return self._table("owners").get(id)
+
+    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
+        self._put("owners", id, {"id": id, "place": place, "pid": pid, "started": started, "seen_at": now})
+
+    def forget_unseen(self, before: float) -> None:
+        for owner in list(self._table("owners").values()):
+            if owner["seen_at"] < before:
+                self.forget(owner["id"])
+
+    def forget(self, id: str) -> None:
+        self._drop("owners", id)
+
+    # rows ------------------------------------------------------------------------------------------------
+
+    def _table(self, name: str) -> dict[str, Any]:
+        return self._tables.setdefault(name, {})
+
+    def _row(self, table: str, id: str) -> Any:
+        row = self._table(table).get(id)
+        return None if row is None else _read(row)
+
+    def _rows(self, table: str, **where: object) -> list[Any]:
+        """Those that fit, oldest first."""
+        fitting = [row for row in self._table(table).values() if _fits(row, where)]
+        return [_read(row) for row in sorted(fitting, key=lambda row: row["seq"])]
+
+    def _keep(self, kind: RowKind, row: dict[str, Any]) -> None:
+        self._changed(kind, row)
+        self._put(kind, row["id"], row)
+
+    def _changed(self, kind: RowKind, row: Row) -> None:
+        self.changed.add(row["id"] if kind in ("assistants", "threads") else row["thread_id"])
+
+    def _put(self, table: str, id: str, row: Any) -> None:
+        self._before.append((table, id, self._table(table).get(id)))
+        self._table(table)[id] = {name: json.dumps(row[name]) if name in _JSON else row[name] for name in row}
+
+    def _drop(self, table: str, id: str) -> None:
+        row = self._table(table).pop(id, None)
+        if row is not None:
+            self._before.append((table, id, row))
+
+
+_JSON = ("data", "hidden")
+
+
+def _fits(row: Mapping[str, Any], where: Mapping[str, object]) -> bool:
+    return all(row[column] == value for column, value in where.items())
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: json.loads(row[name]) if name in _JSON else row[name] for name in row}

@@ -1,0 +1,325 @@
+"""What every store keeps, whatever it is made of: the port, asked of each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend._engine.store_port import Store, StoreClosed
+from streaming_assistants.backend._store.database import Database
+
+from .conftest import JSON
+from .dict_store import DictStore
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture(params=["memory", "file", "postgres", "dicts"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "dicts":
+        made: Store = DictStore()
+    elif request.param == "postgres":
+        made = Database(request.getfixturevalue("postgres").url)
+    else:
+        made = Database("sqlite://" if request.param == "memory" else tmp_path / "assistants.db")
+    yield made
+    made.close()
+
+
+def add_run(tx: Any, id: str, thread_id: str = "thread_1", *, active: bool = False) -> int:
+    columns = {"active": active, "owner": None, "expires_at": NOW, "hidden": {"include": False}}
+    return int(tx.add("runs", {"id": id, "status": "queued"}, thread_id=thread_id, **columns))
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Two threads: the first with five messages, a run and its step."""
+    with store.write() as tx:
+        for id in ("thread_1", "thread_2"):
+            tx.add("threads", {"id": id})
+        for number in range(5):
+            tx.add("messages", {"id": f"msg_{number}", "text": str(number)}, thread_id="thread_1")
+        add_run(tx, "run_1", active=True)
+        newest = tx.newest_seq("messages", thread_id="thread_1")
+        tx.add("steps", {"id": "step_1"}, thread_id="thread_1", run_id="run_1", after_message=newest)
+    return store
+
+
+def ids(rows: Any) -> list[str]:
+    return [row["id"] for row in rows]
+
+
+def test_it_fills_the_port(store: Store) -> None:
+    assert isinstance(store, Store)
+    assert isinstance(store.blocking, bool)
+    assert abs(store.clock() - Database("sqlite://").clock()) < 3600
+
+
+def test_a_row_has_its_columns(filled: Store) -> None:
+    with filled.read() as tx:
+        message = tx.get("messages", "msg_3")
+        run = tx.get("runs", "run_1", thread_id="thread_1")
+        step = tx.newest("steps", run_id="run_1")
+        assert tx.get("messages", "msg_9") is None
+        assert tx.get("runs", "run_1", thread_id="thread_2") is None
+        assert tx.newest("steps", run_id="run_2") is None
+    assert message is not None
+    assert run is not None
+    assert step is not None
+    assert message["data"] == {"id": "msg_3", "text": "3"}
+    assert [message[each] for each in ("thread_id", "run_id", "hidden")] == ["thread_1", None, None]
+    assert [run[each] for each in ("active", "owner", "expires_at")] == [True, None, NOW]
+    assert run["hidden"] == {"include": False}
+    assert step["after_message"] == message["seq"] + 1
+
+
+def test_what_a_caller_does_to_a_row_does_not_reach_the_store(filled: Store) -> None:
+    given: dict[str, Any] = {"id": "thread_3", "metadata": {}}
+    with filled.write() as tx:
+        tx.add("threads", given)
+        given["metadata"]["a"] = "b"
+        row = tx.get("threads", "thread_3")
+        assert row is not None
+        row["data"]["metadata"]["c"] = "d"
+    with filled.read() as tx:
+        row = tx.get("threads", "thread_3")
+    assert row is not None
+    assert row["data"] == {"id": "thread_3", "metadata": {}}
+
+
+def test_a_change_leaves_the_other_fields(filled: Store) -> None:
+    with filled.write() as tx:
+        assert tx.change("runs", "run_1", {"model": "m"}, active=False) == {
+            "id": "run_1", "status": "queued", "model": "m"
+        }  # fmt: skip
+        assert tx.change("runs", "run_9", {"model": "m"}) is None
+        row = tx.get("runs", "run_1", lock=True)
+        assert tx.change("runs", "run_1", {"status": "failed"}, row=row, hidden=None) is not None
+    with filled.read() as tx:
+        row = tx.get("runs", "run_1")
+        assert row is not None
+        assert row["data"] == {"id": "run_1", "status": "failed", "model": "m"}
+        assert (row["active"], row["hidden"], tx.active_runs()) == (False, None, [])
+
+
+def test_a_transaction_that_fails_leaves_nothing(filled: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with filled.write() as tx:
+            tx.add("messages", {"id": "msg_5"}, thread_id="thread_1")
+            tx.change("messages", "msg_0", {"text": "changed"})
+            tx.remove("messages", "msg_1")
+            tx.keep_file("file_1", "a.txt", b"a")
+            tx.seen("owner_1", "here", 1, "0", NOW)
+            raise ZeroDivisionError
+    with filled.read() as tx:
+        rows = tx.all("messages", thread_id="thread_1")
+        assert [(row["id"], row["data"]["text"]) for row in rows] == [(f"msg_{n}", str(n)) for n in range(5)]
+        assert (tx.file("file_1"), tx.owner("owner_1")) == (None, None)
+
+
+def test_a_seq_is_never_used_again(filled: Store) -> None:
+    with filled.write() as tx:
+        newest = tx.newest_seq("messages", thread_id="thread_1")
+        assert tx.remove("messages", "msg_4")
+        assert not tx.remove("messages", "msg_4")
+        assert tx.add("messages", {"id": "msg_5"}, thread_id="thread_1") > newest
+        assert tx.newest_seq("messages", thread_id="thread_2") == 0
+
+
+def test_a_removed_object_keeps_its_place(filled: Store) -> None:
+    with filled.write() as tx:
+        seq = tx.seq("messages", "msg_2", thread_id="thread_1")
+        assert seq is not None
+        assert tx.remove("messages", "msg_2")
+        assert tx.seq("messages", "msg_2", thread_id="thread_1") == seq
+        assert tx.seq("messages", "msg_2", thread_id="thread_2") is None
+        assert tx.seq("messages", "msg_9", thread_id="thread_1") is None
+        page = tx.page("messages", {"thread_id": "thread_1"}, limit=9, ascending=True, after=seq, before=None)
+        assert ids(page.rows) == ["msg_3", "msg_4"]
+
+
+def test_what_a_thread_has_goes_with_it(filled: Store) -> None:
+    with filled.write() as tx:
+        tx.remove("messages", "msg_2")
+        assert tx.remove("threads", "thread_1")
+        for kind in ("messages", "runs", "steps"):
+            assert tx.all(kind, thread_id="thread_1") == []
+        assert tx.seq("messages", "msg_2", thread_id="thread_1") is None
+        assert ids(tx.all("threads")) == ["thread_2"]
+        assert tx.active_runs() == []
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize(("after", "before"), [(None, None), (1, None), (None, 3), (0, 4)])
+@pytest.mark.parametrize("limit", [1, 2, 9])
+def test_a_page_lies_between_its_cursors(
+    filled: Store, ascending: bool, after: int | None, before: int | None, limit: int
+) -> None:
+    order = list(range(5)) if ascending else list(range(5))[::-1]
+    wanted = order[0 if after is None else after + 1 : 5 if before is None else before]
+    backwards = before is not None and after is None
+    with filled.read() as tx:
+        seqs = [tx.seq("messages", f"msg_{number}") for number in order]
+        page = tx.page(
+            "messages",
+            {"thread_id": "thread_1"},
+            limit=limit,
+            ascending=ascending,
+            after=None if after is None else seqs[after],
+            before=None if before is None else seqs[before],
+        )
+    assert page.more == (len(wanted) > limit)
+    assert ids(page.rows) == [f"msg_{n}" for n in (wanted[-limit:] if backwards else wanted[:limit])]
+
+
+def test_a_thread_has_one_active_run(filled: Store) -> None:
+    def second() -> None:
+        with filled.write() as tx:
+            add_run(tx, "run_2", active=True)
+
+    with pytest.raises(Exception):  # noqa: B017, PT011 - of what kind is the store's own
+        second()
+    with filled.write() as tx:
+        assert ids(tx.active_runs()) == ["run_1"]
+        add_run(tx, "run_3", "thread_2", active=True)
+        assert ids(tx.active_runs()) == ["run_1", "run_3"]
+        tx.change("runs", "run_1", {}, active=False)
+        add_run(tx, "run_4", active=True)
+        assert ids(tx.active_runs()) == ["run_3", "run_4"]
+
+
+def test_files_are_kept_as_they_are(store: Store) -> None:
+    content = bytes(range(256))
+    with store.write() as tx:
+        tx.keep_file("file_1", "a.bin", b"old")
+        tx.keep_file("file_1", "a.bin", content)
+    with store.read() as tx:
+        assert (tx.file("file_1"), tx.file("file_2")) == (content, None)
+
+
+def test_owners_are_seen_and_forgotten(store: Store) -> None:
+    with store.write() as tx:
+        for number in range(3):
+            tx.seen(f"owner_{number}", "here", number, "0", NOW)
+        tx.seen("owner_2", "here", 2, "0", NOW + 9)
+        tx.forget("owner_0")
+        tx.forget("owner_9")
+    with store.write() as tx:
+        tx.forget_unseen(NOW + 5)
+        row = tx.owner("owner_2")
+        assert [tx.owner(f"owner_{number}") is None for number in range(3)] == [True, True, False]
+    assert row is not None
+    assert [row[each] for each in ("place", "pid", "started", "seen_at")] == ["here", 2, "0", NOW + 9]
+
+
+def test_who_watches_a_thread_is_told_what_is_committed(filled: Store) -> None:
+    told: list[list[str]] = []
+
+    def wake() -> None:
+        with filled.read() as tx:
+            told.append(ids(tx.all("messages", thread_id="thread_2")))
+
+    stop = filled.watch("thread_2", wake)
+    with filled.write() as tx:
+        tx.add("messages", {"id": "msg_5"}, thread_id="thread_2")
+        assert told == []
+    with filled.write() as tx:
+        tx.change("messages", "msg_0", {"text": "of another thread"})
+    with pytest.raises(ZeroDivisionError), filled.write() as tx:
+        tx.add("messages", {"id": "msg_6"}, thread_id="thread_2")
+        raise ZeroDivisionError
+    assert told == [["msg_5"]]
+    stop()
+    with filled.write() as tx:
+        tx.remove("messages", "msg_5")
+    assert len(told) == 1
+
+
+def test_writers_in_several_threads_lose_nothing(filled: Store) -> None:
+    def count() -> None:
+        for _ in range(10):
+            with filled.write() as tx:
+                row = tx.get("messages", "msg_0", lock=True)
+                assert row is not None
+                tx.change("messages", "msg_0", {"text": str(int(row["data"]["text"]) + 1)}, row=row)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with filled.read() as tx:
+        row = tx.get("messages", "msg_0")
+    assert row is not None
+    assert row["data"]["text"] == "40"
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    assert not store.closed
+    store.close()
+    store.close()
+    assert store.closed
+    for opened in (store.read, store.write):
+        with pytest.raises(StoreClosed), opened():
+            pass
+
+
+def test_a_backend_takes_a_store_and_closes_it() -> None:
+    store = DictStore()
+    with LocalBackend("echo", store) as backend:
+        client = openai.OpenAI(api_key="unused")
+        backend.attach(client)
+        thread_id = str(client.post("/threads", cast_to=JSON)["id"])
+        with store.read() as tx:
+            assert ids(tx.all("threads")) == [thread_id]
+        client.close()
+    assert store.closed
+
+
+@pytest.mark.parametrize("given", [3, None, object(), DictStore])
+def test_what_is_no_store_is_refused_with_words(given: Any) -> None:
+    with pytest.raises(TypeError, match="store= takes a str, a path or a store, not"):
+        LocalBackend("echo", given)
+
+
+WITHOUT_SQLALCHEMY = """
+import sys
+sys.modules["sqlalchemy"] = None
+import openai
+import streaming_assistants
+from streaming_assistants.backend import LocalBackend
+from tests.backend.dict_store import DictStore
+
+try:
+    LocalBackend("echo")
+except ImportError as error:
+    print(error)
+with LocalBackend("echo", DictStore()) as backend, openai.OpenAI(api_key="unused") as bare:
+    beta = streaming_assistants.patch(bare, backend=backend).beta
+    assistant = beta.assistants.create(model="echo")
+    thread = beta.threads.create(messages=[{"role": "user", "content": "Word by word, please."}])
+    run = beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    print(run.status, beta.threads.messages.list(thread.id).data[0].content[0].text.value)
+print([name for name in sys.modules if name.startswith("sqlalchemy.")])
+"""
+
+
+def test_a_store_of_ones_own_needs_no_sqlalchemy() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_SQLALCHEMY]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "The backend needs SQLAlchemy, which is not installed: pip install 'streaming_assistants[backend]'",
+        "completed Word by word, please.",
+        "[]",
+    ]
