@@ -13,7 +13,7 @@ from openai import AsyncOpenAI, OpenAI
 from . import _sdk
 from ._io import drive
 from ._protocol.cite import CitedMessage, Source
-from ._protocol.plan import Plan, Together
+from ._protocol.plan import Invoke, Plan, Together
 from ._sdk.untyped import AnyClient, Model
 
 _AT_ONCE = 8  # files whose names are asked for
@@ -73,7 +73,9 @@ def _named(text: str, sources: list[Source], client: AnyClient) -> Plan[CitedTex
     names: dict[str | None, str | None] = {}
     if client is not None and files:
         makes = [partial(client.files.retrieve, file_id) for file_id in files]
-        for file_id, answer in zip(files, (yield Together(makes, _AT_ONCE)), strict=True):
+        for file_id, answer in zip(
+            files, (yield Together([Invoke(make) for make in makes], _AT_ONCE)), strict=True
+        ):
             if isinstance(answer, Exception) and not isinstance(answer, openai.NotFoundError):
                 raise answer
             names[file_id] = getattr(answer, "filename", None)

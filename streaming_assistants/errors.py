@@ -123,6 +123,21 @@ class IncompleteStreamError(StreamingAssistantsError, openai.APIConnectionError)
         self.status = status
 
 
+class ToolRoundsError(StreamingAssistantsError, RuntimeError):
+    """A run still calls functions after ``max_rounds=`` submits of outputs.
+
+    It is left at ``requires_action``; ``run_id`` and ``thread_id`` name it. ``attempted`` are the ids of the
+    calls that were begun, ``completed`` of those that had an output, in their order.
+    """
+
+    def __init__(self, message: str, *, run_id: str, thread_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.thread_id = thread_id
+        self.attempted: tuple[str, ...] = ()
+        self.completed: tuple[str, ...] = ()
+
+
 class NoFinalObjectError(StreamingAssistantsError, RuntimeError):
     """``get_final_run()`` and its like, on a stream that held no such object."""
 

@@ -6,19 +6,18 @@ done at once. ``invoking`` makes an Invoke of an effect that is no driver's own,
 
 from __future__ import annotations
 
-import contextvars
+import contextlib
 import inspect
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
 
-from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Sleep, Together, WaitedTooLong
+from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Sleep, Together
 
+from .calls import made, made_async, together, together_async
 from .halt import Halt
 
 ResultT = TypeVar("ResultT")
@@ -51,6 +50,10 @@ def run(
                 outcome = Outcome(error=error)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+    except BaseException as error:
+        if do is None:
+            _tell(plan, error)
+        raise
     finally:
         outcome = _NOTHING  # an exception in it would hold this frame, which holds it
         plan.close()
@@ -74,6 +77,10 @@ async def run_async(
                 outcome = Outcome(error=error)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+    except BaseException as error:
+        if do is None:
+            _tell(plan, error)
+        raise
     finally:
         outcome = _NOTHING  # an exception in it would hold this frame, which holds it
         plan.close()
@@ -113,8 +120,11 @@ def said(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> Ite
                     outcome = Outcome(error=error)
             else:
                 outcome = _carried_out(effect, invoking, halt)
+    except BaseException as error:
+        _tell(plan, error)
+        raise
     finally:
-        outcome = Outcome()  # an exception in it would hold this frame, which holds it
+        outcome = Outcome()
         plan.close()
 
 
@@ -153,9 +163,19 @@ async def said_async(plan: Generator[Any, Any, None], invoking: Invoking, halt: 
                     outcome = Outcome(error=error)
             else:
                 outcome = await _carried_out_async(effect, invoking, halt)
+    except BaseException as error:
+        _tell(plan, error)
+        raise
     finally:
         outcome = Outcome()
         plan.close()
+
+
+def _tell(plan: Generator[Any, Any, Any], error: BaseException) -> None:
+    """Lets a plan know what ends it. An Exception came out of it, or it had it thrown in."""
+    if not isinstance(error, (Exception, GeneratorExit)):
+        with contextlib.suppress(StopIteration):
+            plan.throw(error)
 
 
 def _carried_out(effect: object, invoking: Invoking, halt: Halt | None = None) -> Outcome:
@@ -164,15 +184,14 @@ def _carried_out(effect: object, invoking: Invoking, halt: Halt | None = None) -
             _slept(effect.seconds, halt)
             return Outcome()
         if isinstance(effect, Together):
-            return Outcome(_together(effect))
-        call = effect if isinstance(effect, Invoke) else invoking(effect)
-        return Outcome(_read(call, _made(call.make, call.within)))
+            return Outcome(together(effect, halt))
+        return Outcome(made(effect if isinstance(effect, Invoke) else invoking(effect)))
     except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
         return Outcome(error=error)
 
 
 async def _carried_out_async(effect: object, invoking: Invoking, halt: Halt | None = None) -> Outcome:
-    if halt is not None:
+    if halt is not None and not (isinstance(effect, Invoke) and effect.kept):
         with anyio.CancelScope() as scope, halt.waking(scope.cancel):
             return await _carried_out_async(effect, invoking)
         return Outcome()  # nobody looks at it any more
@@ -181,9 +200,8 @@ async def _carried_out_async(effect: object, invoking: Invoking, halt: Halt | No
             await anyio.sleep(effect.seconds)
             return Outcome()
         if isinstance(effect, Together):
-            return Outcome(await _together_async(effect))
-        call = effect if isinstance(effect, Invoke) else invoking(effect)
-        return Outcome(_read(call, await _made_async(call.make, call.within)))
+            return Outcome(await together_async(effect))
+        return Outcome(await made_async(effect if isinstance(effect, Invoke) else invoking(effect)))
     except Exception as error:  # noqa: BLE001  (the plan decides; what it does not take comes out)
         return Outcome(error=error)
 
@@ -209,68 +227,3 @@ async def _opened(effect: Read, halt: Halt) -> Any:
 
 class _Halted(Exception):
     """What would be read was given up before it was there."""
-
-
-def _read(call: Invoke, made: object) -> Any:
-    return made if call.read is None else call.read(made)
-
-
-def _made(make: Callable[[], object], within: float | None) -> Any:
-    """What ``make()`` gives; raises WaitedTooLong where it does not within so many seconds.
-
-    A timeout of the transport begins anew with every byte. A call that is given up goes on in its thread
-    until the server or that timeout ends it: there is no way to its socket before the answer's headers.
-    """
-    if within is None:
-        return make()
-    future: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(make())
-        except BaseException as error:  # noqa: BLE001  (carried over to the caller's thread)
-            future.set_exception(error)
-
-    threading.Thread(target=partial(contextvars.copy_context().run, work), daemon=True).start()
-    over = threading.Event()
-    future.add_done_callback(lambda _: over.set())
-    if not over.wait(max(within, 0)):
-        raise WaitedTooLong
-    return future.result()
-
-
-async def _made_async(make: Callable[[], object], within: float | None) -> Any:
-    """The async form of :func:`_made`, which cancels what it gives up."""
-    if within is None:
-        made = make()
-        return await made if inspect.isawaitable(made) else made
-    with anyio.move_on_after(within):
-        return await _made_async(make, None)
-    raise WaitedTooLong
-
-
-def _together(effect: Together) -> list[Any]:
-    pool = ThreadPoolExecutor(max_workers=effect.limit)
-    futures = [pool.submit(make) for make in effect.makes]
-    try:
-        return [future.exception() or future.result() for future in futures]
-    finally:
-        # Not a `with` block, which would keep a KeyboardInterrupt until every call is over.
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-async def _together_async(effect: Together) -> list[Any]:
-    made: list[Any] = [None] * len(effect.makes)
-    limit = anyio.Semaphore(effect.limit)
-
-    async def one(place: int, make: Callable[[], Any]) -> None:
-        async with limit:
-            try:
-                made[place] = await make()
-            except Exception as error:  # noqa: BLE001  (handed to the plan, which knows the others)
-                made[place] = error
-
-    async with anyio.create_task_group() as tasks:
-        for place, make in enumerate(effect.makes):
-            tasks.start_soon(one, place, make)
-    return made

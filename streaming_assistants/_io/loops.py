@@ -46,8 +46,9 @@ def caller() -> Callable[..., object]:
         return token.run_sync_soon  # type: ignore[no-any-return]
 
 
-async def in_thread(work: Callable[[], T], *, leavable: bool = False) -> T:
+async def in_thread(work: Callable[[], T], *, leavable: bool = False, limited: bool = True) -> T:
     """What ``work`` gives, done in a thread. A cancelled task waits for it, or leaves it if ``leavable``.
+    ``limited``: it counts among the threads that anyio allows, which wait for each other.
 
     The end of a process does not wait for the thread. It does for one of anyio's whose task is still pending
     when its event loop is closed: nobody ever stops that one.
@@ -66,8 +67,9 @@ async def in_thread(work: Callable[[], T], *, leavable: bool = False) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             call_soon(came.set)
 
-    async with anyio.to_thread.current_default_thread_limiter():
-        threading.Thread(target=do, name="streaming_assistants store", daemon=True).start()
+    limiter: Any = anyio.to_thread.current_default_thread_limiter() if limited else contextlib.nullcontext()
+    async with limiter:
+        threading.Thread(target=do, name="streaming_assistants", daemon=True).start()
         with anyio.CancelScope(shield=not leavable):
             await came.wait()
     if raised:

@@ -1,8 +1,9 @@
 """What a plan asks of whoever carries it out: the one vocabulary of effects. Sans-IO.
 
 A plan is a generator that decides and never waits. It yields an effect and is sent what came of it, or has
-the exception thrown in that came instead; what it returns is its result. Who carries plans out, in either
-colour, is in ``_io/drive.py``.
+the exception thrown in that came instead; what it returns is its result. What is no Exception (an interrupt
+from the keyboard, a cancellation) is thrown in too, and ends it whatever it does. Who carries plans out, in
+either colour, is in ``_io/drive.py``.
 """
 
 from __future__ import annotations
@@ -41,19 +42,27 @@ class Received(NamedTuple):
 class Invoke:
     """Makes one call; is sent what it gives, awaited where it can be, as ``read`` makes it of that.
 
-    ``within``: the seconds that it may take in all, after which WaitedTooLong is thrown in.
+    ``within``: the seconds that it may take in all, after which WaitedTooLong is thrown in. ``aside``: it is
+    made in a thread also where tasks are waited for, which it would hold up. ``kept``: it is not given up
+    when whoever reads leaves; it is they who wrote it.
     """
 
     make: Callable[[], Any]
     within: float | None = None
     read: Callable[[Any], Any] | None = None
+    aside: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
 class Together:
-    """Makes several calls, ``limit`` at a time; is sent what each gave or the exception that it raised."""
+    """Makes several calls, ``limit`` at a time; is sent what each gave or the exception that it raised.
 
-    makes: Sequence[Callable[[], Any]]
+    Each in a thread, or in a task where tasks are waited for, with the context variables of now. Whatever
+    ends the waiting cancels the tasks and leaves the threads alone.
+    """
+
+    calls: Sequence[Invoke]
     limit: int
 
 

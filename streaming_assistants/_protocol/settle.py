@@ -65,6 +65,7 @@ class Progress:
         self.run_id: str | None = None
         self.thread_id: str | None = None
         self.status: str | None = None
+        self.run: Model = None  # as the server last told it
         self.known: set[str] = set()  # ids of messages and steps that were streamed
         self.over: set[str] = set()  # ids of those whose end was streamed, too
         self.answered: frozenset[str] | None = None  # see earlier.submitted
@@ -83,7 +84,7 @@ class Progress:
         name, data = event.event, event.data
         thing, _, change = name.rpartition(".")
         if thing == "thread.run" and hasattr(data, "status"):
-            self.run_id, self.status = data.id, data.status
+            self.run, self.run_id, self.status = data, data.id, data.status
             self.thread_id = _text(data, "thread_id") or self.thread_id
         elif name == "thread.created":
             self.thread_id = getattr(data, "id", None)
@@ -105,11 +106,13 @@ def _text(data: Model, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def settle(progress: Progress, event: Callable[[Owed], Model] = lambda owed: owed) -> Plan[None]:
+def settle(
+    progress: Progress, event: Callable[[Owed], Model] = lambda owed: owed, seconds: float = WAIT_SECONDS
+) -> Plan[None]:
     """The plan for a stream that ended before its run did. Raises Pending, or the error of a request.
 
-    It says what ``event`` makes of each event that is owed. What the server does not offer is left out: the
-    run's end alone ends the stream.
+    It says what ``event`` makes of each event that is owed; a run that is still pending is given so many
+    ``seconds``. What the server does not offer is left out: the run's end alone ends the stream.
     """
     if progress.run_id is None or progress.thread_id is None:
         raise Pending(progress.status)
@@ -124,7 +127,7 @@ def settle(progress: Progress, event: Callable[[Owed], Model] = lambda owed: owe
         status = _word(run, "status")
         if status is not None and status not in PENDING:
             break
-        if waited >= WAIT_SECONDS:
+        if waited >= seconds:
             raise Pending(status or progress.status)
         yield Sleep(pause)
         waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)

@@ -9,7 +9,7 @@ from functools import partial
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants._protocol.plan import Plan, Together
+from streaming_assistants._protocol.plan import Invoke, Plan, Together
 from streaming_assistants._protocol.status import is_pending_batch
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, Model
 from streaming_assistants.errors import FileUploadError, MalformedEventError, both
@@ -140,7 +140,7 @@ def upload_batch(client: object, args: tuple[object, ...], kwargs: Arguments) ->
     create.request((), bound)  # what is wrong with the call is said now
 
     def go() -> Plan[Model]:
-        made = yield Together([_uploaded(client, file) for file in files], limit)
+        made = yield Together([Invoke(_uploaded(client, file)) for file in files], limit)
         made = [each if isinstance(each, BaseException) else _with_id(client, each) for each in made]
         failed = {place: each for place, each in enumerate(made) if isinstance(each, BaseException)}
         uploaded = [each.id for each in made if not isinstance(each, BaseException)]

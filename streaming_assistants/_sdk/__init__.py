@@ -14,6 +14,7 @@ from .answers import (
     send_as,
     set_http_client,
 )
+from .arguments import ArgumentsModel, faults
 from .basemodels import (
     JSON,
     PYDANTIC_1,
@@ -26,6 +27,7 @@ from .basemodels import (
     find,
     json_parser,
     json_validator,
+    jsonable,
     loads,
     make,
 )
@@ -97,6 +99,7 @@ __all__ = [
     "RESOURCES",
     "UNREADABLE",
     "Answering",
+    "ArgumentsModel",
     "Client",
     "ModuleAttribute",
     "absolute",
@@ -112,6 +115,7 @@ __all__ = [
     "deprecated_methods",
     "dump",
     "extras",
+    "faults",
     "fields_of",
     "find",
     "given",
@@ -127,6 +131,7 @@ __all__ = [
     "is_own",
     "json_parser",
     "json_validator",
+    "jsonable",
     "keys_in",
     "keys_of",
     "late",

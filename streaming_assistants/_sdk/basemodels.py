@@ -81,6 +81,13 @@ def dump(model: JSON) -> dict[str, JSON]:
     return cast("dict[str, JSON]", model.model_dump(exclude_unset=True, by_alias=True, warnings=False))
 
 
+def jsonable(model: pydantic.BaseModel) -> dict[str, JSON]:
+    """All of a model as plain JSON values, under its own names."""
+    if PYDANTIC_1:
+        return cast("dict[str, JSON]", json.loads(model.json()))
+    return model.model_dump(mode="json")
+
+
 def changed(model: ModelT, **values: JSON) -> ModelT:
     """A shallow copy of ``model`` with other values; ``model`` itself stays as it is."""
     if PYDANTIC_1:

@@ -1,0 +1,63 @@
+"""What a function takes, as a model of pydantic 1 or 2: it validates arguments and says their JSON schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import pydantic
+
+from .basemodels import JSON, PYDANTIC_1
+
+
+class ArgumentsModel:
+    """A model of ``parameters``: (annotation, default) by name, with ``...`` for no default.
+
+    Raises TypeError for an annotation that pydantic cannot validate.
+    """
+
+    def __init__(self, parameters: Mapping[str, tuple[JSON, JSON]]) -> None:
+        # Fields have names of their own: a model has attributes and methods that a parameter may be called.
+        self._names = {f"argument_{place}": name for place, name in enumerate(parameters)}
+        fields = dict(zip(self._names, parameters.values(), strict=True))
+        settings = {"extra": "forbid", "alias_generator": self._names.__getitem__}
+        config: JSON = settings
+        if PYDANTIC_1:
+            config = type("Config", (), {**settings, "alias_generator": staticmethod(self._names.get)})
+        create: JSON = pydantic.create_model
+        try:
+            self._model: JSON = create("Arguments", __config__=config, **fields)
+        except (TypeError, RuntimeError, NameError) as error:
+            raise TypeError(f"an annotation that cannot be validated: {error}") from error
+
+    def validated(self, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The values by name. Raises pydantic's ValidationError, which is a ValueError."""
+        read = self._model.parse_obj if PYDANTIC_1 else self._model.model_validate
+        made = read(dict(arguments))
+        # Not a dump, which would turn the models in it into dicts.
+        return {name: getattr(made, field) for field, name in self._names.items()}
+
+    def schema(self) -> dict[str, JSON]:
+        """The JSON schema, without the titles that pydantic gives by itself."""
+        make = self._model.schema if PYDANTIC_1 else self._model.model_json_schema
+        return cast("dict[str, JSON]", _untitled(make(by_alias=True), "Arguments"))
+
+
+def faults(error: Exception) -> list[tuple[str, str]]:
+    """(where, what kind of fault) of each fault that pydantic found: nothing of what was found faulty."""
+    if not isinstance(error, pydantic.ValidationError):
+        return []
+    return [(".".join(map(str, each["loc"])), str(each["type"])) for each in error.errors()]
+
+
+def _untitled(value: JSON, key: str) -> JSON:
+    if isinstance(value, list):
+        return [_untitled(each, "") for each in value]
+    if not isinstance(value, dict):
+        return value
+    of_names = key in ("properties", "$defs", "definitions")
+    return {
+        name: _untitled(each, name)
+        for name, each in value.items()
+        if of_names or name != "title" or each not in (key, key.replace("_", " ").strip().title())
+    }
