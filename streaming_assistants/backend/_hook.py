@@ -9,6 +9,7 @@ import anyio
 import wrapt
 
 from streaming_assistants import _sdk
+from streaming_assistants._protocol.plan import WaitedTooLong
 from streaming_assistants._sdk.untyped import AnyClient, HttpClient, HttpRequest, HttpResponse
 
 from ._engine import api_errors
@@ -84,7 +85,7 @@ class _Proxy(_Guest):
         if backend.blocking and patience is not None and patience < _LONG:
             try:
                 reply, feed = Leavable(answered, _close_feed).wait(patience)
-            except TimeoutError:
+            except WaitedTooLong:
                 raise _sdk.late(request) from None
         else:
             reply, feed = answered()

@@ -13,8 +13,8 @@ from streaming_assistants.backend._engine.port import (
     ThreadResources,
     UpstreamError,
 )
-from streaming_assistants.backend.upstreams._files import INDEXING_SECONDS
 from streaming_assistants.backend.upstreams._history import NO_OUTPUT
+from streaming_assistants.backend.upstreams._vector_stores import INDEXING_SECONDS
 from streaming_assistants.backend.upstreams.responses import responses
 from tests.backend import fakes
 from tests.backend.driving import (

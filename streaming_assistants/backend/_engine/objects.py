@@ -191,14 +191,13 @@ def searched_files(resources: Json) -> list[str]:
     return [id for store in stores for id in store.get("file_ids") or []]
 
 
-def attached_for_search(messages: Iterable[Json]) -> list[str]:
-    """Ids of the files that messages, as clients write them, attach for file_search; each once."""
+def attached(messages: Iterable[Json], tool: str) -> list[str]:
+    """Ids of the files that messages attach for a tool; each once, in their order."""
     ids = [
         attachment["file_id"]
         for message in messages
         for attachment in message.get("attachments") or []
-        if attachment.get("file_id")
-        and any(tool.get("type") == "file_search" for tool in attachment.get("tools") or [])
+        if attachment.get("file_id") and any(use.get("type") == tool for use in attachment.get("tools") or [])
     ]
     return list(dict.fromkeys(ids))
 

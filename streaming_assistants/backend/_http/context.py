@@ -105,14 +105,7 @@ class Context:
             after=self._cursor(kind, word, "after", where),
             before=self._cursor(kind, word, "before", where),
         )
-        data = [row["data"] for row in page.rows]
-        return {
-            "object": "list",
-            "data": data,
-            "first_id": data[0]["id"] if data else None,
-            "last_id": data[-1]["id"] if data else None,
-            "has_more": page.more,
-        }
+        return listed([row["data"] for row in page.rows], more=page.more)
 
     def _limit(self) -> int:
         given = self.query.get("limit", "20")
@@ -154,3 +147,14 @@ class Context:
         if seq is None:
             raise api_errors.missing(word, id)
         return seq
+
+
+def listed(data: list[Json], *, more: bool = False) -> Json:
+    """The list envelope."""
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": more,
+    }

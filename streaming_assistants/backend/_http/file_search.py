@@ -30,7 +30,7 @@ def attach(ctx: Context, thread: Json, messages: list[Json]) -> Json:
         return thread
     search = thread["tool_resources"].get("file_search") or {}
     known = search.get("file_ids") or []
-    new = [id for id in objects.attached_for_search(messages) if id not in known]
+    new = [id for id in objects.attached(messages, "file_search") if id not in known]
     if not new:
         return thread
     ids = search.get("vector_store_ids") or []

@@ -5,48 +5,44 @@ from __future__ import annotations
 from .._engine import api_errors, checks, objects
 from .._engine.port import Json
 from .assistants import assistant_row
-from .context import ApiAnswer, Context
+from .context import ApiAnswer, Context, listed
 from .threads import message_row
 
 
 def index(ctx: Context) -> ApiAnswer:
     assistant = assistant_row(ctx)["data"]
-    return ApiAnswer(_list([_of_assistant(assistant, id) for id in _ids(assistant)]))
+    return ApiAnswer(listed([_of_assistant(assistant, id) for id in objects.file_ids(assistant)]))
 
 
 def create(ctx: Context) -> ApiAnswer:
     """Lets the assistant's tools use a file that has been uploaded."""
     checks.fields({"file_id": checks.text()}, ctx.body, ("file_id",))
     assistant, id = assistant_row(ctx)["data"], ctx.body["file_id"]
-    _keep(ctx, assistant, [*(known for known in _ids(assistant) if known != id), id])
+    _keep(ctx, assistant, [*(known for known in objects.file_ids(assistant) if known != id), id])
     return ApiAnswer(_of_assistant(assistant, id))
 
 
 def retrieve(ctx: Context) -> ApiAnswer:
     assistant = assistant_row(ctx)["data"]
-    return ApiAnswer(_of_assistant(assistant, _known(ctx, _ids(assistant))))
+    return ApiAnswer(_of_assistant(assistant, _known(ctx, objects.file_ids(assistant))))
 
 
 def remove(ctx: Context) -> ApiAnswer:
     """Takes the file from the assistant; the upload itself stays."""
     assistant = assistant_row(ctx)["data"]
-    id = _known(ctx, _ids(assistant))
-    _keep(ctx, assistant, [known for known in _ids(assistant) if known != id])
+    id = _known(ctx, objects.file_ids(assistant))
+    _keep(ctx, assistant, [known for known in objects.file_ids(assistant) if known != id])
     return ApiAnswer({"id": id, "object": "assistant.file.deleted", "deleted": True})
 
 
 def of_message(ctx: Context) -> ApiAnswer:
     message = message_row(ctx)["data"]
-    return ApiAnswer(_list([_of_message(message, id) for id in _attached(message)]))
+    return ApiAnswer(listed([_of_message(message, id) for id in _attached(message)]))
 
 
 def of_message_one(ctx: Context) -> ApiAnswer:
     message = message_row(ctx)["data"]
     return ApiAnswer(_of_message(message, _known(ctx, _attached(message))))
-
-
-def _ids(assistant: Json) -> list[str]:
-    return objects.file_ids(assistant)
 
 
 def _attached(message: Json) -> list[str]:
@@ -73,13 +69,3 @@ def _of_assistant(assistant: Json, id: str) -> Json:
 def _of_message(message: Json, id: str) -> Json:
     made = message["created_at"]
     return {"id": id, "object": "thread.message.file", "created_at": made, "message_id": message["id"]}
-
-
-def _list(data: list[Json]) -> Json:
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": False,
-    }

@@ -12,6 +12,7 @@ import anyio
 from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import caller, in_thread, spawn
 from streaming_assistants._json import Json
+from streaming_assistants._protocol.plan import Invoke, Plan
 from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine.effects import Work
@@ -136,20 +137,17 @@ class Leavable(Generic[T]):
             self._unclaimed(result)
 
     def wait(self, patience: float) -> T:
-        """The result, for a thread. Raises TimeoutError after so many seconds."""
-        thread = threading.Thread(target=self, name="streaming_assistants request", daemon=True)
-        thread.start()
-        thread.join(patience)
-        with self._lock:
-            if self._came:
-                return self._came[0]
-            self._left = True
-        raise TimeoutError(f"The backend had no answer after {patience} seconds.")
+        """The result, for a thread. Raises WaitedTooLong after so many seconds."""
+        return run(self._awaited(self, patience))
 
     async def wait_async(self) -> T:
         """The result, for a task, which may be cancelled."""
+        return await run_async(self._awaited(partial(in_thread, self, leavable=True)))
+
+    def _awaited(self, make: Callable[[], object], within: float | None = None) -> Plan[T]:
         try:
-            return await in_thread(self, leavable=True)
-        except BaseException:
+            result: T = yield Invoke(make, within)
+            return result
+        except BaseException:  # the end of the plan is one, too: its driver was cancelled
             self.leave()
             raise

@@ -12,13 +12,13 @@ import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import Frame, FrameDecoder
-from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpRequest, HttpResponse
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse
 
 from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
 from .._http.paths import requested_path
 from .._strict_json import from_upstream
 from .characters import Characters
-from .masking import Mask
+from .masking import Mask, mask_of
 from .reasons import reason
 
 logger = logging.getLogger("streaming_assistants")
@@ -60,8 +60,7 @@ class _Events:
                 try:
                     return self._characters.decode(data)
                 except ValueError:
-                    shown = self._mask.text(data.decode("utf-8", "replace"))[:80]
-                    raise UpstreamError(f"The upstream sent an event that is no JSON: {shown}") from None
+                    raise _no_json("an event", data, self._mask) from None
         return None
 
 
@@ -92,25 +91,20 @@ class _Asker:
         elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
         # Some servers quote the key that they refuse; what a run says of its failure is stored.
-        message = self._mask(_sdk.request_of(error)).text(str(message))
+        message = mask_of(self._client, _sdk.request_of(error)).text(str(message))
         code, param = (each if isinstance(each, str) else None for each in (code, param))
         return UpstreamError(message, status, code, param)
 
-    def _mask(self, request: HttpRequest) -> Mask:
-        """Hides the keys of the client, and of a request that has been made with one of its own."""
-        return Mask([*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})])
-
     def _answer(self, call: Call, response: HttpResponse) -> Json:
         """What a plain request is sent: bytes, or JSON."""
-        mask = self._mask(response.request)
+        mask = mask_of(self._client, response.request)
         body = mask.data(response.content)
         if call.raw:
             return body
         try:
             return from_upstream(body)
         except ValueError:
-            shown = mask.text(body.decode("utf-8", "replace"))[:80]
-            raise UpstreamError(f"The upstream sent an answer that is no JSON: {shown}") from None
+            raise _no_json("an answer", body, mask) from None
 
     def _arguments(self, call: Call) -> Arguments:
         url, query = _sdk.inference_url(self._client, _checked(call.path))
@@ -135,6 +129,11 @@ class _Asker:
             "options": {"params": query},
             "stream": True,
         }
+
+
+def _no_json(what: str, data: bytes, mask: Mask) -> UpstreamError:
+    shown = mask.text(data.decode("utf-8", "replace"))[:80]
+    return UpstreamError(f"The upstream sent {what} that is no JSON: {shown}")
 
 
 def _checked(path: str) -> str:
@@ -193,7 +192,7 @@ class Asker(_Asker):
         stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
         self._response = stream.response
         self._chunks = stream.response.iter_bytes()
-        self._events = _Events(self._mask(stream.response.request))
+        self._events = _Events(mask_of(self._client, stream.response.request))
 
     def _next(self) -> Json:
         events = self._open_events()
@@ -250,7 +249,7 @@ class AsyncAsker(_Asker):
         stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
         self._response = stream.response
         self._chunks = stream.response.aiter_bytes()
-        self._events = _Events(self._mask(stream.response.request))
+        self._events = _Events(mask_of(self._client, stream.response.request))
 
     async def _next(self) -> Json:
         events = self._open_events()

@@ -1,9 +1,12 @@
-"""Takes the upstream's key out of what the upstream says: some servers quote it. Sans-IO."""
+"""Takes the upstream's key out of what the upstream says: some servers quote it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import AnyClient, HttpRequest
 
 _HIDDEN = "[key]"
 _LONGEST_FORM = 6  # bytes of a character of a key, in JSON
@@ -49,6 +52,11 @@ class Mask:
                 begun = next((at for at in starts if _begins(key, tail[at:])), len(tail))
                 longest = max(longest, len(tail) - begun)
         return longest
+
+
+def mask_of(client: AnyClient, request: HttpRequest | None) -> Mask:
+    """Hides the keys of the client, and of a request that has been made with one of its own."""
+    return Mask([*_sdk.keys_of(client), *_sdk.keys_in(request.headers if request else {})])
 
 
 class MaskedStream:

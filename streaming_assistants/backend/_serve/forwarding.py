@@ -15,7 +15,7 @@ from streaming_assistants._sdk.untyped import AnyClient, HttpResponse
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
-from .._jobs.masking import Mask, MaskedStream
+from .._jobs.masking import Mask, MaskedStream, mask_of
 from .._strict_json import decoded
 from ..upstreams import registry
 from . import passing
@@ -78,7 +78,7 @@ class Forwarding:
             return self._alone(route)
         query = passing.query_of(query)
         response = await self._sent(method, self._path(route), query, headers, content)
-        mask = Mask([*_sdk.keys_of(self._client), *_sdk.keys_in(response.request.headers)])
+        mask = mask_of(self._client, response.request)
         if route.path == "/models" or route.model in self._models:
             body = mask.data(await self._whole(response, mask))
             changed = passing.models_answer(response.status_code, body, self._models, route.model)
@@ -104,9 +104,7 @@ class Forwarding:
             given = _passed_on(headers, content)
             return await _sdk.send_as(self._client, method, path, query, given, content)
         except (*_sdk.transport_errors(), openai.OpenAIError) as error:
-            request = _sdk.request_of(error)
-            keys = [*_sdk.keys_of(self._client), *_sdk.keys_in(request.headers if request else {})]
-            raise _unreachable(error, Mask(keys)) from None
+            raise _unreachable(error, mask_of(self._client, _sdk.request_of(error))) from None
 
     async def _whole(self, response: HttpResponse, mask: Mask) -> bytes:
         try:

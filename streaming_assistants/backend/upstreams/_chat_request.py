@@ -11,7 +11,7 @@ from collections.abc import Generator
 from .._engine.port import Json, Piece, Turn, UpstreamError
 from . import _functions_only as functions_only
 from ._files import data_url
-from ._history import past_calls, spoken
+from ._history import past, past_calls
 from ._members import Fault
 from ._options import as_named
 
@@ -28,19 +28,13 @@ def request(turn: Turn) -> Generator[Piece, Json, Json]:
     messages: list[Json] = []
     if turn.instructions:
         messages.append({"role": "system", "content": turn.instructions})
-    for item in turn.items:
-        if item["kind"] == "tool_calls":
+    for kind, item in past(turn):
+        if kind == "tool_calls":
             _add_round(messages, item)
-        elif item["kind"] != "message":
-            raise Fault(f"The thread has an item of kind {item['kind']!r}, which this backend cannot send.")
-        elif item["role"] == "user":
-            content = yield from _content(item["content"])
-            if content:
-                messages.append({"role": "user", "content": content})
-        else:
-            text = spoken(item)
-            if text:
-                messages.append({"role": "assistant", "content": text})
+            continue
+        content = item if kind == "assistant" else (yield from _content(item["content"]))
+        if content:
+            messages.append({"role": kind, "content": content})
     tools = [_function(tool["function"]) for tool in turn.tools]
     format = turn.response_format
     body = {

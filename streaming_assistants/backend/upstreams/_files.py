@@ -1,4 +1,4 @@
-"""Files on their way between the model's world and the thread's: images in, results out, attachments."""
+"""Files on their way between the model's world and the thread's: images in, results out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ import re
 from collections.abc import Generator
 from urllib.parse import quote
 
-from .._engine.port import Call, FileContent, Json, Piece, Sleep, ThreadResources, Turn, UpstreamError
-from .._engine.run_failures import failure
-from ._history import attached
+from .._engine.port import Call, FileContent, Json, Piece, UpstreamError
 from ._members import Fault, member
 
 logger = logging.getLogger("streaming_assistants")
-
-INDEXING_SECONDS = 60.0
-"""How long a run waits for attachments to be searchable; the hosted API waited as long and then went on."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _CONTAINER_URL = re.compile(r"/containers/([^/?#]+)/files/([^/?#]+)/content(?:[?#]|\Z)")
@@ -121,110 +116,3 @@ class Results:
             return file_id
         logger.warning("a tool's file could not be copied to /files; its message keeps the upstream's id")
         return None
-
-
-def searchable(turn: Turn) -> Generator[Piece, Json, list[str]]:
-    """Puts message attachments for file_search into the thread's vector store, which it makes if needed.
-
-    Returns the thread's vector store ids. A file that OpenAI cannot index fails the turn; one that takes
-    longer than :data:`INDEXING_SECONDS` does not.
-    """
-    thread = dict(turn.thread_tool_resources or {})
-    search = dict(thread.get("file_search") or {})
-    stores: list[str] = list(search.get("vector_store_ids") or [])
-    known: list[str] = list(search.get("file_ids") or [])
-    wanted = search.pop("vector_stores", None) or []
-    filling: list[str] = search.pop("filling", None) or []
-    waiting: list[str] = search.pop("waiting", None) or []
-    if ((turn.assistant_tool_resources or {}).get("file_search") or {}).get("vector_stores"):
-        raise Fault(
-            "The assistant's tool_resources.file_search.vector_stores asks for a new vector store, which "
-            "this backend makes for threads only. Create it with client.vector_stores.create(file_ids=...) "
-            "and give the assistant its id in vector_store_ids."
-        )
-
-    def remembered() -> ThreadResources:
-        search_now = {**search, "vector_store_ids": list(stores), "file_ids": list(known)}
-        return ThreadResources({**thread, "file_search": search_now})
-
-    for store in wanted:  # the helper of threads.create
-        made = yield from _made(store)
-        stores.append(made)
-        yield remembered()
-    for store_id in filling:
-        yield from _filled(store_id, (yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")))
-    new = [file_id for file_id in attached(turn, "file_search") if file_id not in known]
-    if not new and not waiting:
-        if filling:
-            yield remembered()
-        return stores
-
-    if not stores:
-        # The hosted API's own expiry for the store of a thread's attachments.
-        body = {
-            "expires_after": {"anchor": "last_active_at", "days": 7},
-            "metadata": {"thread": turn.thread_id},
-        }
-        stores.append(member((yield Call("POST", "/vector_stores", body)), "id", str))
-        yield remembered()
-    path = f"/vector_stores/{quote(stores[0], safe='')}/files"
-    states: dict[str, Json] = {}
-    for file_id in new:
-        try:
-            states[file_id] = yield Call("POST", path, {"file_id": file_id})
-        except UpstreamError as error:  # noqa: PERF203 - a file is a request, not a number
-            raise _unsearchable(file_id, error.message, error.status) from error
-    for file_id in waiting:
-        try:
-            states[file_id] = yield Call("GET", f"{path}/{quote(file_id, safe='')}")
-        except UpstreamError as error:  # noqa: PERF203
-            if error.status != 404:  # taken out of the store again
-                raise
-    waited, pause = 0.0, 0.25
-    while True:
-        for file_id, state in list(states.items()):
-            status = member(state, "status", str)
-            if status == "completed":
-                del states[file_id]
-            elif status != "in_progress":
-                reason = failure(state.get("last_error")).message if state.get("last_error") else status
-                raise _unsearchable(file_id, reason, None)
-        if not states or waited >= INDEXING_SECONDS:
-            break
-        yield Sleep(pause)
-        waited, pause = waited + pause, min(pause * 2, 2.0)
-        for file_id in states:
-            states[file_id] = yield Call("GET", f"{path}/{quote(file_id, safe='')}")
-    if states:
-        logger.warning("%d attached files are not searchable after %g s", len(states), waited)
-    known += new
-    yield remembered()
-    return stores
-
-
-def _made(store: Json) -> Generator[Piece, Json, str]:
-    """Makes a vector store as ``tool_resources`` describes it, waits for its files, returns its id."""
-    state = yield Call("POST", "/vector_stores", {k: v for k, v in store.items() if v is not None})
-    store_id = member(state, "id", str)
-    yield from _filled(store_id, state)
-    return store_id
-
-
-def _filled(store_id: str, state: Json) -> Generator[Piece, Json, None]:
-    """Waits until the files of a store can be searched."""
-    waited, pause = 0.0, 0.25
-    while state.get("status") == "in_progress" and waited < INDEXING_SECONDS:
-        yield Sleep(pause)
-        waited, pause = waited + pause, min(pause * 2, 2.0)
-        state = yield Call("GET", f"/vector_stores/{quote(store_id, safe='')}")
-    if (state.get("file_counts") or {}).get("failed"):
-        logger.warning("%s files of vector store %s failed", state["file_counts"]["failed"], store_id)
-
-
-def _unsearchable(file_id: str, reason: str, status: int | None) -> Fault:
-    code = "rate_limit_exceeded" if status == 429 else "server_error"
-    return Fault(
-        f"The attached file {file_id} could not be made searchable: {reason} "
-        "Delete the message, or attach the file to another tool, to go on with the thread.",
-        code,
-    )

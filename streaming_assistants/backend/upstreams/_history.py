@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .._engine import objects
 from .._engine.port import Json, Turn
 from ._members import Fault
 
@@ -75,6 +76,20 @@ def plain_text(text: Json) -> str:
     return value
 
 
+def past(turn: Turn) -> Iterator[tuple[str, Json]]:
+    """The items, oldest first, each with what it is: ``user``'s message, what the ``assistant`` said as one
+    text, or ``tool_calls``."""
+    for item in turn.items:
+        if item["kind"] == "tool_calls":
+            yield "tool_calls", item
+        elif item["kind"] != "message":
+            raise Fault(f"The thread has an item of kind {item['kind']!r}, which this backend cannot send.")
+        elif item["role"] == "user":
+            yield "user", item
+        elif said := spoken(item):
+            yield "assistant", said
+
+
 def spoken(message: Json) -> str:
     """What an assistant message says, as one text: the form of an earlier answer that every server takes.
 
@@ -99,14 +114,7 @@ def spoken(message: Json) -> str:
 
 def attached(turn: Turn, tool: str) -> list[str]:
     """Ids of the files attached to the turn's messages for ``tool``, each once, oldest first."""
-    ids = [
-        attachment["file_id"]
-        for item in turn.items
-        if item["kind"] == "message"
-        for attachment in item.get("attachments") or ()
-        if attachment.get("file_id") and any(use.get("type") == tool for use in attachment.get("tools") or ())
-    ]
-    return list(dict.fromkeys(ids))
+    return objects.attached((item for item in turn.items if item["kind"] == "message"), tool)
 
 
 def resources(turn: Turn, tool: str, name: str) -> list[str]:

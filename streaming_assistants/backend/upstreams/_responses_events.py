@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from .._engine.objects import RANKING
 from .._engine.port import Conversation, Json, Turn
 from ._citations import CitedText
 from ._containers import wanted_files
@@ -291,8 +292,5 @@ def _ranking(turn: Turn) -> Json:
     for tool in turn.tools:
         if tool.get("type") == "file_search":
             options = (tool.get("file_search") or {}).get("ranking_options") or {}
-            return {
-                "ranker": options.get("ranker") or "default_2024_08_21",
-                "score_threshold": options.get("score_threshold") or 0.0,
-            }
-    return {"ranker": "default_2024_08_21", "score_threshold": 0.0}
+            return {name: options.get(name) or default for name, default in RANKING.items()}
+    return dict(RANKING)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 
 from .._engine.port import Json, Turn
-from ._history import attached, has_tool, past_calls, resources, spoken
+from ._history import attached, has_tool, past, past_calls, resources
 from ._members import Fault
 from ._options import as_named
 from ._output import kept_items
@@ -58,24 +58,16 @@ def _instruct(body: Json, instructions: str) -> None:
 
 
 def _input(turn: Turn) -> Iterator[Json]:
-    users = [
-        place for place, item in enumerate(turn.items) if item["kind"] == "message" and item["role"] == "user"
-    ]
-    latest = users[-1] if users else -1
-    for place, item in enumerate(turn.items):
-        if item["kind"] == "tool_calls":
+    items = list(past(turn))
+    latest = max((place for place, (kind, _) in enumerate(items) if kind == "user"), default=-1)
+    for place, (kind, item) in enumerate(items):
+        if kind == "tool_calls":
             # Reasoning matters within the round it belongs to; the API drops it from earlier ones.
             yield from _round(item, kept_items(item) if place > latest else [])
-        elif item["kind"] != "message":
-            raise Fault(f"The thread has an item of kind {item['kind']!r}, which this backend cannot send.")
-        elif item["role"] == "user":
-            content = [_part(part) for part in item["content"]]
-            if content:
-                yield {"role": "user", "content": content}
-        else:
-            said = spoken(item)
-            if said:
-                yield {"type": "message", "role": "assistant", "content": said}
+        elif kind == "assistant":
+            yield {"type": "message", "role": "assistant", "content": item}
+        elif item["content"]:
+            yield {"role": "user", "content": [_part(part) for part in item["content"]]}
 
 
 def _round(item: Json, kept: list[Json]) -> Iterator[Json]:
@@ -96,20 +88,10 @@ def _part(part: Json) -> Json:
     if kind == "text":
         text = part["text"]
         return {"type": "input_text", "text": text if isinstance(text, str) else text["value"]}
-    if kind == "image_url":
-        image = part["image_url"]
-        return {
-            "type": "input_image",
-            "image_url": image["url"],
-            "detail": image.get("detail") or "auto",
-        }
-    if kind == "image_file":
-        image = part["image_file"]
-        return {
-            "type": "input_image",
-            "file_id": image["file_id"],
-            "detail": image.get("detail") or "auto",
-        }
+    if kind in ("image_url", "image_file"):
+        image = part[kind]
+        where = {"image_url": image["url"]} if kind == "image_url" else {"file_id": image["file_id"]}
+        return {"type": "input_image", **where, "detail": image.get("detail") or "auto"}
     raise Fault(f"A message has a content part of type {kind!r}, which this backend cannot send.")
 
 

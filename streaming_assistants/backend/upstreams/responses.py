@@ -11,13 +11,13 @@ from dataclasses import replace
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
 from .._engine.run_failures import failure
 from ._containers import container
-from ._files import searchable
 from ._fitting import estimated
 from ._history import has_tool
 from ._members import Fault, member, optional, usage
 from ._output import unsaid
 from ._responses_events import Response
 from ._responses_request import request
+from ._vector_stores import searchable
 from .registry import BuiltIn
 
 logger = logging.getLogger("streaming_assistants")
