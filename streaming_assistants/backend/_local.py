@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
 
 import anyio
 
@@ -95,7 +94,7 @@ class LocalBackend:
         self._app = App(self._store, settings)
         self._jobs = JobWatch(self._store, self._keeper, place)
         self._closing = threading.Lock()
-        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()
         self._leaves_with_them = False
         self.settle()
 

@@ -57,6 +57,24 @@ class Message(TypedDict):
     metadata: Metadata
 
 
+class Listed(TypedDict):
+    """A page of a list."""
+
+    object: Literal["list"]
+    data: list[Json]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Deleted(TypedDict):
+    """What is answered to a DELETE; ``object`` says what it was, as in ``thread.deleted``."""
+
+    id: str
+    object: str
+    deleted: Literal[True]
+
+
 class StepKind(TypedDict):
     type: Literal["message_creation", "tool_calls"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._engine import checks, lifecycle, objects, refusals, run_params, shapes
 from .._engine.store_port import Row
-from .context import ApiAnswer, Context
+from .context import ApiAnswer, Context, deleted
 from .file_search import with_stores
 
 
@@ -48,7 +48,7 @@ def remove(ctx: Context) -> ApiAnswer:
     id = assistant_row(ctx)["id"]
     ended = lifecycle.end_for_deleted_assistant(ctx.tx, ctx.keeper, id)
     ctx.tx.remove("assistants", id)
-    return ApiAnswer({"id": id, "object": "assistant.deleted", "deleted": True}, interrupts=ended)
+    return ApiAnswer(deleted(id, "assistant"), interrupts=ended)
 
 
 def index(ctx: Context) -> ApiAnswer:

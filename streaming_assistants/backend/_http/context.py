@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._engine import api_errors
+from .._engine.api_types import Deleted, Listed
 from .._engine.effects import Errand, Work
 from .._engine.lifecycle import Keeper
 from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
@@ -94,7 +95,7 @@ class Context:
             raise api_errors.missing(word, id)
         return row
 
-    def page(self, kind: RowKind, word: str, **where: object) -> Json:
+    def page(self, kind: RowKind, word: str, **where: object) -> Listed:
         """The list envelope of what fits, by the request's limit, order and cursors."""
         ascending = self._order() == "asc"
         page = self.tx.page(
@@ -149,8 +150,7 @@ class Context:
         return seq
 
 
-def listed(data: list[Json], *, more: bool = False) -> Json:
-    """The list envelope."""
+def listed(data: list[Json], *, more: bool = False) -> Listed:
     return {
         "object": "list",
         "data": data,
@@ -158,3 +158,7 @@ def listed(data: list[Json], *, more: bool = False) -> Json:
         "last_id": data[-1]["id"] if data else None,
         "has_more": more,
     }
+
+
+def deleted(id: str, kind: str) -> Deleted:
+    return {"id": id, "object": f"{kind}.deleted", "deleted": True}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
 from .._engine.port import Json
 from .._engine.store_port import Row
-from .context import ApiAnswer, Context
+from .context import ApiAnswer, Context, deleted
 from .file_search import attach, with_notes, with_stores
 from .streamed_messages import streamed_messages
 
@@ -49,7 +49,7 @@ def remove(ctx: Context) -> ApiAnswer:
         ctx.tx.get("runs", active["id"], lock=True)  # whoever drives it finishes its writing first
     ctx.tx.remove("threads", id)
     interrupts = [] if active is None else [active["id"]]
-    return ApiAnswer({"id": id, "object": "thread.deleted", "deleted": True}, interrupts=interrupts)
+    return ApiAnswer(deleted(id, "thread"), interrupts=interrupts)
 
 
 def add_message(ctx: Context) -> ApiAnswer:
@@ -81,7 +81,7 @@ def update_message(ctx: Context) -> ApiAnswer:
 def remove_message(ctx: Context) -> ApiAnswer:
     id = message_row(ctx)["id"]
     ctx.tx.remove("messages", id)
-    return ApiAnswer({"id": id, "object": "thread.message.deleted", "deleted": True})
+    return ApiAnswer(deleted(id, "thread.message"))
 
 
 def messages(ctx: Context) -> ApiAnswer:

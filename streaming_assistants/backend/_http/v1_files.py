@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._engine import api_errors, checks, objects
 from .._engine.port import Json
 from .assistants import assistant_row
-from .context import ApiAnswer, Context, listed
+from .context import ApiAnswer, Context, deleted, listed
 from .threads import message_row
 
 
@@ -32,7 +32,7 @@ def remove(ctx: Context) -> ApiAnswer:
     assistant = assistant_row(ctx)["data"]
     id = _known(ctx, objects.file_ids(assistant))
     _keep(ctx, assistant, [known for known in objects.file_ids(assistant) if known != id])
-    return ApiAnswer({"id": id, "object": "assistant.file.deleted", "deleted": True})
+    return ApiAnswer(deleted(id, "assistant.file"))
 
 
 def of_message(ctx: Context) -> ApiAnswer:

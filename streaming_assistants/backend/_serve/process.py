@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 from urllib.parse import urlsplit
 
+from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine.store_port import StoreAway
@@ -19,6 +20,16 @@ from .guard import is_loopback
 
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 _GRACE = 2  # seconds, for connections that have nothing more to say
+
+
+class BackendOptions(TypedDict, total=False):
+    """What :class:`~streaming_assistants.backend.LocalBackend` takes beside an upstream and a store."""
+
+    models: Mapping[str, str] | None
+    upstream_options: Mapping[str, Json] | None
+    strict: bool
+    context_window: int | None
+    think: str
 
 
 def serve(
@@ -34,8 +45,8 @@ def serve(
     allow_hosts: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
     max_body: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    announce: Any = None,
+    options: BackendOptions | None = None,
+    announce: Callable[[str], object] | None = None,
 ) -> None:
     """Serves until the process is told to end. The upstream's key and address come from the environment
     (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``) unless ``base_url`` is given.
@@ -64,7 +75,7 @@ def serve(
         if upstream in registry.with_server() and _is_own(str(client.base_url), host, port):
             shown = re.sub("//[^/]*@", "//", str(client.base_url))
             raise ValueError(f"The upstream's address, {shown}, is this server's own.")
-        with _opened(upstream, store, {**(options or {}), "models": models}) as backend:
+        with _opened(upstream, store, {"models": models, **(options or {})}) as backend:
             told = _told(host, port, bool(api_keys))
             served = app(
                 backend,
@@ -94,7 +105,7 @@ def serve(
             Server(config).run(sockets=[listener])
 
 
-def _opened(upstream: str, store: str, options: Mapping[str, Any]) -> LocalBackend:
+def _opened(upstream: str, store: str, options: BackendOptions) -> LocalBackend:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -12,9 +12,10 @@ from .._engine import api_errors
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
 
-def target(scope: Mapping[str, Any]) -> bytes:
+def target(scope: Scope) -> bytes:
     """The path as it was sent, from where the app is mounted on."""
     target: bytes = scope.get("raw_path") or scope["path"].encode()
     root: bytes = scope.get("root_path", "").encode()
