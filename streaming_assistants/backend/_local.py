@@ -26,7 +26,7 @@ from ._jobs import owners
 from ._jobs.job import AsyncJob, Job
 from ._jobs.watch import STOP_SECONDS, JobWatch
 from .upstreams import _vector_stores, registry
-from .upstreams._fitting import within_max_prompt_tokens
+from .upstreams._fitting import WithinMaxPromptTokens
 from .upstreams._options import checked, with_options
 from .upstreams._thinking import without_thoughts
 
@@ -88,7 +88,7 @@ class LocalBackend:
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
         if think == "drop":
             infer = without_thoughts(infer)
-        infer = within_max_prompt_tokens(with_options(infer, options))
+        infer = WithinMaxPromptTokens(with_options(infer, options))
         stores = _vector_stores if searches else None
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores)
         self._app = App(self._store, settings)

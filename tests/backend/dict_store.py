@@ -82,7 +82,7 @@ class DictTransaction:
         if id in self._table(kind):
             raise ValueError(f"there is a {kind} {id} already")
         if columns.get("active") and self._rows("runs", thread_id=thread_id, active=True):
-            raise ValueError(f"the thread {thread_id} has an active run")
+            return 0
         last = self._table("last").get(kind, {"seq": 0})
         seq = int(last["seq"]) + 1
         self._put("last", kind, {"seq": seq})
@@ -102,6 +102,13 @@ class DictTransaction:
         data = {**(row or kept)["data"], **changes}
         self._keep(kind, {**kept, "data": data, **columns})
         return data
+
+    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+        kept = self._row(kind, known["id"])
+        if kept is None or kept["data"] != known:
+            return False
+        self._keep(kind, {**kept, "data": data, **columns})
+        return True
 
     def remove(self, kind: RowKind, id: str) -> bool:
         row = self._row(kind, id)

@@ -28,6 +28,7 @@ class HeldRun:
     def __init__(self, run: Json, keeper: lifecycle.Keeper) -> None:
         self.id: str = run["id"]
         self.thread_id: str = run["thread_id"]
+        self._known = run  # as it is stored, unless others have changed it
         self._keeper = keeper
         self._expires_at = float(run["expires_at"])
 
@@ -46,6 +47,16 @@ class HeldRun:
         if row is None or not row["active"] or row["owner"] != self._keeper.owner:
             raise self.lost(tx)
         return row
+
+    def change(self, tx: Transaction, changes: Json, **columns: object) -> Json:
+        """Puts changes over the run to go on with; the whole. It is read only where others have changed it.
+        Raises :class:`Lost` or :class:`Stopped`."""
+        data: Json = {**self._known, **changes}
+        expired = self._keeper.clock() >= self._expires_at
+        if expired or not tx.swap("runs", self._known, data, **columns):
+            data = tx.change("runs", self.id, changes, row=self.row(tx), **columns)
+        self._known = data
+        return data
 
     def lost(self, tx: Transaction) -> Lost:
         return Lost(lifecycle.farewell(tx, self.thread_id, self.id))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
 from streaming_assistants._protocol.status import PENDING
 
@@ -54,36 +55,53 @@ class Keeper:
         return time.monotonic() < self._driven.get(run_id, 0)
 
 
-def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Json:
-    """Stores a queued run and its additional messages; answers with the run."""
-    if tx.get("threads", thread_id, lock=True) is None:
+class Stretch(NamedTuple):
+    """What a run goes on from, until it waits for its client or ends: it is stored as ``in_progress`` by the
+    request that has it go on, which answers with the run as it was ``queued``."""
+
+    queued: Json
+    run: Json
+    hidden: Json
+    thread: Json
+    assistant: Json | None  # which may have been deleted meanwhile
+
+    @property
+    def opening(self) -> list[Event]:
+        return [("thread.run.queued", self.queued), ("thread.run.in_progress", self.run)]
+
+
+def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Stretch:
+    """Stores a run and its additional messages."""
+    thread = tx.get("threads", thread_id, lock=True)
+    if thread is None:
         raise api_errors.missing("thread", thread_id)
     assistant = tx.get("assistants", body["assistant_id"])
     if assistant is None:
         raise api_errors.missing("assistant", body["assistant_id"])
-    active = active_run(tx, keeper, thread_id)
-    if active is not None:
-        raise api_errors.busy_for_run(thread_id, active["id"])
     now = keeper.now()
     for message in body.get("additional_messages") or []:
         tx.add("messages", objects.message(message, thread_id, now), thread_id=thread_id)
-    run = objects.run(body, assistant["data"], thread_id, now)
-    if not run["instructions"] and not _has_user_message(tx, thread_id):
-        raise api_errors.nothing_to_answer()
-    keeper.claim(run["id"])
-    tx.add(
-        "runs",
-        run,
-        thread_id=thread_id,
-        active=True,
-        owner=keeper.owner,
-        expires_at=float(run["expires_at"]),
-        hidden={
+    queued = objects.run(body, assistant["data"], thread_id, now)
+    run = _started(queued, now)
+    columns = {
+        "thread_id": thread_id,
+        "active": True,
+        "owner": keeper.owner,
+        "expires_at": float(run["expires_at"]),
+        "hidden": {
             "include": include,
             "given": run_params.given(body, (assistant["hidden"] or {}).get("given", ())),
         },
-    )
-    return run
+    }
+    keeper.claim(run["id"])
+    if not tx.add("runs", run, **columns):
+        active = active_run(tx, keeper, thread_id)
+        if active is not None:
+            raise api_errors.busy_for_run(thread_id, active["id"])
+        tx.add("runs", run, **columns)  # the other had been left behind, and is ended
+    if not run["instructions"] and not _has_user_message(tx, thread_id):
+        raise api_errors.nothing_to_answer()
+    return Stretch(queued, run, columns["hidden"], thread["data"], assistant["data"])
 
 
 def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
@@ -97,8 +115,10 @@ def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
     return end(tx, keeper, row, "cancelled")[-1][1]
 
 
-def submit(tx: Transaction, keeper: Keeper, row: Row, outputs: Json) -> tuple[Json, list[Event]]:
-    """Puts the outputs into the waiting step and queues the run again: the run and its events."""
+def submit(
+    tx: Transaction, keeper: Keeper, thread: Row, row: Row, outputs: Json
+) -> tuple[Stretch, list[Event]]:
+    """Puts the outputs into the waiting step and has the run go on; with the events of that."""
     run = row["data"]
     if run["status"] != "requires_action":
         raise api_errors.not_waiting(run["status"])
@@ -114,19 +134,23 @@ def submit(tx: Transaction, keeper: Keeper, row: Row, outputs: Json) -> tuple[Js
         if call["type"] == "function":
             call["function"]["output"] = said[call["id"]]
     hidden = row["hidden"]
+    now = keeper.now()
     step = tx.change(
         "steps",
         waiting["id"],
         {
             "status": "completed",
-            "completed_at": keeper.now(),
+            "completed_at": now,
             "step_details": {"type": "tool_calls", "tool_calls": calls},
             "usage": hidden.get("step_usage") or objects.nothing(),
         },
     )
+    assistant = tx.get("assistants", run["assistant_id"])
+    queued = {**run, "status": "queued", "required_action": None}
     keeper.claim(run["id"])
-    run = tx.change("runs", run["id"], {"status": "queued", "required_action": None}, owner=keeper.owner)
-    return run, [("thread.run.step.completed", step), ("thread.run.queued", run)]
+    run = tx.change("runs", run["id"], _started(queued, now), row=row, owner=keeper.owner)
+    stretch = Stretch(queued, run, hidden, thread["data"], None if assistant is None else assistant["data"])
+    return stretch, [("thread.run.step.completed", step)]
 
 
 def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> Row | None:
@@ -240,5 +264,17 @@ def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
     return events if error is None else [*events, ("error", error)]
 
 
+def _started(queued: Json, now: int) -> Json:
+    return {**queued, "status": "in_progress", "started_at": now}
+
+
 def _has_user_message(tx: Transaction, thread_id: str) -> bool:
-    return any(row["data"]["role"] == "user" for row in tx.all("messages", thread_id=thread_id))
+    """Asks for the newest message first, which nearly always is a user's."""
+    where, after, limit = {"thread_id": thread_id}, None, 1
+    while True:
+        page = tx.page("messages", where, limit=limit, ascending=False, after=after, before=None)
+        if any(row["data"]["role"] == "user" for row in page.rows):
+            return True
+        if not page.more:
+            return False
+        after, limit = page.rows[-1]["seq"], 100

@@ -15,7 +15,7 @@ An upstream with an attribute ``offline`` that is true has the client's other re
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -234,11 +234,22 @@ Calls: TypeAlias = Generator[Call, Json, Json]
 
 
 class Upstream(Protocol):
-    """Where inference comes from."""
+    """Where inference comes from.
+
+    One that cuts conversations to what fits may have a method ``wants_more(turn) -> bool`` besides: whether
+    it could send more than the newest items, which are all that the turn holds yet. Older ones are read
+    while it says so.
+    """
 
     def __call__(self, turn: Turn, /) -> Conversation:
         """The conversation that answers the turn."""
         ...
+
+
+def wants_more(upstream: Upstream, turn: Turn) -> bool:
+    """What an upstream says of a turn that holds the newest items of its conversation."""
+    says: Callable[[Turn], bool] | None = getattr(upstream, "wants_more", None)
+    return says is None or says(turn)
 
 
 class VectorStoreCalls(Protocol):

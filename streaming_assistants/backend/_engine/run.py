@@ -12,6 +12,7 @@ from streaming_assistants._protocol.plan import Outcome, Say
 from . import lifecycle, objects
 from .effects import Abandoned, Do, Event, Events, Interrupted, Steps
 from .held_run import HeldRun, Lost, Stopped
+from .past import Past
 from .port import (
     Call,
     ContentDelta,
@@ -30,6 +31,7 @@ from .port import (
     Turn,
     Upstream,
     UpstreamError,
+    wants_more,
 )
 from .run_failures import refused
 from .store_port import StoreAway, StoreClosed, Transaction
@@ -56,7 +58,7 @@ class Execution:
 
     def __init__(
         self,
-        run: Json,
+        stretch: lifecycle.Stretch,
         keeper: lifecycle.Keeper,
         upstream: Upstream,
         *,
@@ -64,15 +66,16 @@ class Execution:
         models: Mapping[str, str],
         generating: bool = False,
     ) -> None:
-        self._run = HeldRun(run, keeper)
+        self._stretch = stretch
+        self._run = HeldRun(stretch.run, keeper)
         self._keeper = keeper
         self._upstream = upstream
         self._opening = opening
         self._models = models
         self._generating = generating
-        self._unfinished = Unfinished(run, keeper, on_message=self._note_generating)
-        self._save_at = 0.0
-        self._resources: Json = None  # the thread's, as the upstream knows them
+        self._unfinished = Unfinished(stretch.run, keeper, on_message=self._note_generating)
+        self._save_at = keeper.clock() + _SAVE_EVERY
+        self._resources: Json = stretch.thread["tool_resources"]  # as the upstream knows them
 
     def steps(self) -> Steps[Events]:
         try:
@@ -90,7 +93,7 @@ class Execution:
         try:
             try:
                 yield Say(self._opening)
-                turn = yield from self._begin()
+                turn = yield from self._read()
                 ending = yield from self._converse(turn)
             except Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
@@ -125,20 +128,15 @@ class Execution:
                 abandoned = True
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _begin(self) -> Steps[Turn]:
-        def action(tx: Transaction) -> tuple[Json, Turn]:
-            row = self._run.row(tx)
-            now = self._keeper.now()
-            told = {"status": "in_progress", "started_at": now}
-            run = tx.change("runs", self._run.id, told, row=row)
-            return run, turn_of(tx, run, row["hidden"], self._models)
-
-        turn: Turn
-        run, turn = yield Do(action)
-        self._save_at = self._keeper.clock() + _SAVE_EVERY
-        self._resources = turn.thread_tool_resources
-        yield Say([("thread.run.in_progress", run)])
-        return turn
+    def _read(self) -> Steps[Turn]:
+        """Reads of the thread what the model is given, and no more where the upstream says what it takes."""
+        past = Past(self._stretch.run)
+        while True:
+            yield Do(past.read_on, writes=False)
+            turn = turn_of(self._stretch, past.items(), self._models)
+            if past.whole or not wants_more(self._upstream, turn):
+                self._unfinished.after = past.newest
+                return turn
 
     def _converse(self, turn: Turn) -> Steps[Ending]:
         """Drives the conversation; answers with the transaction that ends the stretch."""
@@ -226,10 +224,10 @@ class Execution:
         self._resources = resources
 
     def _note_generating(self, tx: Transaction, begun: bool) -> None:
-        row = self._run.row(tx)
         if self._generating:
-            status = "generating" if begun else "in_progress"
-            tx.change("runs", self._run.id, {"status": status}, row=row)
+            self._run.change(tx, {"status": "generating" if begun else "in_progress"})
+        else:
+            self._run.row(tx)
 
     def _failed(self, code: str, message: str) -> Ending:
         return self._end_as("failed", {"last_error": {"code": code, "message": message}})
@@ -244,29 +242,29 @@ class Execution:
 
     def _finish(self, said: Finished) -> Ending:
         def action(tx: Transaction) -> list[Event]:
-            try:
-                row = self._run.row(tx)
-            except Stopped as stopped:
-                return self._end_as(stopped.status, None)(tx)
+            hidden = self._stretch.hidden
             spent = objects.usage(said.usage)
-            total = objects.add_usage(row["hidden"].get("usage"), spent)
-            hidden = {**row["hidden"], "usage": total, "rounds": row["hidden"].get("rounds", 0) + 1}
+            total = objects.add_usage(hidden.get("usage"), spent)
+            hidden = {**hidden, "usage": total, "rounds": hidden.get("rounds", 0) + 1}
             waiting = self._unfinished.calls_without_output() if said.reason is None else []
             if waiting:
-                self._unfinished.save(tx)
                 needed = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": waiting}}
-                waits = {"status": "requires_action", "required_action": needed}
+                told: Json = {"status": "requires_action", "required_action": needed}
                 hidden["step_usage"] = spent
-                run = tx.change("runs", self._run.id, waits, row=row, owner=None, hidden=hidden)
+            else:
+                told = {"status": "completed", "completed_at": self._keeper.now(), "expires_at": None}
+                told["usage"] = total or objects.nothing()
+                if said.reason is not None:
+                    told["status"] = "incomplete"
+                    told["incomplete_details"] = {"reason": said.reason}
+            try:
+                run = self._run.change(tx, told, active=bool(waiting), owner=None, hidden=hidden)
+            except Stopped as stopped:
+                return self._end_as(stopped.status, None)(tx)
+            if waiting:
+                self._unfinished.save(tx)
                 return [("thread.run.requires_action", run)]
             events = self._unfinished.end_all(tx, said.reason, spent)
-            now = self._keeper.now()
-            told: Json = {"status": "completed", "completed_at": now, "expires_at": None}
-            told["usage"] = total or objects.nothing()
-            if said.reason is not None:
-                told["status"] = "incomplete"
-                told["incomplete_details"] = {"reason": said.reason}
-            run = tx.change("runs", self._run.id, told, row=row, active=False, owner=None, hidden=hidden)
             return [*events, (f"thread.run.{told['status']}", run)]
 
         return action

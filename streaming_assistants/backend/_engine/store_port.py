@@ -50,7 +50,8 @@ class Transaction(Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
-        """Stores a new object; answers with its ``seq``, higher than any that its kind has had."""
+        """Stores a new object; answers with its ``seq``, higher than any that its kind has had. A run of a
+        thread that has an active one is not stored: 0."""
         ...
 
     def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
@@ -64,6 +65,11 @@ class Transaction(Protocol):
         Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
         what the caller has already read and locked.
         """
+
+    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+        """Puts ``data`` in the place of the object that the caller knows, unread; False, and nothing is
+        done, when it is gone or no longer what the caller knows."""
+        ...
 
     def remove(self, kind: RowKind, id: str) -> bool:
         """Whether it was there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streaming_assistants._protocol.merge import copied
 from streaming_assistants._protocol.plan import Say
 
 from . import objects
@@ -11,7 +12,7 @@ from .deltas import add_content, add_tool_call
 from .effects import Do, Event, Steps
 from .lifecycle import Keeper
 from .port import Json
-from .store_port import Transaction
+from .store_port import RowKind, Transaction
 
 _MESSAGE_REASON = {"max_completion_tokens": "max_tokens", "content_filter": "content_filter"}
 
@@ -20,11 +21,15 @@ class Unfinished:
     """At most one of the two is open at a time: tool calls and messages are steps, one after another."""
 
     def __init__(self, run: Json, keeper: Keeper, on_message: Callable[[Transaction, bool], None]) -> None:
+        self.after = 0
+        """The seq of the thread's newest message: while the run is active nobody else adds one."""
         self._run = run
         self._keeper = keeper
         self._on_message = on_message
         self._step_id = ""
         self._message_id = ""
+        self._stored: dict[str, Json] = {}  # the message and the step as they are in the store, by their ids
+        self._storing: dict[str, Json] = {}
         self._content: list[Json] = []
         self._calls: list[Json] | None = None
         self._unsaved = False
@@ -87,14 +92,15 @@ class Unfinished:
         if not self._unsaved:
             return
         if self._message_id:
-            tx.change("messages", self._message_id, {"content": self._content})
+            self._put(tx, "messages", self._message_id, {"content": self._content})
         elif self._calls is not None:
             details = {"type": "tool_calls", "tool_calls": self._calls}
-            tx.change("steps", self._step_id, {"step_details": details})
+            self._put(tx, "steps", self._step_id, {"step_details": details})
 
     def saved(self) -> None:
         """What :meth:`save` wrote is committed."""
         self._unsaved = False
+        self._stored |= self._storing
 
     def break_off(self, tx: Transaction) -> list[Event]:
         """Stores what there is, before the run's end closes it; a message that is whole is closed as such."""
@@ -114,14 +120,14 @@ class Unfinished:
                 details = {"reason": _MESSAGE_REASON.get(reason, reason)}
                 told = {"status": "incomplete", "incomplete_at": now, "incomplete_details": details}
                 told["content"] = self._content
-            message = tx.change("messages", self._message_id, told)
+            message = self._put(tx, "messages", self._message_id, told)
             if message is not None:  # a client may delete a message while it grows
                 events.append((f"thread.message.{told['status']}", message))
         if self._message_id or self._calls is not None:
             told = {"status": "completed", "completed_at": now, "usage": usage or objects.nothing()}
             if self._calls is not None:
                 told["step_details"] = {"type": "tool_calls", "tool_calls": self._calls}
-            step = tx.change("steps", self._step_id, told)
+            step = self._put(tx, "steps", self._step_id, told)
             events.append(("thread.run.step.completed", step))
         return events
 
@@ -137,6 +143,17 @@ class Unfinished:
         self._unsaved = self._message_over = False
         yield Say(events)
 
+    def _put(self, tx: Transaction, kind: RowKind, id: str, changes: Json) -> Json | None:
+        """Puts changes over an open object; the whole, None when it is gone. A client may have changed a
+        message that grows: only then it has to be read."""
+        known = self._stored[id]
+        data: Json = {**known, **changes}
+        if not tx.swap(kind, known, data):
+            data = tx.change(kind, id, changes)
+        if data is not None:
+            self._storing[id] = copied(data)  # what it holds grows on
+        return data
+
     def _begin_message(self, tx: Transaction) -> list[Event]:
         self._on_message(tx, True)
         now = self._keeper.now()
@@ -144,7 +161,8 @@ class Unfinished:
         message = objects.answer(self._run, now)
         creation = {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
         step = self._add_step(tx, creation, now)
-        tx.add("messages", message, thread_id=thread_id, run_id=self._run["id"])
+        self.after = tx.add("messages", message, thread_id=thread_id, run_id=self._run["id"])
+        self._stored[message["id"]] = message
         self._message_id = message["id"]
         self._content = []
         return [
@@ -163,7 +181,7 @@ class Unfinished:
     def _add_step(self, tx: Transaction, details: Json, now: int) -> Json:
         thread_id = self._run["thread_id"]
         step = objects.step(self._run, details, now)
-        newest = tx.newest_seq("messages", thread_id=thread_id)
-        tx.add("steps", step, thread_id=thread_id, run_id=self._run["id"], after_message=newest)
+        tx.add("steps", step, thread_id=thread_id, run_id=self._run["id"], after_message=self.after)
+        self._stored, self._storing = {step["id"]: step}, {}
         self._step_id = step["id"]
         return step

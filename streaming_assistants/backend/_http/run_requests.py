@@ -6,6 +6,7 @@ from streaming_assistants._protocol.status import PENDING
 
 from .._engine import checks, lifecycle, refusals, shapes
 from .._engine.effects import Event, Work
+from .._engine.lifecycle import Stretch
 from .._engine.port import Json
 from .._engine.run import Execution
 from .._engine.store_port import Row
@@ -59,9 +60,10 @@ def cancel(ctx: Context) -> ApiAnswer:
 
 def submit(ctx: Context) -> ApiAnswer:
     checks.fields(shapes.TOOL_OUTPUTS, ctx.body, ("tool_outputs",))
-    row = _row(ctx)
-    run, events = lifecycle.submit(ctx.tx, ctx.keeper, row, ctx.body["tool_outputs"])
-    return _go_on(ctx, run, events, row["hidden"].get("include", False))
+    thread = thread_row(ctx)
+    row = _row_of(ctx, thread)
+    stretch, events = lifecycle.submit(ctx.tx, ctx.keeper, thread, row, ctx.body["tool_outputs"])
+    return _go_on(ctx, stretch, events, row["hidden"].get("include", False))
 
 
 def steps(ctx: Context) -> ApiAnswer:
@@ -85,22 +87,21 @@ def _refuse(ctx: Context) -> None:
 
 
 def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
-    run = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
+    stretch = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
     if ctx.strict:
-        refusals.assistant(ctx.body, run, ctx.settings.models, v1=ctx.v1)
-    thread = ctx.row("threads", "thread", thread_id)
-    attach(ctx, thread["data"], ctx.body.get("additional_messages") or [])
-    events = [*events, ("thread.run.created", run), ("thread.run.queued", run)]
-    return _go_on(ctx, run, events, ctx.include)
+        refusals.assistant(ctx.body, stretch.queued, ctx.settings.models, v1=ctx.v1)
+    thread = attach(ctx, stretch.thread, ctx.body.get("additional_messages") or [])
+    created = ("thread.run.created", stretch.queued)
+    return _go_on(ctx, stretch._replace(thread=thread), [*events, created], ctx.include)
 
 
-def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> ApiAnswer:
-    settings = ctx.settings
+def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -> ApiAnswer:
+    settings, run = ctx.settings, stretch.queued
     execution = Execution(
-        run,
+        stretch,
         settings.keeper,
         settings.upstream,
-        opening=events,
+        opening=[*events, *stretch.opening],
         models=settings.models,
         generating=settings.generating,
     )
@@ -110,8 +111,11 @@ def _go_on(ctx: Context, run: Json, events: list[Event], include: bool) -> ApiAn
 
 
 def _row(ctx: Context) -> Row:
-    thread_id = thread_row(ctx)["id"]
-    row = ctx.row("runs", "run", ctx.ids["run_id"], thread_id=thread_id)
+    return _row_of(ctx, thread_row(ctx))
+
+
+def _row_of(ctx: Context, thread: Row) -> Row:
+    row = ctx.row("runs", "run", ctx.ids["run_id"], thread_id=thread["id"])
     return _settled(ctx, row)
 
 

@@ -24,7 +24,7 @@ from .._engine.store_port import StoreAway, StoreClosed
 from . import schema
 from .address import address
 from .changes import Changes
-from .transaction import SqlTransaction
+from .transaction import SqlTransaction, written
 
 _BUSY_MS = 60_000
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
@@ -55,7 +55,7 @@ class Database:
         self._changes = Changes()
         self._ahead = 0.0  # of the database's clock, before the monotonic one
         try:
-            self._pool = create_engine(parsed, **options)
+            self._pool = create_engine(parsed, json_serializer=written, **options)
         except ModuleNotFoundError as error:
             hint = "" if self.sqlite else ": pip install 'streaming_assistants[postgres]' brings psycopg"
             raise ImportError(

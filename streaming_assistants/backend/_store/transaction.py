@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,14 +12,18 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    Text,
     Update,
     bindparam,
+    cast,
     delete,
     func,
     insert,
     select,
+    text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
@@ -36,12 +41,14 @@ class SqlTransaction:
         self.changed: set[Any] = set()  # the threads that it has written to
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
-        """Stores a new object; answers with its ``seq``."""
+        """Stores a new object; answers with its ``seq``. A run of a thread that has an active one is not
+        stored: 0."""
         self.changed.add(columns.get("thread_id") or data["id"])
-        result = self.connection.execute(_insert(kind), {"id": data["id"], "data": data, **columns})
-        key = result.inserted_primary_key
-        assert key is not None
-        return int(key[0])
+        query = _insert(kind, self.connection.dialect.name)
+        result = self.connection.execute(query, {"id": data["id"], "data": data, **columns})
+        if result.returns_rows:
+            return int(result.scalar() or 0)
+        return int(result.lastrowid) if result.rowcount else 0
 
     def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
         """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
@@ -63,6 +70,17 @@ class SqlTransaction:
         values = {"data": data, **columns}
         self.connection.execute(_update(kind, tuple(values)), {**values, "where_id": id})
         return data
+
+    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+        """Puts ``data`` in the place of the object that the caller knows, unread; False, and nothing is
+        done, when it is gone or no longer what the caller knows."""
+        values = {"data": data, **columns}
+        query = _update(kind, tuple(values), known=True)
+        where = {"where_id": known["id"], "where_data": written(known)}
+        if not self.connection.execute(query, {**values, **where}).rowcount:
+            return False
+        self.changed.add(known[_thread_id_of(kind)])
+        return True
 
     def remove(self, kind: RowKind, id: str) -> bool:
         row = self.get(kind, id, lock=True)
@@ -120,17 +138,11 @@ class SqlTransaction:
 
         With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
         """
-        table = _table(kind)
-        seq = table.c.seq
-        query = select(table).where(*_terms(table, where))
-        if after is not None:
-            query = query.where(seq > after if ascending else seq < after)
-        if before is not None:
-            query = query.where(seq < before if ascending else seq > before)
         backwards = before is not None and after is None
-        upwards = ascending != backwards
-        query = query.order_by(seq.asc() if upwards else seq.desc()).limit(limit + 1)
-        rows = list(self.connection.execute(query).mappings())
+        query = _page(kind, tuple(where), ascending, after is not None, before is not None)
+        bounds = {"page_after": after, "page_before": before, "page_limit": limit + 1}
+        given = {name: value for name, value in bounds.items() if value is not None}
+        rows = list(self.connection.execute(query, {**_bound(where), **given}).mappings())
         more = len(rows) > limit
         rows = rows[:limit]
         if backwards:
@@ -171,6 +183,11 @@ class SqlTransaction:
         self.connection.execute(delete(schema.owners).where(schema.owners.c.id == id))
 
 
+def written(value: Json) -> str:
+    """An object as the text that both databases keep of it, letter by letter."""
+    return json.dumps(value)
+
+
 def _table(name: str) -> Table:
     return schema.metadata.tables[name]
 
@@ -178,10 +195,6 @@ def _table(name: str) -> Table:
 def _thread_id_of(kind: RowKind) -> str:
     """The column that names the thread which a change of such an object is a change of."""
     return "id" if kind in ("assistants", "threads") else "thread_id"
-
-
-def _terms(table: Table, where: Where) -> list[Any]:
-    return [table.c[name] == value for name, value in where.items()]
 
 
 # The statements of every run are built once: building one costs more than running it.
@@ -203,15 +216,35 @@ def _select(name: str, columns: tuple[str, ...], kind: str) -> Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def _insert(name: str) -> Insert:
-    return insert(_table(name))
+def _page(name: str, columns: tuple[str, ...], ascending: bool, after: bool, before: bool) -> Select[Any]:
+    seq = _table(name).c.seq
+    query = _select(name, columns, "")
+    if after:
+        bound = bindparam("page_after", type_=seq.type)
+        query = query.where(seq > bound if ascending else seq < bound)
+    if before:
+        bound = bindparam("page_before", type_=seq.type)
+        query = query.where(seq < bound if ascending else seq > bound)
+    upwards = ascending != (before and not after)
+    return query.order_by(seq.asc() if upwards else seq.desc()).limit(bindparam("page_limit"))
 
 
 @lru_cache(maxsize=64)
-def _update(name: str, columns: tuple[str, ...]) -> Update:
+def _insert(name: str, dialect: str) -> Insert:
+    table = _table(name)
+    query: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    if name == "runs":
+        query = query.on_conflict_do_nothing(index_elements=[table.c.thread_id], index_where=text("active"))
+    # SQLite tells the key by itself, and returns rows since 3.35 only.
+    return query.returning(table.c.seq) if dialect == "postgresql" else query  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def _update(name: str, columns: tuple[str, ...], *, known: bool = False) -> Update:
     table = _table(name)
     values: dict[str, object] = {column: bindparam(column) for column in columns}
-    return update(table).where(table.c.id == bindparam("where_id")).values(values)
+    query = update(table).where(table.c.id == bindparam("where_id")).values(values)
+    return query.where(cast(table.c.data, Text) == bindparam("where_data", type_=Text)) if known else query
 
 
 def _bound(where: Where) -> dict[str, object]:

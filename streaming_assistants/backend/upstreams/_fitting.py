@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from .._engine.port import Conversation, Finished, Json, Turn, Upstream, UpstreamError
+from .._engine.port import Conversation, Finished, Json, Turn, Upstream, UpstreamError, wants_more
 
 _MESSAGE_TOKENS = 4  # what a chat template puts around a message
 _IMAGE_TOKENS = {"low": 85}
@@ -91,15 +91,24 @@ def fitted(turn: Turn, limit: int) -> Turn | None:
     return replace(turn, items=turn.items[start:]) if start else turn
 
 
-def within_max_prompt_tokens(upstream: Upstream) -> Upstream:
-    """The upstream, given no more of a thread than the run's ``max_prompt_tokens`` leave."""
+def exceeds(turn: Turn, limit: int | None) -> bool:
+    """Whether items before those of the turn could make no difference to what :func:`fitted` leaves."""
+    return limit is not None and prompt_tokens(turn) > limit
 
-    def limited(turn: Turn) -> Conversation:
+
+class WithinMaxPromptTokens:
+    """An upstream that is given no more of a thread than the run's ``max_prompt_tokens`` leave."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    def __call__(self, turn: Turn) -> Conversation:
         limit = turn.max_prompt_tokens
         shorter = turn if limit is None else fitted(turn, limit)
-        return _refused() if shorter is None else upstream(shorter)
+        return _refused() if shorter is None else self._upstream(shorter)
 
-    return limited
+    def wants_more(self, turn: Turn) -> bool:
+        return not exceeds(turn, turn.max_prompt_tokens) and wants_more(self._upstream, turn)
 
 
 def _refused() -> Conversation:

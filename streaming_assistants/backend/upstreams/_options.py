@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 
 from .._engine.port import AS_NAMED, Json, Open, Piece, Turn, Upstream
-from ._rewriting import rewritten
+from ._rewriting import Rewritten
 
 _OWN = ("model", "input", "messages", "stream")
 
@@ -43,7 +43,7 @@ class _Added:
 
 def with_options(upstream: Upstream, options: Mapping[str, Json]) -> Upstream:
     """The upstream, its requests for inference with the options over them."""
-    return rewritten(upstream, lambda: _Added(options)) if options else upstream
+    return Rewritten(upstream, lambda: _Added(options)) if options else upstream
 
 
 def added(body: Json, options: Mapping[str, Json]) -> Json:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from streaming_assistants._protocol.plan import Outcome
 
-from .._engine.port import Conversation, Piece, Turn, Upstream, UpstreamError
+from .._engine.port import Conversation, Piece, Turn, Upstream, UpstreamError, wants_more
 
 
 class Rewriter(Protocol):
@@ -22,10 +22,19 @@ class Rewriter(Protocol):
         ...
 
 
-def rewritten(upstream: Upstream, rewriter: Callable[[], Rewriter]) -> Upstream:
-    def answer_rewritten(turn: Turn) -> Conversation:
-        conversation = upstream(turn)
-        rewrites = rewriter()
+class Rewritten:
+    """An upstream whose pieces pass through what ``rewriter`` makes for each conversation."""
+
+    def __init__(self, upstream: Upstream, rewriter: Callable[[], Rewriter]) -> None:
+        self._upstream = upstream
+        self._rewriter = rewriter
+
+    def wants_more(self, turn: Turn) -> bool:
+        return wants_more(self._upstream, turn)
+
+    def __call__(self, turn: Turn) -> Conversation:
+        conversation = self._upstream(turn)
+        rewrites = self._rewriter()
         outcome = Outcome()
         try:
             while True:
@@ -40,5 +49,3 @@ def rewritten(upstream: Upstream, rewriter: Callable[[], Rewriter]) -> Upstream:
             yield from rewrites.end()
         finally:
             conversation.close()
-
-    return answer_rewritten

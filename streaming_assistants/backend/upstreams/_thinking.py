@@ -14,7 +14,7 @@ from .._engine.port import (
     ToolCallDelta,
     Upstream,
 )
-from ._rewriting import rewritten
+from ._rewriting import Rewritten
 
 _BEGIN, _END = "<think>", "</think>"
 
@@ -107,7 +107,7 @@ class _Messages:
 
 def without_thoughts(upstream: Upstream) -> Upstream:
     """The upstream, its texts without the thoughts that they begin with."""
-    return rewritten(upstream, _Messages)
+    return Rewritten(upstream, _Messages)
 
 
 def _moved(mark: Json, by: int) -> Json:

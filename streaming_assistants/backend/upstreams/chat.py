@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Piece, Turn, UpstreamError
 from .._engine.run_failures import failure
 from ._chat_calls import ToolCalls
 from ._chat_request import adapted, check, request
-from ._fitting import Window, estimated, fitted, known, learned, overflowed, prompt_tokens, shorter
+from ._fitting import Window, estimated, exceeds, fitted, known, learned, overflowed, prompt_tokens, shorter
 from ._members import Fault, member, members, optional, usage
 from ._output import Output, unsaid
 from .registry import BuiltIn
@@ -35,7 +36,7 @@ class Chat:
 
     def __call__(self, turn: Turn) -> Conversation:
         try:
-            check(turn)
+            check(replace(turn, items=[]))
             yield from unsaid(turn)
             begun = yield from self._begin(turn)
             if begun is None:
@@ -45,16 +46,24 @@ class Chat:
         except Fault as fault:
             yield fault.failed()
 
+    def wants_more(self, turn: Turn) -> bool:
+        """Whether older items could be sent besides those of the turn."""
+        return turn.truncation != "auto" or not exceeds(turn, self._window(turn).room(turn))
+
+    def _window(self, turn: Turn) -> Window:
+        return self._learned.get(turn.model) or self._given or known(turn.model)
+
     def _begin(self, turn: Turn) -> Generator[Piece, Json, tuple[Turn, Json] | None]:
         """Opens the stream, with what fits of the conversation; answers with that and the first event, or
         with None where too little fits."""
-        window = self._learned.get(turn.model) or self._given or known(turn.model)
+        window = self._window(turn)
         room = window.room(turn)
         while True:
             fitting = turn if room is None else fitted(turn, room)
             if fitting is None and turn.truncation == "auto":
                 return None
             sent = fitting or turn
+            check(sent)
             body = yield from request(sent)
             try:
                 yield from _open(body)
