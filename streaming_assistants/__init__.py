@@ -18,8 +18,10 @@ from .errors import (
     RunFailedError,
     StalledPagesError,
     StreamingAssistantsError,
+    ToolRoundsError,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
+from .tools import FunctionTool, ToolError, function_tool
 
 __all__ = [
     "AssistantEventHandler",
@@ -27,6 +29,7 @@ __all__ = [
     "Citation",
     "CitedText",
     "FileUploadError",
+    "FunctionTool",
     "IncompleteStreamError",
     "MalformedEventError",
     "NoFinalObjectError",
@@ -34,9 +37,12 @@ __all__ = [
     "RunFailedError",
     "StalledPagesError",
     "StreamingAssistantsError",
+    "ToolError",
+    "ToolRoundsError",
     "UnknownEvent",
     "capabilities",
     "cited",
+    "function_tool",
     "patch",
     "unpatch",
 ]

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import (
@@ -37,6 +37,9 @@ SelfT = TypeVar("SelfT")
 
 ToolErrorStage: TypeAlias = Literal["arguments", "execution", "output"]
 """Where a call failed: before the function, in it, or with what it gave."""
+
+ToolHandlers: TypeAlias = Iterable[Callable[..., object]] | Mapping[str, Callable[..., object]]
+"""What ``tool_handlers=`` takes."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -66,6 +69,7 @@ class FunctionTool(Generic[P, R]):
     name: str
     description: str
     strict: bool
+    __wrapped__: Callable[..., Any]
 
     def __init__(
         self,
@@ -82,8 +86,7 @@ class FunctionTool(Generic[P, R]):
             given = given.__func__
         if not callable(given):
             raise TypeError(f"function_tool: expected a function, got {given!r:.80}")
-        self._function: Any = given
-        functools.update_wrapper(cast(Any, self), given, updated=())
+        functools.update_wrapper(cast(Any, self), given, updated=())  # sets __wrapped__
         self.name = getattr(given, "__name__", "") if name is None else name
         if not _NAME.fullmatch(self.name):
             raise ValueError(
@@ -94,16 +97,16 @@ class FunctionTool(Generic[P, R]):
         self.strict = strict
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast(R, self._function(*args, **kwargs))
+        return cast(R, self.__wrapped__(*args, **kwargs))
 
     def __repr__(self) -> str:
         return f"<FunctionTool {self.name}>"
 
     def __set_name__(self, owner: type, name: str) -> None:
         # Not that of a function from elsewhere, which a class only keeps.
-        home = getattr(self._function, "__qualname__", "").rpartition(".")[0]
+        home = getattr(self.__wrapped__, "__qualname__", "").rpartition(".")[0]
         if self._descriptor is None and home == owner.__qualname__:
-            self._descriptor, self._is_unbound = self._function, True
+            self._descriptor, self._is_unbound = self.__wrapped__, True
 
     @overload
     def __get__(
@@ -133,25 +136,15 @@ class FunctionTool(Generic[P, R]):
             function["strict"] = True
         return {"type": "function", "function": function}
 
-    @property
-    def awaits(self) -> bool:
-        """Whether it is declared with ``async def``."""
-        return is_async_def(self._function)
-
-    def validated(self, arguments: dict[str, Json]) -> dict[str, Any]:
-        """The arguments by name, as the annotations have them. Raises pydantic's ValidationError."""
-        return self._model.validated(arguments)
-
-    def called(self, arguments: dict[str, Any]) -> object:
-        """What the function gives for validated arguments."""
+    def _checked(self) -> _sdk.ArgumentsModel:
+        """What validates the arguments. Raises TypeError for a function that cannot be called by name."""
         if self._is_unbound:
             raise TypeError(f"{self.name}() is a method: give that of an object, not that of the class")
-        made: object = self._function(**arguments)
-        return made
+        return self._model
 
     @cached_property
     def _parameters(self) -> list[inspect.Parameter]:
-        every = list(inspect.signature(self._function).parameters.values())
+        every = list(inspect.signature(self.__wrapped__).parameters.values())
         named = every[1:] if self._is_unbound else every
         for parameter in named:
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -160,7 +153,7 @@ class FunctionTool(Generic[P, R]):
 
     @cached_property
     def _model(self) -> _sdk.ArgumentsModel:
-        hints = _annotations(self._function, self._parameters, self.name)
+        hints = _annotations(self.__wrapped__, self._parameters, self.name)
         fields = {
             each.name: (hints.get(each.name, Any), ... if each.default is each.empty else each.default)
             for each in self._parameters

@@ -5,8 +5,9 @@
         client = OpenAI(base_url=server.url, api_key="test")
 
 Each route answers with its replies in order and repeats the last one. A reply may be a function of the
-request. In a body, bytes are sent (and flushed) as they stand, a float sleeps, a ``threading.Event`` is
-waited for, ``CUT`` breaks the connection without ending the body.
+request; ``CUT`` in its place breaks the connection without an answer. In a body, bytes are sent (and flushed)
+as they stand, a float sleeps, a ``threading.Event`` is waited for, ``CUT`` breaks the connection without
+ending the body.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Reply:
         return cls(200, {"content-type": "text/event-stream", **named}, body)
 
 
-Answer = Reply | Callable[[Request], Reply]
+Answer = Reply | Callable[[Request], Any]
 
 
 class Loopback:
@@ -110,7 +111,7 @@ class Loopback:
         self._server.server_close()
         self._thread.join(5)
 
-    def _answer(self, request: Request) -> Reply:
+    def _answer(self, request: Request) -> Any:
         with self._lock:
             self.requests.append(request)
             for method, pattern, replies in self._routes:
@@ -133,6 +134,9 @@ class Loopback:
             http.rfile.read(length),
         )
         reply = self._answer(request)
+        if reply is CUT:
+            _cut(http)
+            return
         http.send_response(reply.status)
         for name, value in reply.headers.items():
             http.send_header(name, value)
@@ -142,10 +146,7 @@ class Loopback:
         try:
             for piece in _waited(reply.body):
                 if piece is CUT:
-                    linger = struct.pack("ii", 1, 0)  # close with RST: the client sees a broken connection
-                    http.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    http.close_connection = True
-                    http.connection.close()
+                    _cut(http)
                     return
                 http.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 http.wfile.flush()
@@ -154,6 +155,13 @@ class Loopback:
         except OSError:
             http.close_connection = True
             self.closed_early.release()
+
+
+def _cut(http: BaseHTTPRequestHandler) -> None:
+    linger = struct.pack("ii", 1, 0)  # close with RST: the client sees a broken connection
+    http.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    http.close_connection = True
+    http.connection.close()
 
 
 def _waited(body: Iterable[Piece]) -> Iterator[Any]:

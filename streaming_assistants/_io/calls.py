@@ -18,7 +18,7 @@ import anyio
 from streaming_assistants._protocol.plan import Invoke, Together, WaitedTooLong
 
 from .halt import Halt
-from .loops import in_thread
+from .loops import all_of, in_thread
 
 
 def made(call: Invoke) -> Any:
@@ -120,7 +120,5 @@ async def together_async(effect: Together) -> list[Any]:
             except Exception as error:  # noqa: BLE001  (handed to the plan, which knows the others)
                 results[place] = error
 
-    async with anyio.create_task_group() as tasks:
-        for place, call in enumerate(effect.calls):
-            tasks.start_soon(one, place, call)
+    await all_of([partial(one, place, call) for place, call in enumerate(effect.calls)])
     return results

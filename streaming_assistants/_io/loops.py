@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -75,6 +75,33 @@ async def in_thread(work: Callable[[], T], *, leavable: bool = False, limited: b
     if raised:
         raise raised[0]
     return given[0]
+
+
+async def all_of(works: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Does all of it, in a task each. Whatever ends the waiting cancels them, and waits for that alone."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        async with anyio.create_task_group() as group:
+            for work in works:
+                group.start_soon(work)
+        return
+    if not works:
+        return
+    # Not a group: that of anyio 3 forgets that its own task was cancelled.
+    tasks = [asyncio.ensure_future(work()) for work in works]
+    try:
+        await asyncio.wait(tasks)
+    finally:
+        late = [task for task in tasks if not task.done()]
+        for task in late:
+            task.cancel()
+        if late:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait(late)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 def nowhere(*_: object) -> None:

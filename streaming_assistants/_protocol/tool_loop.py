@@ -30,7 +30,7 @@ class ToolLoop:
         self._max_rounds = max_rounds
         self._every: list[Call] = []
         self._round: list[Call] = []
-        self._submits = 0
+        self.submits = 0  # of outputs, begun
 
     @property
     def outputs(self) -> list[ToolOutput]:
@@ -56,7 +56,7 @@ class ToolLoop:
         while run is not None and run.status == "requires_action":
             if not (yield from self._answered(run, tell)):
                 break
-            self._submits += 1
+            self.submits += 1
             run = yield from submit(run, self.outputs)
         return run
 
@@ -65,9 +65,9 @@ class ToolLoop:
         said = waited_for(run)
         if not said:
             return False
-        if self._submits >= self._max_rounds:
+        if self.submits >= self._max_rounds:
             raise ToolRoundsError(
-                f"Run {run.id} still calls functions after {self._submits} submits of their outputs. It was "
+                f"Run {run.id} still calls functions after {self.submits} submits of their outputs. It was "
                 "left at requires_action: submit more by yourself, or allow more by max_rounds=.",
                 run_id=run.id,
                 thread_id=run.thread_id,

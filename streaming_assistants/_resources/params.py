@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openai.types.vector_stores.file_batch_create_params import File
 
     from streaming_assistants._sdk.untyped import Model
+    from streaming_assistants.tools import ToolError, ToolHandlers
 
     LeftOut: TypeAlias = Omit | NotGiven  # what a program passes that leaves a parameter out
 
@@ -85,6 +86,25 @@ class RetryParams(FailureParams, total=False):
     ``server_error`` or ``rate_limit_exceeded``; left out, never."""
 
     retries: int | LeftOut
+
+
+class ToolParams(TypedDict, total=False):
+    """What a call does that follows a run: the functions that the run calls are called, and their outputs
+    submitted, until it calls no more.
+
+    ``tool_handlers``: a list of functions or tools, called by keyword, or a mapping from names to tools, or
+    to functions that take the arguments as one dict. ``on_tool_error`` is told of each call that fails; a
+    text that it returns is the output instead, an exception that it raises ends the loop.
+    ``tool_timeout``: seconds for each call; left out, no end. ``max_concurrent_calls``: so many at once;
+    left out, all of a round. ``max_rounds``: so many submits, 25 where it is left out, after which
+    ToolRoundsError is raised.
+    """
+
+    tool_handlers: ToolHandlers | LeftOut | None
+    on_tool_error: Callable[[ToolError], object] | LeftOut | None
+    tool_timeout: float | LeftOut | None
+    max_concurrent_calls: int | LeftOut | None
+    max_rounds: int | LeftOut | None
 
 
 class InferenceParams(RequestParams, total=False):
@@ -143,19 +163,19 @@ class SubmitParams(RequestParams, total=False):
     tool_outputs: Required[Iterable[ToolOutput]]
 
 
-class RunPollParams(RunParams, PollParams, IfActiveParams, RetryParams, total=False):
+class RunPollParams(RunParams, PollParams, ToolParams, IfActiveParams, RetryParams, total=False):
     """``runs.create_and_poll``."""
 
 
-class CreateAndRunPollParams(CreateAndRunParams, PollParams, RetryParams, total=False):
+class CreateAndRunPollParams(CreateAndRunParams, PollParams, ToolParams, RetryParams, total=False):
     """``threads.create_and_run_poll``."""
 
 
-class SubmitPollParams(SubmitParams, PollParams, FailureParams, total=False):
+class SubmitPollParams(SubmitParams, PollParams, ToolParams, FailureParams, total=False):
     """``runs.submit_tool_outputs_and_poll``."""
 
 
-class RunWaitParams(RequestParams, PollParams, FailureParams, total=False):
+class RunWaitParams(RequestParams, PollParams, ToolParams, FailureParams, total=False):
     """``runs.poll``, besides the ids."""
 
 

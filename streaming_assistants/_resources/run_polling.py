@@ -11,7 +11,9 @@ from .active import Posting, chosen
 from .endpoint import Endpoint
 from .failing import Failing, checked, ended, flag
 from .operations import CREATE_AND_RUN, RUN, SUBMIT, Request
-from .polling import REQUEST, RUN_WATCH, Helper, Wanted, polled, start
+from .polling import REQUEST, RUN_WATCH, Helper, Wanted, start
+from .tool_params import taken as tools_of
+from .tool_rounds import again, polled_rounds, telling
 
 _RUNS = "beta.threads.runs"
 _CREATE = Endpoint("post", RUN, "Run", path=f"{_RUNS}.create")
@@ -19,13 +21,16 @@ _CREATE = Endpoint("post", RUN, "Run", path=f"{_RUNS}.create")
 
 def poll_run(client: AnyClient, args: tuple[object, ...], kwargs: Arguments) -> Plan[Model]:
     """``runs.poll``."""
-    failing = Failing(flag(kwargs, "raise_on_failure"))
-    plan = polled(RUN_WATCH, client, args, kwargs)
+    failing, loop = Failing(flag(kwargs, "raise_on_failure")), tools_of(client, kwargs)
+    wanted = Wanted.taken(client, kwargs)
+    bound = RUN_WATCH.endpoint.operation.bind(args, kwargs)
+    plan = RUN_WATCH.plan(client, wanted, bound)
 
     def go() -> Plan[Model]:
-        return checked(client, failing, (yield from plan))
+        run = yield from polled_rounds(client, loop, wanted, again(bound), (yield from plan))
+        return checked(client, failing, run)
 
-    return go()
+    return telling(loop, go())
 
 
 def _started(endpoint: Endpoint) -> Helper:
@@ -36,9 +41,9 @@ def _started(endpoint: Endpoint) -> Helper:
         # Outputs are for the one run that waits for them.
         retries = endpoint.operation is not SUBMIT
         failing = Failing.taken(kwargs) if retries else Failing(flag(kwargs, "raise_on_failure"))
-        wanted = Wanted.taken(client, kwargs)
+        wanted, loop = Wanted.taken(client, kwargs), tools_of(client, kwargs)
         first = endpoint.request(args, {**kwargs, "stream": False})
-        again = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
+        said = {name: kwargs[name] for name in REQUEST if name in kwargs and name != "extra_body"}
         posting = None
         if choice is not None:
             posting = Posting(
@@ -50,9 +55,10 @@ def _started(endpoint: Endpoint) -> Helper:
             begin = partial(start, client, begins, request, wanted, "id", "thread_id")
             run = yield from (begin() if posting is None else posting.plan(begin))
             ids = {"run_id": run.id, "thread_id": run.thread_id}
-            return (yield from RUN_WATCH.plan(client, wanted, {**ids, **again}))
+            run = yield from RUN_WATCH.plan(client, wanted, {**ids, **said})
+            return (yield from polled_rounds(client, loop, wanted, again(kwargs), run))
 
-        return ended(client, failing, first, once, wanted.left)
+        return telling(loop, ended(client, failing, first, once, wanted.left))
 
     return plan
 

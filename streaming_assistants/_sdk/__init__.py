@@ -4,6 +4,8 @@ Everything private or version-dependent is asked for here, by looking and never 
 numbers. The rest of the library reads as if there were one SDK.
 """
 
+from .agent_tools import awaits as tool_awaits
+from .agent_tools import call_tool, is_agent_tool
 from .answers import (
     answer,
     base_path,
@@ -107,6 +109,7 @@ __all__ = [
     "as_shipped",
     "base_model",
     "base_path",
+    "call_tool",
     "capped",
     "changed",
     "cloner",
@@ -125,6 +128,7 @@ __all__ = [
     "in_view",
     "inference_url",
     "interrupt",
+    "is_agent_tool",
     "is_async",
     "is_azure",
     "is_client",
@@ -164,6 +168,7 @@ __all__ = [
     "sent",
     "set_http_client",
     "timeout_errors",
+    "tool_awaits",
     "transport_errors",
     "transports",
     "undeprecated",

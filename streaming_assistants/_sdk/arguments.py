@@ -20,15 +20,16 @@ class ArgumentsModel:
         # Fields have names of their own: a model has attributes and methods that a parameter may be called.
         self._names = {f"argument_{place}": name for place, name in enumerate(parameters)}
         fields = dict(zip(self._names, parameters.values(), strict=True))
-        settings = {"extra": "forbid", "alias_generator": self._names.__getitem__}
-        config: JSON = settings
-        if PYDANTIC_1:
-            config = type("Config", (), {**settings, "alias_generator": staticmethod(self._names.get)})
+        settings: dict[str, JSON] = {"extra": "forbid", "alias_generator": self._alias}
+        config: JSON = type("Config", (), settings) if PYDANTIC_1 else settings
         create: JSON = pydantic.create_model
         try:
             self._model: JSON = create("Arguments", __config__=config, **fields)
         except (TypeError, RuntimeError, NameError) as error:
             raise TypeError(f"an annotation that cannot be validated: {error}") from error
+
+    def _alias(self, field: str) -> str:
+        return self._names.get(field, field)  # pydantic 1 also asks for the items of a list
 
     def validated(self, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
         """The values by name. Raises pydantic's ValidationError, which is a ValueError."""
