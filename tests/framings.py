@@ -1,7 +1,7 @@
-"""How servers put events on the wire: what is between one event and its bytes.
+"""How servers put events on the wire.
 
-A framing writes one event, of its name and its data as text. ``wire`` writes the events that it is given and
-no more; ``sse`` and ``data_only`` write a whole answer, with the mark that ends it.
+``wire`` writes the events that it is given and no more; ``sse`` and ``data_only`` write a whole answer, with
+the mark that ends it.
 """
 
 from __future__ import annotations
@@ -14,92 +14,37 @@ Event = tuple[str, Any]
 END: Event = ("done", "[DONE]")
 """The mark that ends a stream, as an event among the others; the one whose data is no JSON."""
 
-Framing = Callable[[str, str], str]
+# A framing is a template of one event: of its {name} and {data}; of the {envelope}, data that holds both; and
+# of the {lines} of data that a pretty printer spreads its JSON over.
+standard = "event: {name}\ndata: {data}\n\n"  # OpenAI's and Azure's
+crlf = "event: {name}\r\ndata: {data}\r\n\r\n"
+cr = "event: {name}\rdata: {data}\r\r"
+tight = "event:{name}\ndata:{data}\n\n"
+unspaced = "event: {name}\ndata: {data}\n"
+commented = ": about {name}\nevent: {name}\ndata: {data}\n\n: ping\n\n"
+with_id = "id: 7\nretry: 3000\nevent: {name}\ndata: {data}\n\n"
+in_lines = "event: {name}\n{lines}\n"
+data_first = "data: {data}\nevent: {name}\n\n"
+unknown_fields = "trace: 1\nevent: {name}\ndata: {data}\n\n"
+after_a_ping = "event: ping\ndata:\n\nevent: {name}\ndata: {data}\n\n"
+after_bare_data = "data\n\nevent: {name}\ndata: {data}\n\n"
+enveloped = "data: {envelope}\n\n"  # Astra's and LiteLLM's
+enveloped_unspaced = "data: {envelope}\n"
+both = "event: {name}\ndata: {envelope}\n\n"
 
 
-def standard(name: str, data: str) -> str:
-    """OpenAI's and Azure's."""
-    return f"event: {name}\ndata: {data}\n\n"
+def frames(events: Iterable[Event], framing: str = standard, *, ascii: bool = True) -> Iterator[bytes]:
+    indent = 1 if "{lines}" in framing else None
+    for event in events:
+        name, data = event
+        text = data if event == END else json.dumps(data, ensure_ascii=ascii, indent=indent)
+        envelope = text if event == END else f'{{"event": {json.dumps(name)}, "data": {text}}}'
+        lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+        yield framing.format(name=name, data=text, envelope=envelope, lines=lines).encode()
 
 
-def crlf(name: str, data: str) -> str:
-    return standard(name, data).replace("\n", "\r\n")
-
-
-def cr(name: str, data: str) -> str:
-    return standard(name, data).replace("\n", "\r")
-
-
-def tight(name: str, data: str) -> str:
-    """No space after the colon."""
-    return f"event:{name}\ndata:{data}\n\n"
-
-
-def unspaced(name: str, data: str) -> str:
-    """No blank line after the frame."""
-    return f"event: {name}\ndata: {data}\n"
-
-
-def commented(name: str, data: str) -> str:
-    return f": about {name}\n{standard(name, data)}: ping\n\n"
-
-
-def with_id(name: str, data: str) -> str:
-    return f"id: 7\nretry: 3000\n{standard(name, data)}"
-
-
-def in_lines(name: str, data: str) -> str:
-    """The JSON spread over data lines, as pretty printers do."""
-    if name == "done":
-        return standard(name, data)
-    lines = json.dumps(json.loads(data), indent=1).split("\n")
-    return "".join([f"event: {name}\n", *(f"data: {line}\n" for line in lines), "\n"])
-
-
-def data_first(name: str, data: str) -> str:
-    return f"data: {data}\nevent: {name}\n\n"
-
-
-def unknown_fields(name: str, data: str) -> str:
-    """A field that the SSE standard does not know."""
-    return f"trace: 1\n{standard(name, data)}"
-
-
-def after_a_ping(name: str, data: str) -> str:
-    """Behind an event without data."""
-    return f"event: ping\ndata:\n\n{standard(name, data)}"
-
-
-def after_bare_data(name: str, data: str) -> str:
-    """Behind a field without its colon."""
-    return f"data\n\n{standard(name, data)}"
-
-
-def enveloped(name: str, data: str) -> str:
-    """Astra's and LiteLLM's: data alone, which holds the event's name."""
-    return f"data: {_envelope(name, data)}\n\n"
-
-
-def enveloped_unspaced(name: str, data: str) -> str:
-    return f"data: {_envelope(name, data)}\n"
-
-
-def both(name: str, data: str) -> str:
-    """The name before the data and in it."""
-    return f"event: {name}\ndata: {_envelope(name, data)}\n\n"
-
-
-def _envelope(name: str, data: str) -> str:
-    return data if name == "done" else f'{{"event": {json.dumps(name)}, "data": {data}}}'
-
-
-def frames(events: Iterable[Event], framing: Framing = standard) -> Iterator[bytes]:
-    for name, data in events:
-        yield framing(name, data if data == "[DONE]" else json.dumps(data)).encode()
-
-
-def wire(events: Iterable[Event], framing: Framing = standard) -> bytes:
-    return b"".join(frames(events, framing))
+def wire(events: Iterable[Event], framing: str = standard, *, ascii: bool = True) -> bytes:
+    return b"".join(frames(events, framing, ascii=ascii))
 
 
 DONE = wire([END])
@@ -127,7 +72,7 @@ def chunk_frame(value: str, message: str = "msg_1", object: str = "thread.messag
     )
 
 
-def _with_done(framing: Framing) -> Callable[[list[Event]], bytes]:
+def _with_done(framing: str) -> Callable[[list[Event]], bytes]:
     return lambda events: wire([*events, END], framing)
 
 

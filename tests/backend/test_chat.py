@@ -22,27 +22,8 @@ from streaming_assistants.backend._engine.port import (
 )
 from streaming_assistants.backend.upstreams._history import NO_OUTPUT
 from streaming_assistants.backend.upstreams.chat import chat
-from tests.backend import fakes
-from tests.backend.driving import (
-    CODE_INTERPRETER,
-    FILE_SEARCH,
-    FINISHED,
-    USAGE,
-    WEATHER,
-    Transcript,
-    assistant,
-    attachment,
-    code_call,
-    drive,
-    function_call,
-    function_tool,
-    image_file,
-    image_url,
-    text,
-    tool_calls,
-    turn,
-    user,
-)
+from tests.backend import fakes, talk
+from tests.backend.driving import Transcript, drive, turn
 
 ESTIMATE = {"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 7}  # of "Hello" and "Hi"
 
@@ -83,7 +64,7 @@ def test_parameters() -> None:
         response_format=schema,
         reasoning_effort="low",
         max_completion_tokens=300,
-        tools=[WEATHER],
+        tools=[talk.WEATHER],
         tool_choice=choice,
         parallel_tool_calls=False,
     )
@@ -92,14 +73,14 @@ def test_parameters() -> None:
     assert sent["response_format"] == schema
     assert sent["reasoning_effort"] == "low"
     assert sent["max_tokens"] == 300
-    assert sent["tools"] == [WEATHER]
+    assert sent["tools"] == [talk.WEATHER]
     assert sent["tool_choice"] == choice
     assert sent["parallel_tool_calls"] is False
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required"])
 def test_tool_choice_words_go_through(choice: str) -> None:
-    assert body(tools=[WEATHER], tool_choice=choice)["tool_choice"] == choice
+    assert body(tools=[talk.WEATHER], tool_choice=choice)["tool_choice"] == choice
 
 
 def test_defaults_are_left_out() -> None:
@@ -110,19 +91,19 @@ def test_defaults_are_left_out() -> None:
 
 
 def test_a_function_without_parameters_gets_an_empty_schema() -> None:
-    tool = function_tool("now", description=None, strict=None)
+    tool = talk.function_tool("now", description=None, strict=None)
     empty = {"type": "object", "properties": {}}
-    assert body(tools=[tool])["tools"] == [function_tool("now", parameters=empty)]
+    assert body(tools=[tool])["tools"] == [talk.function_tool("now", parameters=empty)]
 
 
 def test_roles_parts_refusals_and_markers() -> None:
     mark = {"type": "file_citation", "text": "【4:0†a】", "start_index": 2, "end_index": 9}
     items = [
-        user("One", "Two"),
-        assistant(text("Hi【4:0†a】.", mark), {"type": "refusal", "refusal": "No."}),
-        user("Look", image_url("https://x/y.png", detail="low")),
-        assistant(),
-        user(image_url("data:image/png;base64,AA")),
+        talk.user("One", "Two"),
+        talk.assistant(talk.text("Hi【4:0†a】.", mark), {"type": "refusal", "refusal": "No."}),
+        talk.user("Look", talk.image_url("https://x/y.png", detail="low")),
+        talk.assistant(),
+        talk.user(talk.image_url("data:image/png;base64,AA")),
     ]
     assert body(*items)["messages"] == [
         {"role": "user", "content": "One\nTwo"},
@@ -142,12 +123,12 @@ def test_roles_parts_refusals_and_markers() -> None:
 
 
 def test_earlier_rounds_join_the_text_that_came_with_them() -> None:
-    step = tool_calls(
-        function_call("c1", "f", '{"q":"\\"hi\\"\\n🍰"}', '"hi"\n🍰'),
-        function_call("c2", "g", "", None),
-        code_call("ci", "1+1", {"type": "logs", "logs": "2"}),
+    step = talk.tool_calls(
+        talk.function_call("c1", "f", '{"q":"\\"hi\\"\\n🍰"}', '"hi"\n🍰'),
+        talk.function_call("c2", "g", "", None),
+        talk.code_call("ci", "1+1", {"type": "logs", "logs": "2"}),
     )
-    messages = body(user("Go"), assistant("Let me see."), step, step)["messages"]
+    messages = body(talk.user("Go"), talk.assistant("Let me see."), step, step)["messages"]
     made = [
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"q":"\\"hi\\"\\n🍰"}'}},
         {"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
@@ -172,12 +153,14 @@ def test_earlier_rounds_join_the_text_that_came_with_them() -> None:
 
 def test_a_step_of_searches_only_leaves_no_empty_message() -> None:
     search = {"id": "fs", "type": "file_search", "file_search": {}}
-    assert len(body(user("Go"), tool_calls(search))["messages"]) == 1
+    assert len(body(talk.user("Go"), talk.tool_calls(search))["messages"]) == 1
 
 
 def test_an_image_file_is_sent_inline() -> None:
     done = drive(
-        chat(turn(user("Look", image_file("file-1", detail="high")))), fakes.chat_text(), [fakes.PNG]
+        chat(turn(talk.user("Look", talk.image_file("file-1", detail="high")))),
+        fakes.chat_text(),
+        [fakes.PNG],
     )
     assert done.asked[0] == Call("GET", "/files/file-1/content", raw=True)
     image = done.body["messages"][0]["content"][1]["image_url"]
@@ -194,7 +177,7 @@ def test_an_image_file_is_sent_inline() -> None:
     ],
 )
 def test_an_image_file_that_cannot_be_sent_fails_the_run(answer: Any, code: str, words: str) -> None:
-    done = drive(chat(turn(user(image_file("file-1")))), (), [answer])
+    done = drive(chat(turn(talk.user(talk.image_file("file-1")))), (), [answer])
     assert len(done.asked) == 1
     assert (done.end.code, "file-1" in done.end.message) == (code, True)
     assert words in done.end.message
@@ -203,10 +186,10 @@ def test_an_image_file_that_cannot_be_sent_fails_the_run(answer: Any, code: str,
 @pytest.mark.parametrize(
     ("values", "feature"),
     [
-        ({"tools": [CODE_INTERPRETER]}, "code_interpreter"),
-        ({"tools": [WEATHER, FILE_SEARCH]}, "file_search"),
-        ({"tools": [WEATHER], "tool_choice": {"type": "code_interpreter"}}, "code_interpreter"),
-        ({"items": [user("Go", attachments=[attachment("f", "file_search")])]}, "file_search"),
+        ({"tools": [talk.CODE_INTERPRETER]}, "code_interpreter"),
+        ({"tools": [talk.WEATHER, talk.FILE_SEARCH]}, "file_search"),
+        ({"tools": [talk.WEATHER], "tool_choice": {"type": "code_interpreter"}}, "code_interpreter"),
+        ({"items": [talk.user("Go", attachments=[talk.attachment("f", "file_search")])]}, "file_search"),
     ],
 )
 def test_what_chat_cannot_do_fails_before_a_request(values: Any, feature: str) -> None:
@@ -223,7 +206,7 @@ def test_what_chat_cannot_do_fails_before_a_request(values: Any, feature: str) -
     [
         ({"tools": [{"type": "web_search"}]}, "'web_search'"),
         ({"tool_choice": "required"}, "no tool"),
-        ({"items": [user({"type": "audio"})]}, "'audio'"),
+        ({"items": [talk.user({"type": "audio"})]}, "'audio'"),
         ({"items": [{"kind": "note"}]}, "'note'"),
     ],
 )
@@ -269,7 +252,7 @@ def test_a_model_that_refuses_max_tokens_gets_the_newer_name() -> None:
 
 def test_both_refusals_are_met_and_then_there_is_an_end() -> None:
     errors = [UpstreamError(f"Unknown parameter: '{name}'", 400) for name in ("max_tokens", "stream_options")]
-    assert run(fakes.chat_text("Hi"), *errors, max_completion_tokens=9).end == FINISHED
+    assert run(fakes.chat_text("Hi"), *errors, max_completion_tokens=9).end == talk.FINISHED
     with pytest.raises(UpstreamError, match="max_completion_tokens"):
         run(
             [],
@@ -303,7 +286,7 @@ def test_text_streams_as_one_message() -> None:
         ContentDelta({"index": 0, "type": "text", "text": {"value": "Hel", "annotations": []}}),
         ContentDelta({"index": 0, "type": "text", "text": {"value": "lo"}}),
         MessageEnd(),
-        FINISHED,
+        talk.FINISHED,
     ]
 
 
@@ -313,13 +296,13 @@ def test_refusal_is_a_part_of_its_own() -> None:
 
 
 def test_a_function_call_streams_its_arguments() -> None:
-    done = run(fakes.chat_call("weather", '{"city":', '"Paris"}'), tools=[WEATHER])
+    done = run(fakes.chat_call("weather", '{"city":', '"Paris"}'), tools=[talk.WEATHER])
     head = {"name": "weather", "arguments": "", "output": None}
     assert done.said == [
         ToolCallDelta({"index": 0, "id": "call_1", "type": "function", "function": head}),
         ToolCallDelta({"index": 0, "type": "function", "function": {"arguments": '{"city":'}}),
         ToolCallDelta({"index": 0, "type": "function", "function": {"arguments": '"Paris"}'}}),
-        FINISHED,
+        talk.FINISHED,
     ]
 
 
@@ -334,8 +317,8 @@ def test_text_after_calls_is_said_when_their_outputs_are_there_and_blank_text_is
     done = run(fakes.chat(call, {"content": "\n"}, {"content": "Hm."}, finish="tool_calls"))
     assert [type(piece) for piece in done.said] == [ToolCallDelta, ToolCallDelta, Finished]
     (kept,) = done.noted
-    step = tool_calls(function_call("c1", "f", "{}", "1"), kept=kept.value)
-    after = run(fakes.chat_text("Done"), items=[user("Go"), step])
+    step = talk.tool_calls(talk.function_call("c1", "f", "{}", "1"), kept=kept.value)
+    after = run(fakes.chat_text("Done"), items=[talk.user("Go"), step])
     assert [message[0]["text"]["value"] for message in after.messages] == ["Hm.", "Done"]
     assert run(fakes.chat(call, {"content": "\n"}, finish="tool_calls")).noted == []
 
@@ -470,7 +453,7 @@ def test_reasoning_is_not_the_answer() -> None:
     ],
 )
 def test_finish_reason(theirs: str, ours: str | None) -> None:
-    assert run(fakes.chat_text("Hi", finish=theirs)).end == Finished(ours, USAGE)
+    assert run(fakes.chat_text("Hi", finish=theirs)).end == Finished(ours, talk.USAGE)
 
 
 def test_a_call_cut_by_the_limit_does_not_become_an_empty_object() -> None:

@@ -10,22 +10,8 @@ import pytest
 from streaming_assistants.backend._engine.port import Open, Turn
 from streaming_assistants.backend.upstreams.chat import chat
 from streaming_assistants.backend.upstreams.responses import responses
-from tests.backend import fakes
-from tests.backend.driving import (
-    CODE_INTERPRETER,
-    FILE_SEARCH,
-    WEATHER,
-    assistant,
-    code_call,
-    drive,
-    function_call,
-    function_tool,
-    image_file,
-    image_url,
-    tool_calls,
-    turn,
-    user,
-)
+from tests.backend import fakes, talk
+from tests.backend.driving import drive, turn
 
 pydantic = pytest.importorskip("pydantic", minversion="2")
 params: Any = pytest.importorskip("openai.types.responses.response_create_params")
@@ -52,16 +38,16 @@ def assert_fits(body: Any, kind: Any) -> None:
 
 def rich(**values: Any) -> Turn:
     items = [
-        user("Look", image_url("https://x/y.png", detail="low"), image_file("file-1")),
-        assistant("A cat", {"type": "refusal", "refusal": "No."}),
-        user("Go"),
-        assistant("Let me see."),
-        tool_calls(function_call("c1", "weather", "{}", "sunny"), code_call("ci", "1+1")),
+        talk.user("Look", talk.image_url("https://x/y.png", detail="low"), talk.image_file("file-1")),
+        talk.assistant("A cat", {"type": "refusal", "refusal": "No."}),
+        talk.user("Go"),
+        talk.assistant("Let me see."),
+        talk.tool_calls(talk.function_call("c1", "weather", "{}", "sunny"), talk.code_call("ci", "1+1")),
     ]
     schema = {"name": "answer", "schema": {"type": "object"}, "strict": True}
     given: dict[str, Any] = {
         "instructions": "Be brief.",
-        "tools": [WEATHER, function_tool("now", description="The time.", strict=True)],
+        "tools": [talk.WEATHER, talk.function_tool("now", description="The time.", strict=True)],
         "tool_choice": {"type": "function", "function": {"name": "now"}},
         "parallel_tool_calls": False,
         "temperature": 0.5,
@@ -84,7 +70,7 @@ RANKED = {"ranking_options": {"ranker": "auto", "score_threshold": 0.5}, "max_nu
         turn(),
         rich(),
         rich(
-            tools=[{**FILE_SEARCH, "file_search": RANKED}, CODE_INTERPRETER],
+            tools=[{**talk.FILE_SEARCH, "file_search": RANKED}, talk.CODE_INTERPRETER],
             tool_choice={"type": "file_search"},
             assistant_tool_resources=STORES,
         ),
@@ -102,8 +88,8 @@ def test_what_was_kept_is_input_that_the_types_know() -> None:
     script.file_search([fakes.search_result()]).reasoning().call("weather", "{}")
     kept = drive(responses(turn()), script.completed()).noted[-1]
     assert len(kept.value["items"]) == 5
-    step = tool_calls(function_call("call_1", "weather", "{}", "sunny"), kept=kept.value)
-    body = drive(responses(turn(user("Go"), step)), fakes.responses_text()).body
+    step = talk.tool_calls(talk.function_call("call_1", "weather", "{}", "sunny"), kept=kept.value)
+    body = drive(responses(turn(talk.user("Go"), step)), fakes.responses_text()).body
     assert body["input"][1:6] == kept.value["items"]
     assert_fits(body, params.ResponseCreateParamsStreaming)
 

@@ -22,21 +22,8 @@ from streaming_assistants.backend._engine.port import (
     UpstreamError,
 )
 from streaming_assistants.backend.upstreams.responses import responses
-from tests.backend import fakes
-from tests.backend.driving import (
-    CODE_INTERPRETER,
-    FILE_SEARCH,
-    FINISHED,
-    USAGE,
-    WEATHER,
-    Transcript,
-    assistant,
-    drive,
-    function_call,
-    tool_calls,
-    turn,
-    user,
-)
+from tests.backend import fakes, talk
+from tests.backend.driving import Transcript, drive, turn
 from tests.backend.test_citations import assert_annotations_match
 
 
@@ -49,7 +36,7 @@ def test_text_streams_as_one_message() -> None:
         ContentDelta({"index": 0, "type": "text", "text": {"value": "Hel", "annotations": []}}),
         ContentDelta({"index": 0, "type": "text", "text": {"value": "lo"}}),
         MessageEnd(),
-        FINISHED,
+        talk.FINISHED,
     ]
 
 
@@ -67,7 +54,7 @@ def test_each_piece_is_said_before_the_next_event_is_asked_for() -> None:
 def test_refusal_is_a_part_of_its_own() -> None:
     done = run(fakes.responses_refusal("I can", "not."))
     assert done.messages == [[{"type": "refusal", "refusal": "I cannot."}]]
-    assert done.end == FINISHED
+    assert done.end == talk.FINISHED
 
 
 def test_several_message_items_are_several_messages() -> None:
@@ -92,13 +79,13 @@ def test_text_and_refusal_in_one_message_are_two_parts() -> None:
 
 
 def test_a_function_call_uses_call_id_and_streams_its_arguments() -> None:
-    done = run(fakes.responses_call("weather", '{"city":', '"Paris"}'), tools=[WEATHER])
+    done = run(fakes.responses_call("weather", '{"city":', '"Paris"}'), tools=[talk.WEATHER])
     head = {"name": "weather", "arguments": "", "output": None}
     assert done.said == [
         ToolCallDelta({"index": 0, "id": "call_1", "type": "function", "function": head}),
         ToolCallDelta({"index": 0, "type": "function", "function": {"arguments": '{"city":'}}),
         ToolCallDelta({"index": 0, "type": "function", "function": {"arguments": '"Paris"}'}}),
-        FINISHED,
+        talk.FINISHED,
     ]
 
 
@@ -131,11 +118,13 @@ def test_text_after_calls_is_said_when_their_outputs_are_there() -> None:
     assert [[call["id"] for call in step] for step in done.steps] == [["c1", "c2"]]
     assert done.messages == []
     (kept,) = done.noted
-    calls = [function_call(f"c{n}", "f", "{}", "1") for n in (1, 2)]
-    after = run(fakes.responses_text("Done"), items=[user("Go"), tool_calls(*calls, kept=kept.value)])
+    calls = [talk.function_call(f"c{n}", "f", "{}", "1") for n in (1, 2)]
+    after = run(
+        fakes.responses_text("Done"), items=[talk.user("Go"), talk.tool_calls(*calls, kept=kept.value)]
+    )
     assert [message[0]["text"]["value"] for message in after.messages] == ["Meanwhile", "Done"]
     assert isinstance(after.said[0], ContentDelta)
-    third = [user("Go"), tool_calls(*calls, kept=kept.value), assistant("Meanwhile")]
+    third = [talk.user("Go"), talk.tool_calls(*calls, kept=kept.value), talk.assistant("Meanwhile")]
     assert run(fakes.responses_text("Done"), items=third).text == "Done"
 
 
@@ -172,7 +161,7 @@ def test_reasoning_before_a_message_is_not_kept() -> None:
 def test_file_search_fills_the_step_and_cites_in_the_text() -> None:
     done = run(
         fakes.responses_file_search(),
-        tools=[FILE_SEARCH],
+        tools=[talk.FILE_SEARCH],
         assistant_tool_resources={"file_search": {"vector_store_ids": ["vs_1"]}},
     )
     ((call,),) = done.steps
@@ -243,7 +232,7 @@ PUBLISHED = [fakes.file_object("file-image"), b"a,b\n", fakes.file_object("file-
 
 
 def test_code_interpreter_streams_code_then_logs_and_images() -> None:
-    done = run(fakes.responses_code_interpreter(), None, *PUBLISHED, tools=[CODE_INTERPRETER])
+    done = run(fakes.responses_code_interpreter(), None, *PUBLISHED, tools=[talk.CODE_INTERPRETER])
     head = {"input": "", "outputs": []}
     assert done.said[0] == ToolCallDelta(
         {"index": 0, "id": "call_ci1", "type": "code_interpreter", "code_interpreter": head}
@@ -259,7 +248,7 @@ def test_code_interpreter_streams_code_then_logs_and_images() -> None:
 
 
 def test_files_of_the_container_are_copied_so_that_their_ids_can_be_fetched() -> None:
-    done = run(fakes.responses_code_interpreter(), None, *PUBLISHED, tools=[CODE_INTERPRETER])
+    done = run(fakes.responses_code_interpreter(), None, *PUBLISHED, tools=[talk.CODE_INTERPRETER])
     _, image, read, copy = done.asked
     assert (image.method, image.path, image.body) == ("POST", "/files", {"purpose": "vision"})
     assert image.files["file"][0] == "image.png"
@@ -280,16 +269,16 @@ def test_files_of_the_container_are_copied_so_that_their_ids_can_be_fetched() ->
 def test_a_failed_copy_keeps_the_containers_id_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     refused = UpstreamError("no", 400)
     answers = [None, PUBLISHED[0], b"a,b\n", refused, refused]
-    done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
+    done = run(fakes.responses_code_interpreter(), *answers, tools=[talk.CODE_INTERPRETER])
     (mark,) = done.messages[0][1]["text"]["annotations"]
     assert mark["file_path"] == {"file_id": "cfile_1"}
     assert "keeps the upstream's id" in caplog.text
-    assert done.end == FINISHED
+    assert done.end == talk.FINISHED
 
 
 def test_a_refused_purpose_is_tried_as_assistants() -> None:
     answers = [None, UpstreamError("no such purpose", 400), PUBLISHED[0], b"a", fakes.file_object("file-csv")]
-    done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
+    done = run(fakes.responses_code_interpreter(), *answers, tools=[talk.CODE_INTERPRETER])
     assert [call.body for call in done.asked if isinstance(call, Call) and call.path == "/files"] == [
         {"purpose": "vision"},
         {"purpose": "assistants"},
@@ -353,7 +342,7 @@ def test_two_tool_rounds_with_a_message_between_are_two_steps() -> None:
 def test_incomplete(theirs: str, ours: str) -> None:
     done = run(fakes.responses_incomplete(theirs))
     assert done.text == "Once upon"
-    assert done.end == Finished(ours, USAGE)
+    assert done.end == Finished(ours, talk.USAGE)
 
 
 def test_an_incomplete_reason_without_a_counterpart_fails() -> None:
@@ -477,7 +466,7 @@ def test_any_part_of_a_script_is_survived(data: st.DataObject) -> None:
 
 def test_a_container_file_that_cannot_be_read_keeps_its_id(caplog: pytest.LogCaptureFixture) -> None:
     answers = [None, PUBLISHED[0], UpstreamError("gone", 404)]
-    done = run(fakes.responses_code_interpreter(), *answers, tools=[CODE_INTERPRETER])
+    done = run(fakes.responses_code_interpreter(), *answers, tools=[talk.CODE_INTERPRETER])
     assert done.messages[0][1]["text"]["annotations"][0]["file_path"] == {"file_id": "cfile_1"}
     assert "cfile_1 could not be read: HTTP status 404" in caplog.text
 
