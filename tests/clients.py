@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
+
+import anyio
 
 import streaming_assistants as sa
 from streaming_assistants import _sdk
@@ -49,6 +52,31 @@ class Colour(EitherColour):
         """A handler that logs every callback: (name, *arguments)."""
         base = base or self.handler
         return recorder(base, lambda *told: log.append(told), is_async=self.is_async)
+
+    async def read_until_closed(self, stream: Any, waits: Callable[[], bool]) -> list[Any]:
+        """What a reader gets of a stream that somebody else closes once its reader ``waits()``."""
+        got: list[Any] = []
+
+        async def read() -> None:
+            got.extend(await self.list(stream))
+
+        async def close() -> None:
+            while not waits():
+                await anyio.sleep(0.001)
+            await anyio.sleep(0.05)  # from its first line into the wait
+            await self.of(stream.close())
+
+        if self.is_async:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(read)
+                tasks.start_soon(close)
+        else:
+            reader = threading.Thread(target=lambda: got.extend(stream))
+            reader.start()
+            await close()
+            await anyio.to_thread.run_sync(reader.join, 10)
+            assert not reader.is_alive()
+        return got
 
     async def handled(self, client: Any, handler: Any = None) -> Any:
         """Streams one run to its end through a handler."""

@@ -39,32 +39,9 @@ def stalled(server: Loopback) -> Any:
 
 async def while_read(colour: Colour, stream: Any) -> list[Any]:
     """What a reader gets who waits for an event while somebody else closes the stream."""
-    found: list[Any] = []
     iterator = stream._iterator
-
-    async def read() -> None:
-        found.extend(await colour.list(stream))
-
-    def waits() -> bool:
-        return bool(iterator.ag_running if colour.is_async else iterator.gi_running)
-
-    async def close() -> None:
-        while not waits():
-            await anyio.sleep(0.001)
-        await anyio.sleep(0.05)  # from the generator's first line into the read
-        await colour.of(stream.close())
-
-    if colour.is_async:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(read)
-            tasks.start_soon(close)
-    else:
-        reader = threading.Thread(target=lambda: found.extend(stream))
-        reader.start()
-        await close()
-        await anyio.to_thread.run_sync(reader.join, 10)
-        assert not reader.is_alive()
-    return found
+    running = "ag_running" if colour.is_async else "gi_running"
+    return await colour.read_until_closed(stream, lambda: bool(getattr(iterator, running)))
 
 
 async def test_closing_a_stream_wakes_whoever_waits_for_its_next_event(

@@ -15,15 +15,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def started(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+
+
 def run(program: str, *options: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *options, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
+    done = started([sys.executable, *options, "-c", program])
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -210,12 +207,7 @@ def test_the_first_example_of_the_readme_warns_of_nothing(tmp_path: Path) -> Non
     test = tmp_path / "test_example.py"
     test.write_text("def test_it():\n    " + example.replace("\n", "\n    "), encoding="utf-8")
     pytest_again = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", pytest_again, "-q", "-W", "error", "-p", "no:cacheprovider", str(test)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
+    done = started(
+        [sys.executable, "-c", pytest_again, "-q", "-W", "error", "-p", "no:cacheprovider", str(test)]
     )
     assert done.returncode == 0, done.stdout

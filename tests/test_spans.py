@@ -86,39 +86,13 @@ async def test_an_error_that_no_way_takes_comes_out(colour: Colour, server: Loop
         await colour.list(stream)
 
 
-async def closed_while(colour: Colour, stream: Any, under_way: Any) -> list[Any]:
-    """What a reader still gets who is woken by a close() once ``under_way()``."""
-    found: list[Any] = []
-
-    async def read() -> None:
-        found.extend(await colour.list(stream))
-
-    async def close() -> None:
-        while not under_way():
-            await anyio.sleep(0.001)
-        await anyio.sleep(0.05)
-        await colour.of(stream.close())
-
-    if colour.is_async:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(read)
-            tasks.start_soon(close)
-    else:
-        reader = threading.Thread(target=lambda: found.extend(stream))
-        reader.start()
-        await close()
-        await anyio.to_thread.run_sync(reader.join, 10)
-        assert not reader.is_alive()
-    return found
-
-
 async def test_closing_wakes_whoever_waits_in_the_second_response(colour: Colour, server: Loopback) -> None:
     over = threading.Event()
     silent = Reply.sse([frame(run("in_progress")), over, DONE])
     server.on("POST", RUNS, Reply.sse([sse(text_run("one"))]), silent)
     client = colour.client(server.url)
     stream = await colour.of(opened(client, REQUEST, Ways(whole=(again(client),))))
-    found = await closed_while(colour, stream, lambda: len(server.requests) == 2)
+    found = await colour.read_until_closed(stream, lambda: len(server.requests) == 2)
     over.set()
     assert [event.event for event in found][-1] == "thread.run.in_progress"
     assert stream._span.halt.response.is_closed
@@ -136,7 +110,7 @@ async def test_closing_wakes_whoever_waits_between_two_responses(colour: Colour,
         yield from span.answer(lambda: send(client, REQUEST))
 
     stream = await colour.of(opened(client, REQUEST, Ways(whole=(way,))))
-    found = await closed_while(colour, stream, lambda: pauses)
+    found = await colour.read_until_closed(stream, lambda: pauses)
     assert [event.event for event in found] == [name for name, _ in text_run("one")]
     assert len(server.requests) == 1
 

@@ -245,18 +245,17 @@ async def test_a_raw_response_of_a_stream(colour: Colour, patched: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["run", "messages"])
 async def test_closing_wakes_whoever_waits_for_the_backend(colour: Colour, patched: Any, kind: str) -> None:
-    with LocalBackend(Echo(delay=0.1)) as backend:
+    with LocalBackend(Echo(delay=0.2)) as backend:
         client = patched(backend)
-        run = await asked(colour, client, "echo:stall\none two three")
+        run = await asked(colour, client, "echo:stall\nOnce")
         runs = client.beta.threads.runs
         if kind == "run":
             stream = await colour.of(runs.create(**run, stream=True))
-            while (await colour.next(stream)).event != "thread.message.delta":
-                pass
         else:
             await colour.of(runs.create(**run))
             stream = await colour.of(client.beta.threads.messages.list(run["thread_id"], stream=True))
-            await colour.next(stream)
+        while "Once" not in str(await colour.next(stream)):
+            pass  # it stalls then
         assert await while_read(colour, stream) == []
         await backend.aclose()
 
