@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from . import shapes
+from . import memory, shapes
 
 WHO = ("transport", "ours", "SDK")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -90,10 +90,10 @@ async def _serve(streams: int, frames: shapes.Frames) -> None:
 async def _ask(who: str, port: int, streams: int, events: int) -> dict[str, float]:
     import openai
 
-    from streaming_assistants import _sdk, patch
+    from streaming_assistants import patch
 
     url = f"http://127.0.0.1:{port}"
-    transport = _sdk.own_transport()
+    transport = memory.transport()
     limits = transport.Limits(max_connections=None, max_keepalive_connections=100)
     http = transport.AsyncClient(limits=limits, timeout=600)
     client: Any = openai.AsyncOpenAI(
@@ -116,16 +116,16 @@ async def _ask(who: str, port: int, streams: int, events: int) -> dict[str, floa
     asking = chunks if who == "transport" else typed
     firsts: list[float] = []
     all_there = asyncio.Event()
-    memory = spent = 0.0
+    grown = spent = 0.0
 
     async def one() -> None:
-        nonlocal memory, spent
+        nonlocal grown, spent
         began = time.perf_counter()
         reading = await asking()
         await anext(reading)
         firsts.append(time.perf_counter() - began)
         if len(firsts) == streams:
-            memory = _memory() - before
+            grown = _memory() - before
             spent = time.process_time()
             all_there.set()
         await all_there.wait()
@@ -140,7 +140,7 @@ async def _ask(who: str, port: int, streams: int, events: int) -> dict[str, floa
     return {
         "events/s/core": streams * events / (time.process_time() - spent),
         "opening, ms": 1000 * (spent - start) / streams,
-        "memory, kB": memory / streams / 1024,
+        "memory, kB": grown / streams / 1024,
         "first event, ms": 1000 * statistics.median(firsts),
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import openai
 
-from streaming_assistants import AssistantEventHandler, _sdk, patch
+from streaming_assistants import AssistantEventHandler, patch
 
 from .shapes import Frames
 
@@ -18,13 +19,21 @@ from .shapes import Frames
 @functools.cache
 def sdk_handler() -> Any:
     """The SDK's own handler; None where it has none, and then it cannot stream runs either."""
-    found = _sdk.handler_base("AssistantEventHandler")
-    return None if found is object else found
+    return getattr(openai, "AssistantEventHandler", None)
+
+
+def transport() -> Any:
+    """httpx or httpx2, whichever the SDK was written for.
+
+    Not asked of the library, whose rooms may be others at the commit that it is compared with.
+    """
+    base = sys.modules["openai._base_client"]
+    return getattr(base, "httpx2", None) or vars(base)["httpx"]
 
 
 def client(frames: Frames, *, whole: bool = False) -> Any:
     """A client that is answered with the frames, one in a chunk, or the ``whole`` body in one chunk."""
-    http = _sdk.own_transport()
+    http = transport()
     body = [b"".join(frames)] if whole else frames
 
     def answer(_: Any) -> Any:

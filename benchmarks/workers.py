@@ -37,16 +37,20 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
+            self.close()
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}")
         return json.loads(line)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Ends it, by the end of what it is asked."""
+        with self._process:
+            pass
 
 
 class Python(Worker):
