@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_assistants.backend.upstreams._citations import CitedText
+from streaming_assistants.backend.upstreams._citations import MarkedText
 
 MARK = "【4:0†foods.txt】"
 
@@ -23,7 +23,7 @@ def assert_annotations_match(text: str, annotations: list[Any]) -> None:
 
 
 def test_a_citation_at_the_end_of_the_text_becomes_a_marker_there() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     values = [*cited.feed("cake"), *cited.cite(4, MARK, "file-a"), *cited.feed("."), *cited.flush()]
     text, annotations = added_up(values)
     assert text == f"cake{MARK}."
@@ -40,7 +40,7 @@ def test_a_citation_at_the_end_of_the_text_becomes_a_marker_there() -> None:
 
 
 def test_a_citation_ahead_of_the_text_waits_for_it() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     values = [*cited.cite(3, MARK, "file-a")]
     assert values == []
     values += [*cited.feed("ab"), *cited.feed("cdef"), *cited.flush()]
@@ -48,12 +48,12 @@ def test_a_citation_ahead_of_the_text_waits_for_it() -> None:
 
 
 def test_a_citation_for_text_already_said_goes_to_the_end() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     assert added_up([*cited.feed("abcdef"), *cited.cite(2, MARK, "file-a")])[0] == f"abcdef{MARK}"
 
 
 def test_a_marker_written_by_the_model_is_taken_once() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     values = [*cited.feed("cake 【1:0†source】"), *cited.cite(5, MARK, "a"), *cited.cite(5, MARK, "b")]
     text, annotations = added_up(values)
     assert text == f"cake 【1:0†source】{MARK}"
@@ -62,12 +62,12 @@ def test_a_marker_written_by_the_model_is_taken_once() -> None:
 
 
 def test_only_the_first_delta_has_an_empty_annotation_list() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     assert [*cited.feed("a"), *cited.feed("b")] == [{"value": "a", "annotations": []}, {"value": "b"}]
 
 
 def test_a_link_is_found_by_its_place_after_a_marker_moved_it() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     link = "sandbox:/mnt/data/out.csv"
     values = [*cited.feed("ab"), *cited.cite(2, MARK, "file-a"), *cited.feed(f" [x]({link})"), *cited.flush()]
     values.append(cited.link(7, 7 + len(link), "other-name.csv", "file-b"))
@@ -78,7 +78,7 @@ def test_a_link_is_found_by_its_place_after_a_marker_moved_it() -> None:
 
 
 def test_a_link_is_found_by_its_filename_without_a_place() -> None:
-    cited = CitedText()
+    cited = MarkedText()
     values = [*cited.feed("[1](sandbox:/mnt/data/a.csv) [2](sandbox:/mnt/data/b.csv)")]
     values.append(cited.link(0, 0, "b.csv", "file-b"))
     text, annotations = added_up(values)
@@ -101,7 +101,7 @@ places = st.tuples(st.integers(-5, 70), st.integers(-5, 70))
     st.lists(places, max_size=4),
 )
 def test_annotations_match_the_text_wherever_they_point(steps: list[Any], links: list[Any]) -> None:
-    cited, values, source, count = CitedText(), [], "", 0
+    cited, values, source, count = MarkedText(), [], "", 0
     for step in steps:
         if isinstance(step, str):
             source += step

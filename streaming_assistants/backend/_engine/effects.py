@@ -41,7 +41,9 @@ class Changed:
     seconds: float
 
 
-Steps: TypeAlias = Generator[Call | Open | Next | Sleep | Say | Do | Changed, Any, ResultT]
+WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Changed
+
+Steps: TypeAlias = Generator[WorkEffect, Any, ResultT]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ RUN_SECONDS = 600
 
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
+HOSTED_TOOLS = ("file_search", "code_interpreter")
+"""The tools that the API runs itself."""
+
 RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 """How file_search ranks where the tool does not say."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Mapping
 
 from .api_errors import ApiError, bad
+from .objects import HOSTED_TOOLS
 from .port import Json
 
 _PREFIXES = {
@@ -15,7 +16,6 @@ _PREFIXES = {
     "run_id": "run",
     "step_id": "step",
 }
-_HOSTED = ("code_interpreter", "file_search")
 
 # Models that make no chat, and chat models that the Assistants API never took.
 _NEVER_SERVED = re.compile(
@@ -81,7 +81,7 @@ def together(whole: Json) -> None:
     """What an assistant or run may not have beside each other."""
     form = whole["response_format"]
     schema = isinstance(form, dict) and form.get("type") == "json_schema"
-    if schema and any(tool["type"] in _HOSTED for tool in whole["tools"]):
+    if schema and any(tool["type"] in HOSTED_TOOLS for tool in whole["tools"]):
         raise bad(
             "Invalid tools: all tools must be of type `function` when `response_format` is of type "
             "`json_schema`."

@@ -16,14 +16,14 @@ _HALF = re.compile("[\ud800-\udfff]")
 _LAST = re.compile("[\ud800-\udbff]\\Z")
 _FIRST = re.compile("[\udc00-\udfff]")
 
-Place = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 
 
 class Characters:
     """Joins the halves that end one event and begin a later one, at the same place in both."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Place, str] = {}
+        self._waiting: dict[JsonPath, str] = {}
 
     def decode(self, data: bytes) -> Json:
         """The JSON of an event; raises ValueError for none.
@@ -32,7 +32,7 @@ class Characters:
         U+FFFD, as decoders show it, or nothing at the end of a text.
         """
         top = [from_upstream(data)]
-        work: list[tuple[Place, Json]] = [((), top)] if _WRITTEN.search(data) else []
+        work: list[tuple[JsonPath, Json]] = [((), top)] if _WRITTEN.search(data) else []
         for place, item in work:
             for key, value in item.items() if isinstance(item, dict) else enumerate(item):
                 if isinstance(value, str):
@@ -42,7 +42,7 @@ class Characters:
                     work.append(((*place, key), value))
         return top[0]
 
-    def _joined(self, place: Place, text: str) -> str:
+    def _joined(self, place: JsonPath, text: str) -> str:
         if place in self._waiting and _FIRST.match(text):
             text = self._waiting.pop(place) + text
         last = _LAST.search(text)

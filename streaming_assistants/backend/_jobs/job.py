@@ -14,8 +14,8 @@ from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import in_thread, nowhere, spawn
 from streaming_assistants._protocol.plan import Say
 
-from .._engine.effects import Abandoned, Changed, Do, Events, Work
-from .._engine.port import Call, Next, Open, Sleep, UpstreamError
+from .._engine.effects import Abandoned, Changed, Do, Events, Work, WorkEffect
+from .._engine.port import Sleep, UpstreamError
 from .._engine.store_port import Store
 from .asking import Asker, AsyncAsker
 from .driver import Driver
@@ -80,7 +80,7 @@ class Job(Driver):
         finally:
             self._asker.close()
 
-    def _do(self, effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+    def _do(self, effect: WorkEffect) -> object:
         self._need_reader()
         if isinstance(effect, Say):
             if self._feed is not None:
@@ -185,7 +185,7 @@ class AsyncJob(Driver):
     async def _drive(self) -> None:
         cancelled: list[BaseException] = []
 
-        async def do(effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+        async def do(effect: WorkEffect) -> object:
             if cancelled:
                 return self._do_at_once(effect)
             try:
@@ -206,7 +206,7 @@ class AsyncJob(Driver):
         if cancelled:
             raise cancelled[0]
 
-    async def _do(self, effect: Say | Do | Changed | Sleep | Call | Open | Next) -> object:
+    async def _do(self, effect: WorkEffect) -> object:
         self._need_reader()
         if isinstance(effect, Say):
             if self._feed is not None:

@@ -17,7 +17,7 @@ _MARKER = re.compile(r"【[^【】]*†[^【】]*】\Z")
 _LINK = re.compile(r"sandbox:/[^\s)\]>\"'`]+")
 
 
-class CitedText:
+class MarkedText:
     """One text part as it grows, in characters. Its methods yield values of a text delta:
     ``{"value", "annotations"?}``, the list empty in the first, as the hosted API had it.
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from .._engine.objects import HOSTED_TOOLS
 from .._engine.port import Turn
 from ._history import attached
 from ._members import Fault
-
-_HOSTED = ("file_search", "code_interpreter")
 
 
 def check(turn: Turn, upstream: str, why: str) -> None:
     """Raises :class:`Fault` for a turn that needs more than function tools of ``upstream``."""
     for tool in turn.tools:
         kind = tool.get("type")
-        if kind in _HOSTED:
+        if kind in HOSTED_TOOLS:
             raise _unavailable(f"The tool {kind}", upstream, why)
         if kind != "function":
             raise Fault(f"The tool type {kind!r} is none of the Assistants API's.")
-    for kind in _HOSTED:
+    for kind in HOSTED_TOOLS:
         if attached(turn, kind):
             raise _unavailable(f"A message's attachment for {kind}", upstream, why)
     choice = turn.tool_choice
-    if isinstance(choice, dict) and choice["type"] in _HOSTED:
+    if isinstance(choice, dict) and choice["type"] in HOSTED_TOOLS:
         raise _unavailable(f"The tool_choice {choice['type']}", upstream, why)
     if not turn.tools and choice not in (None, "auto", "none"):
         raise Fault(f"tool_choice is {choice!r}, but the run has no tool that can be called.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .._engine.port import Json
-from ._citations import CitedText
+from ._citations import MarkedText
 from ._members import Fault, member, optional
 
 
@@ -22,7 +22,7 @@ class OutputItem:
     closed: bool = False
     call: int = -1
     sent: int = 0
-    texts: dict[int, CitedText] = field(default_factory=dict)
+    texts: dict[int, MarkedText] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     noted: set[tuple[int, int]] = field(default_factory=set)  # (content index, annotation index)
     links: list[tuple[int, Json]] = field(default_factory=list)

@@ -6,7 +6,7 @@ import logging
 
 from .._engine.objects import RANKING
 from .._engine.port import Conversation, Json, Turn
-from ._citations import CitedText
+from ._citations import MarkedText
 from ._containers import wanted_files
 from ._files import Results
 from ._members import Fault, member, members, optional
@@ -177,7 +177,7 @@ class Response:
         yield from self._output.end_message()
 
     def _say(self, item: OutputItem, place: int, delta: str) -> Conversation:
-        text = item.texts.setdefault(place, CitedText())
+        text = item.texts.setdefault(place, MarkedText())
         for value in text.feed(delta):
             yield from self._output.say((item.number, place), "text", value)
 
@@ -197,7 +197,7 @@ class Response:
             search, rank = self._found.get(file_id, (self._place, number))
             marker = f"【{search}:{rank}†{name}】"
             at = optional(annotation, "index", int) or 0
-            for value in item.texts.setdefault(place, CitedText()).cite(at, marker, file_id):
+            for value in item.texts.setdefault(place, MarkedText()).cite(at, marker, file_id):
                 yield from self._output.say((item.number, place), "text", value)
         elif kind in ("container_file_citation", "file_path"):
             item.links.append((place, annotation))
@@ -212,7 +212,7 @@ class Response:
             file_id = yield from self._files.from_container(container_id, file_id, filename)
         start = optional(annotation, "start_index", int) or 0
         end = optional(annotation, "end_index", int) or 0
-        text = item.texts.setdefault(place, CitedText())
+        text = item.texts.setdefault(place, MarkedText())
         value = text.link(start, end, filename, file_id)
         if value is None and filename.lower().endswith(_IMAGES):
             # An image that the model shows without a link was an image part of the message.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+from .._engine.objects import HOSTED_TOOLS
 from .._engine.port import Json, Turn
 from ._history import attached, has_tool, past, past_calls, resources
 from ._members import Fault
@@ -112,7 +113,7 @@ def _tools(turn: Turn, vector_store_ids: list[str], container: Json) -> Iterator
             yield {"type": "code_interpreter", "container": container}
         else:
             raise Fault(f"The tool type {kind!r} is none of the Assistants API's.")
-    for unused in ("file_search", "code_interpreter"):
+    for unused in HOSTED_TOOLS:
         if not has_tool(turn, unused) and attached(turn, unused):
             logger.warning("a message has files attached for %s, which this run does not have", unused)
 
