@@ -15,8 +15,9 @@ import pytest
 import streaming_assistants
 from streaming_assistants import _sdk
 from streaming_assistants._patch import adaptations, stories, stories_polling
-from streaming_assistants._patch.judge import Act, Beat, Stage, Story, divergence, divergences
-from streaming_assistants._patch.table import TABLE, resolve
+from streaming_assistants._patch.capability import resolve
+from streaming_assistants._patch.judge import Act, Beat, Stage, Story
+from streaming_assistants._patch.table import TABLE
 
 STORIES: dict[str, Story] = {
     "streams": stories.STREAM,
@@ -26,7 +27,7 @@ STORIES: dict[str, Story] = {
     "files": stories_polling.FILES,
     "batches": stories_polling.BATCHES,
 }
-ABOUT = {name: {beat.about for act in story for beat in act.beats} for name, story in STORIES.items()}
+ABOUT = {name: {beat.about for act in story.acts for beat in act.beats} for name, story in STORIES.items()}
 
 SOME_RELEASES = {
     # since streams are told to put the name and the data together (2.24)
@@ -48,8 +49,8 @@ every_story = pytest.mark.parametrize("name", STORIES)
 @pytest.fixture
 def ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the stories told to the library: patched clients, our handler for the SDK's, and no waiting."""
-    for story in (*(each.story for each in TABLE), adaptations.VERSION, adaptations.INCLUDE):
-        divergence(story)  # patch() asks too, and that is about the SDK's own
+    for story in (*(each.story for each in TABLE if each.story is not None), adaptations.INCLUDE):
+        story.divergence()  # what is patched asks too, and that is about the SDK's own
     clients: list[Any] = []
 
     def client(*args: Any, **kwargs: Any) -> Any:
@@ -70,8 +71,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(story: Story) -> tuple[str, ...]:
     """What goes wrong, asked anew."""
-    found: tuple[str, ...] = divergences.__wrapped__(story)
-    return found
+    return Story(*story.acts).divergences()
 
 
 @every_story
@@ -99,7 +99,7 @@ def test_the_sdk_alone_goes_wrong(name: str) -> None:
 
 def test_each_beat_has_a_name_that_can_stand_in_a_list_of_reasons() -> None:
     for name, about in ABOUT.items():
-        assert len(about) == sum(len(act.beats) for act in STORIES[name])
+        assert len(about) == sum(len(act.beats) for act in STORIES[name].acts)
         assert not any("; " in each or ": " in each for each in about)
 
 
@@ -115,7 +115,7 @@ def says(stage: Stage) -> None:
 
 
 def test_what_is_as_due_is_sound() -> None:
-    assert told((Act(says, Beat("one", "a, b", "a", "b"), Beat("two", "c", "c")),)) == ()
+    assert told(Story(Act(says, Beat("one", "a, b", "a", "b"), Beat("two", "c", "c")))) == ()
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_what_is_as_due_is_sound() -> None:
     ],
 )
 def test_whatever_differs_is_a_defect_whether_it_has_a_name_or_not(said: tuple[str, ...], shown: str) -> None:
-    assert told((Act(says, Beat("it", "a, b", *said)),)) == (shown,)
+    assert told(Story(Act(says, Beat("it", "a, b", *said)))) == (shown,)
 
 
 def test_what_went_wrong_is_left_out_and_the_rest_is_told_again() -> None:
     crash, late, end = Beat("crash", "a", "!"), Beat("late", "b", "x"), Beat("end", "c", "!")
-    told_once = (Act(says, crash, Beat("right", "r", "r"), late, end), Act(says, Beat("more", "m", "n")))
+    told_once = Story(Act(says, crash, Beat("right", "r", "r"), late, end), Act(says, Beat("more", "m", "n")))
     shown = (
         "crash: ZeroDivisionError, not a",
         "late: x, not b",
@@ -141,7 +141,7 @@ def test_what_went_wrong_is_left_out_and_the_rest_is_told_again() -> None:
         "more: n, not m",
     )
     assert told(told_once) == shown
-    assert divergence(told_once) == shown[0]
+    assert told_once.divergence() == shown[0]
 
 
 def test_a_story_is_told_once_in_a_process() -> None:
@@ -150,8 +150,10 @@ def test_a_story_is_told_once_in_a_process() -> None:
     def play(stage: Stage) -> None:
         played.append(1)
 
-    story = (Act(play, Beat("it", "a")),)
-    assert divergence(story) == divergence(story) == "it: nothing, not a"
+    story = Story(Act(play, Beat("it", "a")))
+    assert not story.is_told
+    assert story.divergence() == story.divergence() == "it: nothing, not a"
+    assert story.is_told
     assert played == [1]
 
 
@@ -159,4 +161,4 @@ def test_an_act_that_cannot_begin_goes_wrong_in_its_first_beat() -> None:
     def play(stage: Stage) -> Iterator[Any]:
         raise AttributeError("no such method")
 
-    assert divergence((Act(play, Beat("it", "a"), Beat("end", "b")),)) == "it: AttributeError, not a"
+    assert Story(Act(play, Beat("it", "a"), Beat("end", "b"))).divergence() == "it: AttributeError, not a"

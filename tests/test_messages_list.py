@@ -13,7 +13,6 @@ import pytest
 import streaming_assistants as sa
 from streaming_assistants import _sdk, types
 from streaming_assistants._patch import stories
-from streaming_assistants._patch.judge import divergence
 from streaming_assistants._protocol import models
 
 from .clients import Colour
@@ -445,7 +444,7 @@ async def test_the_table_shows_it(colour: Colour, server: Loopback) -> None:
     assert table.provider("beta.threads.messages.list(stream=True)") == "streaming_assistants"
     for resource in ("assistants", "threads.messages", "threads.runs", "threads.runs.steps"):
         provider = table.provider(f"beta.{resource}.list() auto-paging")
-        assert provider == ("streaming_assistants" if divergence(stories.PAGES) else "sdk")
+        assert provider == ("streaming_assistants" if stories.PAGES.divergence() else "sdk")
 
 
 # ---------------------------------------------------------------- without stream

@@ -13,7 +13,6 @@ import pytest
 import streaming_assistants as sa
 from streaming_assistants import _sdk
 from streaming_assistants._patch import stories_polling
-from streaming_assistants._patch.judge import divergence
 
 from . import clients
 from .clients import Colour, no_warnings
@@ -136,7 +135,7 @@ async def test_azure_with_a_deployment_reaches_the_resources_own_endpoints(
 
 def test_the_azure_defect_is_the_deployment_in_the_path() -> None:
     fixed = "_prepare_url" in vars(importlib.import_module("openai.lib.azure").BaseAzureClient)
-    assert (divergence(stories_polling.AZURE) is None) is fixed
+    assert (stories_polling.AZURE.divergence() is None) is fixed
 
 
 # ---------------------------------------------------------------- the module-level client

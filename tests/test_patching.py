@@ -19,8 +19,10 @@ import wrapt
 
 import streaming_assistants
 from streaming_assistants import StreamingAssistantsError, capabilities, patch, unpatch
+from streaming_assistants._patch.capability import resolve
 from streaming_assistants._patch.closed import explaining
-from streaming_assistants._patch.table import TABLE, resolve
+from streaming_assistants._patch.judge import Story
+from streaming_assistants._patch.table import TABLE
 from streaming_assistants.backend import LocalBackend
 
 from .clients import Colour
@@ -354,8 +356,9 @@ async def test_a_sound_capability_stays_the_sdks(
     colour: Colour, streams: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as on a release of tomorrow, in which every defect is mended
-    module = sys.modules["streaming_assistants._patch.table"]
-    monkeypatch.setattr(module, "divergence", lambda story: None)
+    monkeypatch.setattr(Story, "divergences", lambda _: ())
+    monkeypatch.setattr(Story, "divergence", lambda _: None)
+    monkeypatch.setattr(Story, "is_told", True, raising=False)
     client = colour.client(streams.url)
     rows = {row.capability: row for row in capabilities(client)}
     for capability in TABLE:
@@ -392,7 +395,7 @@ async def test_logging_is_one_logger_and_holds_no_key(
     colour: Colour, streams: Loopback, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, logger="streaming_assistants"):
-        patch(colour.bare(streams.url, default_headers={"X-Token": "token-1234"}))
+        await streams_now(colour, patch(colour.bare(streams.url, default_headers={"X-Token": "token-1234"})))
     ours = [record for record in caplog.records if record.name.startswith("streaming_assistants")]
     assert {(record.name, record.levelname) for record in ours} == {("streaming_assistants", "DEBUG")}
     assert any("runs.create(stream=True)" in record.getMessage() for record in ours)

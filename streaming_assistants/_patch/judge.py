@@ -8,8 +8,8 @@ is the reason why the library steps in. An SDK in which all is as due is sound, 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import zip_longest
 from typing import Any
 
@@ -62,29 +62,42 @@ class Stage:
         return None
 
 
-Story = tuple[Act, ...]
+class Story:
+    """Acts in a row. What comes of them is found out when it is first asked for, once in a process."""
 
+    def __init__(self, *acts: Act) -> None:
+        self.acts = acts
+        self.is_told = False
+        """Whether it is known by now whether the SDK tells it right."""
+        self._first: str | None = None
+        self._all: tuple[str, ...] | None = None
+        self._telling = threading.RLock()  # threads that ask at once have it told once
 
-@cache
-def divergence(story: Story) -> str | None:
-    """The first thing that the installed SDK gets wrong, None where all is as due. Asked once a process."""
-    return next(_divergences(story), None)
+    def divergence(self) -> str | None:
+        """The first thing that the installed SDK gets wrong, None where all is as due."""
+        with self._telling:
+            if not self.is_told:
+                self._first = next(self._divergences(), None)
+                self.is_told = True
+            return self._first
 
+    def divergences(self) -> tuple[str, ...]:
+        """All that it gets wrong: what went wrong is left out, and the act is played again."""
+        with self._telling:
+            if self._all is None:
+                self._all = tuple(self._divergences())
+                self._first, self.is_told = next(iter(self._all), None), True
+            return self._all
 
-@cache
-def divergences(story: Story) -> tuple[str, ...]:
-    """All that it gets wrong: what went wrong is left out, and the act is played again."""
-    return tuple(_divergences(story))
-
-
-def _divergences(story: Story) -> Iterator[str]:
-    for act in story:
-        beats = act.beats
-        while (found := _played(act, beats)) is not None:
-            yield found[1]
-            beats = tuple(beat for beat in beats if beat is not found[0])
-            if found[0] is act.beats[-1]:
-                break
+    def _divergences(self) -> Iterator[str]:
+        for act in self.acts:
+            beats = act.beats
+            while (wrong := _played(act, beats)) is not None:
+                beat, how = wrong
+                yield how
+                beats = tuple(each for each in beats if each is not beat)
+                if beat is act.beats[-1]:
+                    break
 
 
 def _played(act: Act, beats: tuple[Beat, ...]) -> tuple[Beat, str] | None:

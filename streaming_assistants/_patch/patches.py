@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CellType, FunctionType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import wrapt
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import AnyClient, Method, Model
 
-Method = Callable[..., Any]
+from .late import Place
 
-_WRAPPERS: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
+if TYPE_CHECKING:
+    from .capability import Capability
+
+_WRAPPERS: tuple[type[Model], ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
 
 
 class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
     """What stands on the object: its name is the SDK's, its signature also has what we take."""
 
     _self_patch: ReplacedMethod
-    _self_takes: frozenset[str]
-    _self_leads: tuple[str, ...]
 
     @property
     def __signature__(self) -> inspect.Signature:
-        found = inspect.signature(self._self_patch._beneath())
-        if not self._self_patch.replaces:
-            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            found = inspect.Signature([inspect.Parameter(name, kind) for name in self._self_leads])
-        last = [each for each in found.parameters.values() if each.kind is each.VAR_KEYWORD]
-        known = [each for each in found.parameters.values() if each not in last]
-        added = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_sdk.NOT_GIVEN)
-            for name in sorted(self._self_takes - found.parameters.keys())
-        ]
-        return found.replace(parameters=[*known, *added, *last])
+        return self._self_patch.signature()
 
     @property
-    def __func__(self) -> Any:
+    def __func__(self) -> Method:
         """The SDK's function, with our signature: inspect looks there first, for a method."""
-        method: Any = self.__wrapped__
-        function = method.__func__
+        method: Model = self.__wrapped__
+        function: Method = method.__func__
         if not isinstance(function, FunctionType):
             return function
         made = _copied(function, function.__closure__)
@@ -55,102 +47,123 @@ class _Wrapper(wrapt.FunctionWrapper):  # type: ignore[type-arg,unused-ignore]
 class ReplacedMethod:
     """One method of one object, replaced on the object itself; it knows the way back.
 
-    ``warns`` says, at each call, whether the caller is told what the SDK deprecates; ``takes`` names the
-    parameters that the method has besides those of the SDK's own, ``leads`` those that come first, by
-    place or by name, where the SDK does not have it.
+    ``makes`` are put over the SDK's own when it is first called, innermost first, for ``needed``, whose
+    parameters the method has besides those of the SDK's own. ``warns`` says, at each call, whether the
+    caller is told what the SDK deprecates.
     """
 
     def __init__(
         self,
-        owner: Any,
+        place: Place,
         name: str,
         makes: Iterable[Callable[[Method], Method]],
         warns: Callable[[], bool],
-        takes: Iterable[str] = (),
-        leads: tuple[str, ...] = (),
+        needed: Sequence[Capability] = (),
     ) -> None:
-        self._owner, self._name, self._warns = owner, name, warns
-        self._had = name in vars(owner)
-        self._before = vars(owner).get(name)
+        self._place, self._name, self._makes, self._warns = place, name, makes, warns
+        self._needed = needed
+        self._had = name in place.space
+        self._before: Method | None = place.space.get(name)
         self._on = True
-        ours: Method = self._sdk_call
-        for make in makes:
-            ours = make(ours)
-        self._ours = ours
+        self._ours: Method | None = None
         self._wrapper = _Wrapper(self._beneath(), self._call)
         self._wrapper._self_patch = self
-        self._wrapper._self_takes = frozenset(takes)
-        self._wrapper._self_leads = leads
-        vars(owner)[name] = self._wrapper
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the SDK has the method."""
-        return self._had or hasattr(type(self._owner), self._name)
+        place.space[name] = self._wrapper
 
     def undo(self) -> None:
         """Puts back what was there; under another library's wrapper it only steps aside."""
         self._on = False
-        if vars(self._owner).get(self._name) is not self._wrapper:
+        space = self._place.space
+        if space.get(self._name) is not self._wrapper:
             return
         if self._had:
-            vars(self._owner)[self._name] = self._before
+            space[self._name] = self._before
         else:
-            del vars(self._owner)[self._name]
+            del space[self._name]
 
-    def _beneath(self) -> Any:
+    def signature(self) -> inspect.Signature:
+        """That of what was there, with what is taken besides."""
+        needed = [each for each in self._needed if each.is_needed()]
+        if self._had or self._place.declared(self._name) is not None:
+            known = inspect.signature(self._beneath())
+        else:
+            leads = next((each.leads for each in needed if each.leads), ())
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            known = inspect.Signature([inspect.Parameter(name, kind) for name in leads])
+        taken = {name for each in needed for name in each.takes}
+        last = [each for each in known.parameters.values() if each.kind is each.VAR_KEYWORD]
+        first = [each for each in known.parameters.values() if each not in last]
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_sdk.NOT_GIVEN)
+            for name in sorted(taken - known.parameters.keys())
+        ]
+        return known.replace(parameters=[*first, *added, *last])
+
+    def _beneath(self) -> Method:
         """What was there before; looked up anew, as another library may wrap the class later."""
-        if self._had:
+        if self._before is not None:
             return self._before
-        found = inspect.getattr_static(type(self._owner), self._name, None)
-        return self._absent() if found is None else found.__get__(self._owner, type(self._owner))
+        declared = self._place.declared(self._name)
+        return self._absent() if declared is None else declared.__get__(self._place.owner, self._place.kind)
 
     def _absent(self) -> Method:
         """Carries the name of a method that the SDK does not have."""
+        kind = self._place.kind.__name__
 
-        def absent(*_: object, **__: object) -> Any:
-            raise AttributeError(f"{type(self._owner).__name__!r} object has no attribute {self._name!r}")
+        def absent(*_: object, **__: object) -> object:
+            raise AttributeError(f"{kind!r} object has no attribute {self._name!r}")
 
         absent.__name__ = self._name
-        absent.__qualname__ = f"{type(self._owner).__name__}.{self._name}"
+        absent.__qualname__ = f"{kind}.{self._name}"
         return absent
 
-    def _bottom(self) -> Any:
+    def _bottom(self) -> Method:
         """The SDK's own method, below other libraries' wrappers."""
         method = self._beneath()
         while (layer := _layer(method)) is not None:
             method = layer.below
         return method
 
-    def _sdk_call(self, *args: object, **kwargs: object) -> Any:
+    def _sdk_call(self, *args: object, **kwargs: object) -> Model:
         # Its deprecation warning was given by then, by _call.
         return _sdk.undeprecated(self._bottom())(*args, **kwargs)
 
+    def _made(self) -> Method:
+        ours = self._ours
+        if ours is None:
+            ours = self._sdk_call
+            for make in self._makes:
+                ours = make(ours)
+            self._ours = ours
+        return ours
+
     def _call(
-        self, wrapped: object, instance: object, args: tuple[object, ...], kwargs: dict[str, Any]
-    ) -> Any:
+        self, wrapped: object, instance: object, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> Model:
         beneath = self._beneath()
+        if self._warns() and self._needed and not any(each.may_be_needed() for each in self._needed):
+            self.undo()  # the SDK was judged since, and is sound
         if not self._on:
             return beneath(*args, **kwargs)
         if self._warns():
             _sdk.warn_deprecated(self._bottom())
-        return _through(beneath, self._ours, args, kwargs)
+        return _through(beneath, self._made(), args, kwargs)
 
 
 class AddedAttribute:
     """One attribute that the SDK does not have, put on an object; it knows the way back."""
 
-    def __init__(self, owner: Any, name: str, value: Any) -> None:
-        self._owner, self._name, self._value = owner, name, value
-        vars(owner)[name] = value
+    def __init__(self, place: Place, name: str, value: object) -> None:
+        self._place, self._name, self._value = place, name, value
+        place.space[name] = value
 
     def undo(self) -> None:
         """Takes it away, unless somebody put another thing in its place."""
-        if vars(self._owner).get(self._name) is self._value:
-            del vars(self._owner)[self._name]
+        if self._place.space.get(self._name) is self._value:
+            del self._place.space[self._name]
 
 
-def through(client: object, path: str, ours: Callable[[], object], kwargs: Mapping[str, object]) -> Any:
+def through(client: AnyClient, path: str, ours: Callable[[], Model], kwargs: Mapping[str, object]) -> Model:
     """Calls ours as if it were the client's method at ``path``: other libraries' wrappers of that see it."""
     resource, _, name = path.rpartition(".")
     owner = client
@@ -160,14 +173,14 @@ def through(client: object, path: str, ours: Callable[[], object], kwargs: Mappi
     return ours() if method is None else _through(method, lambda *_, **__: ours(), (), dict(kwargs))
 
 
-def _through(beneath: object, ours: Method, args: tuple[object, ...], kwargs: dict[str, Any]) -> Any:
+def _through(beneath: Method, ours: Method, args: tuple[object, ...], kwargs: dict[str, object]) -> Model:
     """Calls ours where the chain of other libraries' wrappers ends, so that each of them sees the call."""
     layer = _layer(beneath)
     if layer is None:
         return ours(*args, **kwargs)
 
     @functools.wraps(layer.below)  # for tracers that name what they see after it
-    def inner(*inner_args: object, **inner_kwargs: object) -> Any:
+    def inner(*inner_args: object, **inner_kwargs: object) -> Model:
         return _through(layer.below, ours, inner_args, inner_kwargs)
 
     return layer.around(inner)(*args, **kwargs)
@@ -176,11 +189,11 @@ def _through(beneath: object, ours: Method, args: tuple[object, ...], kwargs: di
 class _Layer(NamedTuple):
     """One wrapper: what it wraps, and itself around something else."""
 
-    below: Any
+    below: Method
     around: Callable[[Method], Method]
 
 
-def _layer(method: Any) -> _Layer | None:
+def _layer(method: Model) -> _Layer | None:
     patch = getattr(method, "_self_patch", None)
     if patch is not None:
         return _Layer(patch._beneath(), lambda inner: inner)
@@ -219,7 +232,7 @@ def _copied(function: FunctionType, closure: tuple[CellType, ...] | None) -> Fun
 
 def _unbound(method: Method) -> Method:
     @functools.wraps(method)
-    def function(_: object, *args: object, **kwargs: object) -> Any:
+    def function(_: object, *args: object, **kwargs: object) -> Model:
         return method(*args, **kwargs)
 
     return function

@@ -9,7 +9,7 @@ from typing import Any
 
 from streaming_assistants import _sdk
 
-from .judge import Act, Beat, Stage
+from .judge import Act, Beat, Stage, Story
 
 RUN = {"id": "run_1", "object": "thread.run", "thread_id": "thread_1", "assistant_id": "asst_1"}
 STEP = {"object": "thread.run.step", "run_id": "run_1", "thread_id": "thread_1"}
@@ -162,7 +162,7 @@ def _turns_pages(stage: Stage) -> None:
 
 _DONE = b"event: done\ndata: [DONE]\n\n"
 
-STREAM = (
+STREAM = Story(
     Act(
         _reads,
         Beat("a frame without data", "thread.run.created", b"event: ping\ndata:\n\n", _run("created")),
@@ -191,7 +191,7 @@ STREAM = (
     ),
 )
 
-HANDLER = (
+HANDLER = Story(
     # The shortest comes first: the first patch() of a process plays no further than it has to.
     Act(_awaits, Beat("an async def callback", "TypeError")),
     Act(_forgets, Beat("a handler without super().__init__()", "on_end", _run("completed"), _DONE)),
@@ -300,4 +300,5 @@ HANDLER = (
     ),
 )
 
-PAGES = (Act(_turns_pages, Beat("a server that ignores `after`", "msg_1, OpenAIError")),)
+HELPER = Story(*HANDLER.acts, *STREAM.acts)
+PAGES = Story(Act(_turns_pages, Beat("a server that ignores `after`", "msg_1, OpenAIError")))

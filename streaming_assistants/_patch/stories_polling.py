@@ -69,7 +69,7 @@ def _polls(kind: str, *, is_async: bool = False, **more: Any) -> Callable[[Stage
 
 def _story(kind: str, **ends: str) -> Story:
     """``ends`` are statuses that end the wait, and what they are."""
-    return (
+    return Story(
         *(
             Act(_polls(kind, poll_interval_ms=0), Beat(about, f"the status {status}", _said(status)))
             for status, about in ends.items()
@@ -101,8 +101,8 @@ def _deployment(stage: Stage) -> None:
     _sdk.probe_azure(answer).beta.threads.retrieve("thread_1")
 
 
-RUNS = (
-    *_story("run", paused="a status that nobody knows", incomplete="a run that ends incomplete"),
+RUNS = Story(
+    *_story("run", paused="a status that nobody knows", incomplete="a run that ends incomplete").acts,
     Act(
         _polls("run", is_async=True, poll_interval_ms=0),
         Beat(
@@ -115,4 +115,4 @@ RUNS = (
 )
 FILES = _story("file")
 BATCHES = _story("batch", cancelled="a cancelled batch")
-AZURE = (Act(_deployment, Beat("azure_deployment", "/openai/threads/thread_1")),)
+AZURE = Story(Act(_deployment, Beat("azure_deployment", "/openai/threads/thread_1")))

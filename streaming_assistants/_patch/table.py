@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from streaming_assistants import _sdk
 from streaming_assistants._resources import (
     active,
@@ -34,81 +30,12 @@ from streaming_assistants._resources.params import (
     SubmitPollParams,
     names,
 )
+from streaming_assistants._sdk.untyped import AnyClient, Method
 
 from . import stories
 from . import stories_polling as polled
-from .display import OURS, SDK, Judgement
-from .judge import Story, divergence, divergences
-
-Method = Callable[..., Any]
-Make = Callable[[Any, Method], Method]
-
-
-@dataclass(frozen=True)
-class Capability:
-    """One thing that a client can do.
-
-    ``resource`` is the path of the object that carries ``method``, below the client; ``parameter`` names
-    the parameter that makes the capability, where a method without it is another thing. ``make`` takes
-    the client and the method below, and gives what is put in its place.
-    """
-
-    name: str
-    resource: str
-    method: str
-    make: Make
-    parameter: str | None = None
-    story: Story = ()
-    """What the SDK's own has to get right."""
-    raw: bool = False
-    """Whether the resource's raw views have it too."""
-    concerns: Callable[[Any], bool] = lambda _: True
-    """Whether a client can need it at all."""
-    takes: frozenset[str] = frozenset()
-    """The parameters that ours takes, for the signature; the SDK's own come first."""
-    leads: tuple[str, ...] = ()
-    """Those of them that can be given by place, where the SDK does not have the method."""
-
-    def missing(self, client: object) -> str | None:
-        """Why the installed SDK does not have it, or None where it does."""
-        method = class_method(resolve(client, self.resource), self.method)
-        if method is None:
-            return f"the SDK has no {self.resource}.{self.method}()"
-        if self.parameter is not None and self.parameter not in _sdk.parameters(method):
-            return f"{self.method}() of the SDK has no {self.parameter}="
-        return None
-
-
-def judge(capability: Capability, client: object, *, repair: bool, full: bool = False) -> Judgement:
-    """Decides who provides ``capability``. ``full`` asks for all that goes wrong and not just the first."""
-    missing = capability.missing(client)
-    if missing is not None:
-        return Judgement(capability.name, OURS, f"missing: {missing}")
-    first = divergence(capability.story)
-    if first is None:
-        return Judgement(capability.name, SDK, "sound")
-    wrong = "; ".join(divergences(capability.story)) if full else first
-    return Judgement(capability.name, OURS if repair else SDK, f"defective: {wrong}")
-
-
-def resolve(client: object, path: str) -> Any:
-    """The object at a dotted path below the client, or None. A namespace is found wherever the SDK has it."""
-    found = _walk(client, path)
-    return _walk(client, f"beta.{path}") if found is None and path.startswith("vector_stores") else found
-
-
-def _walk(found: object, path: str) -> Any:
-    for name in path.split(".") if path else ():
-        found = getattr(found, name, None)
-    return found
-
-
-def class_method(resource: object, name: str) -> Method | None:
-    """The SDK's own method, whatever stands on the object or its class by now."""
-    return getattr(_sdk.as_shipped(type(resource)), name, None) if resource is not None else None
-
-
-# ---------------------------------------------------------------- the table
+from .capability import Capability, Make, resolve
+from .judge import Story
 
 
 def _streaming(operation: requests.Operation) -> Make:
@@ -135,9 +62,8 @@ def _stream(resource: str, operation: requests.Operation) -> Capability:
 def _manager(resource: str, method: str, operation: requests.Operation) -> Capability:
     name = f"{resource}.{method}"
     make = _helper(operation, name.removeprefix("beta."))
-    story = (*stories.HANDLER, *stories.STREAM)
     takes = operation.params | {"event_handler"}
-    return Capability(f"{name}()", resource, method, make, None, story, takes=takes)
+    return Capability(f"{name}()", resource, method, make, None, stories.HELPER, takes=takes)
 
 
 def _method(resource: str, endpoint: Endpoint) -> Capability:
@@ -158,10 +84,10 @@ def _helping(
     method: str,
     plan: polling.Helper,
     takes: frozenset[str],
-    story: Story = (),
+    story: Story | None = None,
     leads: tuple[str, ...] = (),
 ) -> Capability:
-    def make(client: object, _: Method) -> Method:
+    def make(client: AnyClient, _: Method) -> Method:
         return polling.started(client, plan)
 
     return Capability(f"{resource}.{method}()", resource, method, make, None, story, takes=takes, leads=leads)
@@ -180,9 +106,9 @@ def _waiting(
 def _later(
     resource: str, method: str, plan: polling.Helper, takes: frozenset[str], parameter: str, shown: str
 ) -> Capability:
-    def extended(client: object, below: Method) -> Method:
-        sdks = class_method(resolve(client, resource), method)
-        return polling.extended(client, plan, _sdk.parameters(sdks) if sdks else frozenset(), below)
+    def extended(client: AnyClient, below: Method) -> Method:
+        own = _sdk.own_method(resolve(client, resource).__class__, method)
+        return polling.extended(client, plan, _sdk.parameters(own) if own else frozenset(), below)
 
     name = f"{resource}.{method}({shown})"
     return Capability(name, resource, method, extended, parameter, takes=takes)

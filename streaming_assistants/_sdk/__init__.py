@@ -45,7 +45,7 @@ from .calls import (
     undeprecated,
     warn_deprecated,
 )
-from .classes import RAW, closer, handler_base, in_view, made_raw, raw_views, views_of, with_page_class
+from .classes import RAW, closer, handler_base, in_view, made_raw, raw_views, with_page_class
 from .clients import (
     NOT_GIVEN,
     RESOURCES,
@@ -64,13 +64,14 @@ from .clients import (
     made_module_client,
     module_client,
     module_loaders,
-    parameters,
     request_of,
     request_to,
     said,
     say_once,
 )
+from .methods import own_method, own_methods, parameters, says
 from .probing import (
+    Answered,
     Answering,
     memory_client,
     probe_azure,
@@ -89,7 +90,6 @@ from .transports import (
     transport_errors,
     transports,
 )
-from .untouched import as_shipped
 
 __all__ = [
     "JSON",
@@ -100,13 +100,13 @@ __all__ = [
     "RAW_HEADER",
     "RESOURCES",
     "UNREADABLE",
+    "Answered",
     "Answering",
     "ArgumentsModel",
     "Client",
     "ModuleAttribute",
     "absolute",
     "answer",
-    "as_shipped",
     "base_model",
     "base_path",
     "call_tool",
@@ -146,6 +146,8 @@ __all__ = [
     "memory_client",
     "module_client",
     "module_loaders",
+    "own_method",
+    "own_methods",
     "own_transport",
     "parameters",
     "patience",
@@ -164,6 +166,7 @@ __all__ = [
     "run_aside",
     "said",
     "say_once",
+    "says",
     "send_as",
     "sent",
     "set_http_client",
@@ -172,7 +175,6 @@ __all__ = [
     "transport_errors",
     "transports",
     "undeprecated",
-    "views_of",
     "warn_deprecated",
     "with_page_class",
 ]

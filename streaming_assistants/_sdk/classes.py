@@ -73,39 +73,26 @@ def in_view(view: str, method: Callable[..., JSON], *, is_async: bool) -> Callab
     return cast("Callable[..., JSON]", wrap(method))
 
 
-def views_of(client: JSON, path: str) -> Iterator[tuple[str, JSON]]:
-    """(kind, view) for each raw view of a client, its own or one further down, of what is at ``path``."""
-    names = path.split(".") if path else []
-    for place in range(len(names) + 1):
-        owner = _walked(client, names[:place])
-        for kind in RAW:
-            view = _walked(getattr(owner, kind, None), names[place:])
-            if view is not None:
-                yield kind, view
-
-
-def _walked(found: JSON, names: list[str]) -> JSON:
-    for name in names:
-        found = getattr(found, name, None)
-    return found
-
-
-def raw_views(resource: JSON) -> Iterator[tuple[JSON, JSON]]:
+def raw_views(space: Mapping[str, JSON], resource: JSON) -> Iterator[tuple[JSON, JSON]]:
     """(view, what it was made of) for each raw view of ``resource`` that exists by now, nested ones too.
 
     A view holds bound methods as they were when it was made, so a patch has to make it anew. It is
-    looked for where it is kept, in the resource's own ``__dict__``: asking for it would create it.
+    looked for where the resource keeps its attributes: asking for it would create it.
     """
     for name in RAW:
-        view = getattr(resource, "__dict__", {}).get(name)
-        if view is not None:
-            yield from _nested(view, resource)
+        if _is_the_sdks(space.get(name)):
+            yield from _nested(space[name], resource)
 
 
 def _nested(view: JSON, source: JSON) -> Iterator[tuple[JSON, JSON]]:
     yield view, source
     for name, inner in vars(view).items():
-        below = getattr(source, name, None) if not name.startswith("_") else None
         # Views that we have put there know their source themselves.
-        if below is not None and type(inner).__module__.startswith("openai.") and not callable(below):
-            yield from _nested(inner, below)
+        if not name.startswith("_") and _is_the_sdks(inner):
+            below = getattr(source, name, None)
+            if below is not None and not callable(below):
+                yield from _nested(inner, below)
+
+
+def _is_the_sdks(value: object) -> bool:
+    return type(value).__module__.startswith("openai.")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import TypeAlias, cast
 
 import openai
@@ -73,12 +72,6 @@ def say_once(client: JSON, options: JSON, header: str) -> None:
 def given(value: JSON) -> bool:
     """False for the SDK's markers of an argument that was left out."""
     return type(value).__name__ not in ("NotGiven", "Omit") or not type(value).__module__.startswith("openai")
-
-
-@cache
-def parameters(method: Callable[..., JSON]) -> frozenset[str]:
-    """The names that a method of an SDK class takes."""
-    return frozenset(inspect.signature(method).parameters)
 
 
 RESOURCES = (

@@ -12,9 +12,12 @@ import openai
 from .basemodels import JSON
 from .transports import own_transport
 from .untouched import untouched
+from .untyped import HttpRequest
 
-Answering: TypeAlias = "Callable[[JSON], tuple[int, Mapping[str, str], bytes | Iterator[bytes]]]"
-"""From a request to (status, headers, body)."""
+Answered: TypeAlias = "tuple[int, Mapping[str, str], bytes | Iterator[bytes]]"
+"""(status, headers, body)."""
+
+Answering: TypeAlias = "Callable[[HttpRequest], Answered]"
 
 
 def probe_client(answer: Answering, *, is_async: bool = False) -> JSON:
@@ -45,7 +48,7 @@ def memory_client(answer: Answering | None = None, *, is_async: bool = False) ->
     return _client(openai, answer or _nothing, is_async=is_async)
 
 
-def _nothing(_: JSON) -> tuple[int, Mapping[str, str], bytes]:
+def _nothing(_: HttpRequest) -> Answered:
     return 200, {"content-type": "application/json"}, b"{}"
 
 

@@ -48,6 +48,7 @@ _MODULES = (
 _TREES = (
     "openai.resources.beta.assistants",
     "openai.resources.beta.threads",
+    "openai.resources.beta.vector_stores",
     "openai.resources.vector_stores",
 )
 """What is executed anew: modules, and packages with all that is in them."""

@@ -8,6 +8,12 @@ from typing import Any, TypeAlias
 AnyClient: TypeAlias = Any
 """A client of either colour, of any release, with what its release has."""
 
+Resource: TypeAlias = Any
+"""What a client's methods are on: a namespace of it, a raw view of one, the client or the module itself."""
+
+Attributes: TypeAlias = dict[str, Any]
+"""What an object keeps as its own attributes."""
+
 Model: TypeAlias = Any
 """What the SDK makes of an answer: a stream, an event, a run, a message, a delta, a page."""
 

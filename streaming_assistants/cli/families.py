@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from streaming_assistants._patch.display import OURS, Judgement
-from streaming_assistants._patch.judge import divergences
 from streaming_assistants._patch.table import TABLE
 
 _FAMILIES = (
@@ -62,5 +61,5 @@ def families(rows: Iterable[Judgement]) -> list[Family]:
 def shown_defects(rows: Iterable[Judgement]) -> list[str]:
     """What a user of the SDK sees of the defects of these capabilities, each once."""
     wanted = {row.capability for row in rows if row.reason.startswith(_DEFECTIVE)}
-    stories = [each.story for each in TABLE if each.name in wanted]
-    return list(dict.fromkeys(shown for story in stories for shown in divergences(story)))
+    stories = [each.story for each in TABLE if each.name in wanted and each.story is not None]
+    return list(dict.fromkeys(shown for story in stories for shown in story.divergences()))

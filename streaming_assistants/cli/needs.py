@@ -10,8 +10,8 @@ from typing import NamedTuple
 import openai
 
 from streaming_assistants import _sdk, capabilities
+from streaming_assistants._patch.capability import resolve
 from streaming_assistants._patch.display import OURS, SDK, Judgement
-from streaming_assistants._patch.table import resolve
 from streaming_assistants._sdk.untyped import AnyClient
 
 from .versions import EXTRAS, absent

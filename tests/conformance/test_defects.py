@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from streaming_assistants._patch import stories, stories_polling
-from streaming_assistants._patch.judge import Act
+from streaming_assistants._patch.judge import Story
 from tests.conformance.defects import DEFECTS, behaviours
 from tests.conformance.registry import load
 from tests.conformance.runner import Outcome, Runner
@@ -54,9 +54,8 @@ BEATS = {
     beat.about
     for module in (stories, stories_polling)
     for story in vars(module).values()
-    if isinstance(story, tuple)
-    for act in story
-    if isinstance(act, Act)
+    if isinstance(story, Story)
+    for act in story.acts
     for beat in act.beats
 }
 
