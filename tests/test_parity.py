@@ -14,7 +14,7 @@ import streaming_assistants as sa
 from streaming_assistants import _sdk
 from streaming_assistants._patch import stories_polling
 
-from . import clients
+from . import colours
 from .clients import Colour, no_warnings
 from .loopback import Loopback, Reply
 from .polling_support import STORE
@@ -68,7 +68,7 @@ async def test_one_deprecation_warning_for_a_call_at_the_callers_line(
         assert len(ours) == (1 if deprecated else 0)
         # An async raw response makes its call when it is awaited, which is not here.
         awaited = colour.is_async and call == "raw"
-        assert {w.filename for w in ours} <= ({clients.__file__} if awaited else {__file__})
+        assert {w.filename for w in ours} <= ({colours.__file__} if awaited else {__file__})
     if ours:
         assert "Assistants API is deprecated" in str(ours[0].message)
 
