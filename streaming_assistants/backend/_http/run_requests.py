@@ -12,7 +12,7 @@ from .._engine.run import Execution
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, NeedsWrite
 from .file_search import attach
-from .threads import add_thread, thread_row
+from .threads import add_thread, thread_row, with_metadata
 
 _POLL_AFTER_MS = 100
 
@@ -40,10 +40,7 @@ def retrieve(ctx: Context) -> ApiAnswer:
 
 
 def update(ctx: Context) -> ApiAnswer:
-    checks.fields(shapes.METADATA_UPDATE, ctx.body)
-    id = _row(ctx)["id"]
-    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return ApiAnswer(ctx.tx.change("runs", id, changes))
+    return with_metadata(ctx, "runs", _row)
 
 
 def index(ctx: Context) -> ApiAnswer:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
 from .._engine.port import Json
-from .._engine.store_port import Row
+from .._engine.store_port import Row, RowKind
 from .context import ApiAnswer, Context, deleted
 from .file_search import attach, with_notes, with_stores
 from .streamed_messages import streamed_messages
@@ -72,10 +74,7 @@ def retrieve_message(ctx: Context) -> ApiAnswer:
 
 
 def update_message(ctx: Context) -> ApiAnswer:
-    checks.fields(shapes.METADATA_UPDATE, ctx.body)
-    id = message_row(ctx)["id"]
-    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
-    return ApiAnswer(ctx.tx.change("messages", id, changes))
+    return with_metadata(ctx, "messages", message_row)
 
 
 def remove_message(ctx: Context) -> ApiAnswer:
@@ -93,6 +92,14 @@ def messages(ctx: Context) -> ApiAnswer:
     if ctx.query.get("run_id"):
         where["run_id"] = ctx.query["run_id"]
     return ApiAnswer(ctx.page("messages", "message", **where))
+
+
+def with_metadata(ctx: Context, kind: RowKind, row: Callable[[Context], Row]) -> ApiAnswer:
+    """The object with the metadata of the body, for what can be changed in nothing else."""
+    checks.fields(shapes.METADATA_UPDATE, ctx.body)
+    id = row(ctx)["id"]
+    changes = {"metadata": ctx.body["metadata"] or {}} if "metadata" in ctx.body else {}
+    return ApiAnswer(ctx.tx.change(kind, id, changes))
 
 
 def thread_row(ctx: Context) -> Row:

@@ -34,15 +34,13 @@ Where = Mapping[str, object]
 
 
 class SqlTransaction:
-    """Rows come back as mappings of the table's columns; ``data`` is the object as a client sees it."""
+    """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.changed: set[Any] = set()  # the threads that it has written to
+        self.changed: set[Json] = set()  # the threads that it has written to, by their ids
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
-        """Stores a new object; answers with its ``seq``. A run of a thread that has an active one is not
-        stored: 0."""
         self.changed.add(columns.get("thread_id") or data["id"])
         query = _insert(kind, self.connection.dialect.name)
         result = self.connection.execute(query, {"id": data["id"], "data": data, **columns})
@@ -51,17 +49,11 @@ class SqlTransaction:
         return int(result.lastrowid) if result.rowcount else 0
 
     def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:
-        """The row, or None. ``lock`` keeps others from changing it until the transaction ends."""
         return self._find(kind, id, "lock" if lock else "", where)
 
     def change(
         self, kind: RowKind, id: str, changes: Json, *, row: Row | None = None, **columns: object
     ) -> Json | None:
-        """Puts ``changes`` over the stored object; answers with the whole, None when it is gone.
-
-        Reads first, within the lock, so that what another writer put in other fields stays; ``row`` is
-        what the caller has already read and locked.
-        """
         row = row or self.get(kind, id, lock=True)
         if row is None:
             return None
@@ -72,8 +64,6 @@ class SqlTransaction:
         return data
 
     def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
-        """Puts ``data`` in the place of the object that the caller knows, unread; False, and nothing is
-        done, when it is gone or no longer what the caller knows."""
         values = {"data": data, **columns}
         query = _update(kind, tuple(values), known=True)
         where = {"where_id": known["id"], "where_data": written(known)}
@@ -97,13 +87,12 @@ class SqlTransaction:
 
     def _find(self, name: str, id: str, how: str, where: Where) -> RowMapping | None:
         query = _select(name, ("id", *where), how)
-        return self.connection.execute(query, _bound({"id": id, **where})).mappings().one_or_none()
+        return self.connection.execute(query, {"id": id, **where}).mappings().one_or_none()
 
     def _note(self, kind: RowKind, row: Row) -> None:
         self.changed.add(row[_thread_id_of(kind)])
 
     def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
-        """Where an object is in its list, or was; None when it never was in there."""
         row = self._find(kind, id, "", where)
         if row is None:
             place = {"thread_id": where["thread_id"]} if "thread_id" in where else {}
@@ -111,18 +100,16 @@ class SqlTransaction:
         return None if row is None else int(row["seq"])
 
     def all(self, kind: RowKind, **where: object) -> Sequence[Row]:
-        """Every row that fits, oldest first."""
         query = _select(kind, tuple(where), "oldest first")
-        return self.connection.execute(query, _bound(where)).mappings().all()
+        return self.connection.execute(query, where).mappings().all()
 
     def newest(self, kind: RowKind, **where: object) -> Row | None:
         query = _select(kind, tuple(where), "newest")
-        return self.connection.execute(query, _bound(where)).mappings().first()
+        return self.connection.execute(query, where).mappings().first()
 
     def newest_seq(self, kind: RowKind, **where: object) -> int:
-        """The seq of the newest row that fits; 0 when none does."""
         query = _select(kind, tuple(where), "newest seq")
-        return int(self.connection.scalar(query, _bound(where)) or 0)
+        return int(self.connection.scalar(query, where) or 0)
 
     def page(
         self,
@@ -134,15 +121,11 @@ class SqlTransaction:
         after: int | None,
         before: int | None,
     ) -> Page:
-        """A page between two cursors (each a ``seq``, left out itself).
-
-        With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
-        """
         backwards = before is not None and after is None
         query = _page(kind, tuple(where), ascending, after is not None, before is not None)
         bounds = {"page_after": after, "page_before": before, "page_limit": limit + 1}
         given = {name: value for name, value in bounds.items() if value is not None}
-        rows = list(self.connection.execute(query, {**_bound(where), **given}).mappings())
+        rows = list(self.connection.execute(query, {**where, **given}).mappings())
         more = len(rows) > limit
         rows = rows[:limit]
         if backwards:
@@ -158,7 +141,6 @@ class SqlTransaction:
         self.connection.execute(insert(schema.files).values(id=id, filename=filename, content=content))
 
     def file(self, id: str) -> bytes | None:
-        """The content of a file that a tool made."""
         content = self.connection.scalar(select(schema.files.c.content).where(schema.files.c.id == id))
         return None if content is None else bytes(content)
 
@@ -169,14 +151,12 @@ class SqlTransaction:
         return self.connection.execute(query).mappings().one_or_none()
 
     def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
-        """Notes that the owner lives."""
         table = schema.owners
         values = {"place": place, "pid": pid, "started": started, "seen_at": now}
         if not self.connection.execute(update(table).where(table.c.id == id).values(values)).rowcount:
             self.connection.execute(insert(table).values(id=id, **values))
 
     def forget_unseen(self, before: float) -> None:
-        """Drops the owners that have not been seen since: to have no row is to be dead."""
         self.connection.execute(delete(schema.owners).where(schema.owners.c.seen_at < before))
 
     def forget(self, id: str) -> None:
@@ -204,7 +184,7 @@ def _thread_id_of(kind: RowKind) -> str:
 def _select(name: str, columns: tuple[str, ...], kind: str) -> Select[Any]:
     table = _table(name)
     query = select(func.max(table.c.seq)) if kind == "newest seq" else select(table)
-    query = query.where(*[table.c[column] == bindparam(f"where_{column}") for column in columns])
+    query = query.where(*[table.c[column] == bindparam(column) for column in columns])
     if kind == "lock":
         # A lock that inserts of child rows do not wait for: they would deadlock with each other.
         return query.with_for_update(key_share=True)
@@ -245,7 +225,3 @@ def _update(name: str, columns: tuple[str, ...], *, known: bool = False) -> Upda
     values: dict[str, object] = {column: bindparam(column) for column in columns}
     query = update(table).where(table.c.id == bindparam("where_id")).values(values)
     return query.where(cast(table.c.data, Text) == bindparam("where_data", type_=Text)) if known else query
-
-
-def _bound(where: Where) -> dict[str, object]:
-    return {f"where_{name}": value for name, value in where.items()}
