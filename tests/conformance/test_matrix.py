@@ -108,7 +108,7 @@ def test_an_environment_that_cannot_be_made_does_not_keep_the_others_from_being_
     assert "1.30.5 was not asked: Command" in capsys.readouterr().out
 
 
-def test_the_pythons_are_the_classifiers_and_ci_asks_them_all() -> None:
+def test_the_pythons_are_the_classifiers() -> None:
     assert matrix.PYTHON in matrix.PYTHONS
     assert {cell.python for cell in matrix.CELLS} == set(matrix.PYTHONS)
     if README.exists():
@@ -117,6 +117,17 @@ def test_the_pythons_are_the_classifiers_and_ci_asks_them_all() -> None:
 
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="the workflows are not here")
+def test_ci_runs_every_session_on_every_python() -> None:
+    written = "\n".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    sessions = re.findall(r"^def (\w+)\(session: ", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.M)
+    run = " ".join(re.findall(r"(?:nox .*-s|session:) ([^\n]*)", written))
+    assert set(sessions) <= set(re.findall(r"\w+", run))
+    listed = re.findall(r"python-version: \|\n((?: +3\.\d+\n)+)", written)
+    assert listed
+    assert all(sorted(each.split()) == sorted(matrix.PYTHONS) for each in listed)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
