@@ -141,10 +141,9 @@ def values(chunks: list[Any]) -> list[str]:
 
 
 def recordings() -> Path | None:
-    """The folder of recorded traffic, where this machine has it."""
+    """The folder of recorded traffic, where the environment names one."""
     named = os.environ.get("STREAMING_ASSISTANTS_RECORDINGS")
-    found = Path(named) if named else Path(__file__).parents[2] / "shared" / "recordings"
-    return found if found.is_dir() else None
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 def recorded_streams() -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,24 @@ import pytest
 
 from streaming_assistants._protocol.sse import FrameDecoder
 from tests.loopback import Loopback
+from tests.samples import recordings
 
 from . import fakes
 from .conftest import Api
 
 pytestmark = pytest.mark.anyio
 
-_DEFAULT = Path(__file__).parents[3] / "shared" / "recordings"
-FOLDER = Path(os.environ.get("STREAMING_ASSISTANTS_RECORDINGS", _DEFAULT))
-
-needs_recordings = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"no recordings in {FOLDER}; STREAMING_ASSISTANTS_RECORDINGS names the folder"
-)
-
 Event = tuple[str, Any]
 
 
+def recording(name: str) -> Path:
+    folder = recordings()
+    assert folder is not None  # or the test is skipped
+    return folder / name
+
+
 def recorded(name: str) -> list[Event]:
-    frames = FrameDecoder().feed((FOLDER / name).read_bytes() + b"\n\n")
+    frames = FrameDecoder().feed(recording(name).read_bytes() + b"\n\n")
     return [(f.event, None if f.data == b"[DONE]" else json.loads(f.data)) for f in frames]
 
 
@@ -81,7 +80,7 @@ async def stream(api: Api, path: str, body: dict[str, Any]) -> list[Event]:
     return [(name, without_v1(data)) for name, data in await api.stream(path, body)]
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_a_text_run(api: Api) -> None:
     theirs = recorded("openai__openai-dotnet__text_run.sse")
     body = {"assistant_id": await api.assistant(tools=[])}
@@ -90,7 +89,7 @@ async def test_a_text_run(api: Api) -> None:
     assert fields(ours) == fields(theirs)
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_a_function_call_and_its_submit(api: Api) -> None:
     theirs = recorded("openai__openai-dotnet__tool_call_1_create_requires_action.sse")
     thread = {
@@ -112,7 +111,7 @@ async def test_a_function_call_and_its_submit(api: Api) -> None:
     assert fields(ours) == fields(theirs)
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_a_failed_run(api: Api) -> None:
     theirs = recorded("Azure__azure-sdk-assets__aoai_run_failed_rate_limit.sse")
     body = {"assistant_id": await api.assistant(tools=[tool("f")])}
@@ -131,7 +130,7 @@ def server(server: Loopback) -> Loopback:
     return fakes.serve_files(server)
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_a_file_search(make_api: Callable[..., Api], server: Loopback) -> None:
     theirs = recorded("openai__openai-dotnet__file_search_citation.sse")
     result = fakes.search_result("file-a", "favorite_foods.txt")
@@ -176,7 +175,7 @@ def marks(events: list[Event]) -> list[Any]:
     return [mark | {"file_citation": {**mark["file_citation"], "file_id": ""}} for mark in found]
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_an_image_that_code_made(make_api: Callable[..., Api], server: Loopback) -> None:
     theirs = recorded("sashirestela__simple-openai__ci_logs_image_and_image_file.sse")
     plot = [{"type": "image", "url": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAA"}]
@@ -236,7 +235,7 @@ async def test_chat_passes_token_details_on(make_api: Callable[..., Api], server
     assert run["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2}
 
 
-@needs_recordings
+@pytest.mark.recordings
 async def test_an_incomplete_run(api: Api) -> None:
     theirs = recorded("alexrudall__ruby-openai__incomplete_v2.sse")
     body = {"assistant_id": await api.assistant(tools=[])}
@@ -255,7 +254,7 @@ def states(answer: Any) -> list[str | None]:
     return [each.get("status") for each in answer.get("data", [answer])]
 
 
-@needs_recordings
+@pytest.mark.recordings
 @pytest.mark.parametrize(
     "name",
     ["openai__openai-dotnet__poll_basic_run.json", "traceloop__openllmetry__poll_create_and_poll_2026.json"],
@@ -271,7 +270,7 @@ async def test_plain_answers_have_the_recorded_fields(api: Api, name: str) -> No
         return text
 
     compared = 0
-    for entry in json.loads((FOLDER / name).read_text()):
+    for entry in json.loads(recording(name).read_text()):
         method, path = entry["method"].lower(), known(entry["path"].removeprefix("/v1"))
         theirs = entry["response_json"]
         body = json.loads(known(json.dumps(entry["request_json"])))
