@@ -51,6 +51,12 @@ class FrameDecoder:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Takes the next bytes; answers with the frames that they complete."""
+        if not self._held and self._started and not self._after_cr and chunk[-2:] == b"\n\n":
+            # How servers send: one frame in a chunk, with a name that came before.
+            head, _, data = chunk.partition(b"\ndata: ")
+            name = self._names.get(head)
+            if name is not None and data.find(b"\n") == len(data) - 2 and b"\r" not in data:
+                return [_new(Frame, (name, data[:-2], self._last_id, None, None))]
         if not self._started:
             chunk = self._without_bom(chunk)
         if self._after_cr and chunk:
