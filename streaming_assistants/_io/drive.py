@@ -15,8 +15,10 @@ from typing import Any, TypeAlias, TypeVar
 
 import anyio
 
+from streaming_assistants import _sdk
 from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Sleep, Together
 
+from .body import drained
 from .calls import made, made_async, together, together_async
 from .halt import Halt
 
@@ -108,7 +110,7 @@ def said(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> Ite
                             return
                         feed, reader = body.feed, body.reader
                         with body.errors():
-                            for data in response.iter_bytes():
+                            for data in _sdk.chunks(response, response.iter_bytes):
                                 yield from feed(data)
                                 if reader.done:
                                     break
@@ -149,13 +151,16 @@ async def said_async(plan: Generator[Any, Any, None], invoking: Invoking, halt: 
                             return
                         feed, reader = body.feed, body.reader
                         with body.errors():
-                            async for data in response.aiter_bytes():
+                            chunks = aiter(_sdk.chunks(response, response.aiter_bytes))
+                            async for data in chunks:
                                 for item in feed(data):
                                     yield item
                                 if reader.done:
                                     break
                             for item in body.last():
                                 yield item
+                        if reader.done:
+                            await drained(chunks)
                     finally:
                         await response.aclose()
                     outcome = Outcome(body)

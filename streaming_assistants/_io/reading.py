@@ -214,6 +214,7 @@ def transport_broken(request: HttpRequest) -> Iterator[None]:
     except _sdk.transport_errors() as error:
         if isinstance(error, openai.APIError):
             raise  # it is both by now
+        _sdk.name_request(error, request)
         raise broken(error, request) from error
 
 

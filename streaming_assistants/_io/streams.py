@@ -25,6 +25,10 @@ HandlerT = TypeVar("HandlerT")
 class Closing(Generic[ItemT]):
     """A stream that is left with its ``with`` block."""
 
+    def __iter__(self) -> Iterator[ItemT]:
+        stream: Model = self
+        return stream._iterator  # type: ignore[no-any-return]  # the SDK's hands each event on by a generator
+
     def __enter__(self) -> Self:
         return self
 
@@ -50,6 +54,10 @@ class Closing(Generic[ItemT]):
 
 class AsyncClosing(Generic[ItemT]):
     """The async form of :class:`Closing`."""
+
+    def __aiter__(self) -> AsyncIterator[ItemT]:
+        stream: Model = self
+        return stream._iterator  # type: ignore[no-any-return]
 
     async def __aenter__(self) -> Self:
         return self

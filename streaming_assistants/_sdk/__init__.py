@@ -80,7 +80,9 @@ from .probing import (
     run_aside,
 )
 from .transports import (
+    chunks,
     interrupt,
+    name_request,
     own_transport,
     request,
     response_class,
@@ -112,6 +114,7 @@ __all__ = [
     "call_tool",
     "capped",
     "changed",
+    "chunks",
     "cloner",
     "closer",
     "declares",
@@ -146,6 +149,7 @@ __all__ = [
     "memory_client",
     "module_client",
     "module_loaders",
+    "name_request",
     "own_method",
     "own_methods",
     "own_transport",

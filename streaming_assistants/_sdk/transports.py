@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+from collections.abc import Callable
 
 from .basemodels import JSON
+
+ENCODING = "content-encoding"
 
 
 def transports() -> list[JSON]:
@@ -22,6 +25,27 @@ def transport_errors() -> JSON:
 def timeout_errors() -> tuple[type[Exception], ...]:
     """What a transport raises when nothing came in time."""
     return tuple(module.TimeoutException for module in transports())
+
+
+def name_request(error: JSON, request: JSON) -> None:
+    """Gives an error of the transport the request that it is of, where it has none."""
+    try:
+        error.request  # noqa: B018
+    except RuntimeError:
+        error.request = request
+
+
+def chunks(response: JSON, decoded: Callable[[], JSON]) -> JSON:
+    """The body chunk by chunk, for ``for`` or ``async for``: its own stream, or what ``decoded`` gives.
+
+    ``iter_bytes()`` hands each chunk through two generators more, for those who ask for another encoding or
+    another size. Both take a body that was read already, or refuse it.
+    """
+    plain = type(response) in [module.Response for module in transports()]
+    if not plain or response.is_closed or response.is_stream_consumed or ENCODING in response.headers:
+        return decoded()
+    response.is_stream_consumed = True
+    return response.stream
 
 
 def interrupt(response: JSON) -> None:
