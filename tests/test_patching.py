@@ -367,7 +367,14 @@ async def test_a_sound_capability_stays_the_sdks(
             continue  # is no concern of this release, or of this client
         assert (row.provider, row.reason == "sound") in (("sdk", True), ("streaming_assistants", False))
         if row.provider == "sdk" and capability.method.endswith("stream"):
-            assert capability.method not in vars(resolve(client, capability.resource))
+            # Ours stands before it for calls that want more of it than it does, and gives it all others.
+            method = getattr(resolve(client, capability.resource), capability.method)
+            given = {"thread_id": "thread_1", "assistant_id": "asst_1", "run_id": "run_1", "tool_outputs": []}
+            taken = inspect.signature(method).parameters
+            made = method(**{name: value for name, value in given.items() if name in taken})
+            assert type(made).__module__.startswith("openai.")
+            if colour.is_async:
+                made._AsyncAssistantStreamManager__api_request.close()
 
 
 async def test_names_and_signatures_stay_those_of_the_sdk(colour: Colour, streams: Loopback) -> None:

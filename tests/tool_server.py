@@ -147,8 +147,8 @@ MANAGED: dict[str, Any] = {
     "create_and_run_stream": (("threads", "create_and_run_stream"), ALONE),
     "submit_tool_outputs_stream": (("runs", "submit_tool_outputs_stream"), IDS),
 }
-EVERY = [*POLLED]
-USUAL = ["create_and_poll"]
+EVERY = [*POLLED, *CREATED, *MANAGED]
+USUAL = ["create_and_poll", "create", "stream"]
 """One way of each kind."""
 
 

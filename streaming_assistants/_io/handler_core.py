@@ -15,6 +15,7 @@ from streaming_assistants._protocol.callbacks import AsyncCallbacks, Callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
 from streaming_assistants._protocol.events import DELTA
+from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._sdk.untyped import Method, Model
 from streaming_assistants.errors import NoFinalObjectError
 
@@ -111,7 +112,18 @@ class Core:
         calls = {name: getattr(self, name) for name in callbacks.NAMES if _overridden(self, name)}
         session.dispatcher.wants = frozenset(calls)
         session.dispatcher.answered = submitted(*_sdk.sent(session.stream.response))
+        span = getattr(session.stream, "_span", None)  # the SDK's own streams have none
+        if span is not None:
+            span.on_tool_output = calls.get("on_tool_output")
         return session.stream, session.dispatcher, calls
+
+    @property
+    def tool_outputs(self) -> list[ToolOutput]:
+        """Under ``tool_handlers=``: the outputs that were computed and not submitted, as a submit takes them.
+
+        There are some where a run stopped at a call that nobody handles, or something broke the loop off.
+        """
+        return getattr(self._session.stream, "tool_outputs", [])
 
     @property
     def current_event(self) -> AssistantStreamEvent | None:

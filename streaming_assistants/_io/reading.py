@@ -15,6 +15,7 @@ from streaming_assistants._protocol.events import EventReader, Malformed, kind_o
 from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
+from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._sdk.untyped import AnyClient, HttpRequest, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
@@ -98,39 +99,45 @@ class RunSpan(Span):
         super().__init__(response, client)
         self.progress = Progress()
         self.progress.at(*_sdk.sent(response))
-        self._events = 0  # of the answer that is read
+        self.heard = 0  # events of the answer that is read, but for deltas of messages
+        self.has_answer = False  # what is asked for has begun to be answered
+        self.goes_on = False  # at a required action: a way answers it
+        self.on_tool_output: Callable[[Model, str], object] | None = None  # the handler's
+        self.unsent: Callable[[], list[ToolOutput]] = list  # outputs that nobody has submitted
 
     def plan(self) -> Plan[None]:
         """Reads the response, goes on as the call wanted it, and settles what did not come to its end."""
         with transport_broken(self.request):
-            ways: Ways = self.response.extensions.get(_KEY) or Ways()
             plan = self.answer(lambda: self.response)
-            for way in ways.whole:
+            for way in self.ways.whole:
                 plan = way(self, plan)
             yield from plan
 
     def answer(self, make: Callable[[], Model]) -> Plan[None]:
         """The plan for one request's answer, to its end. ``make`` makes the request: it gives a stream of the
         SDK, a response, or for an async client an awaitable of either."""
-        ways: Ways = self.response.extensions.get(_KEY) or Ways()
-        plan = self.bare(make)
-        for way in ways.answer:
+        return self.wrapped(self.bare(make))
+
+    def wrapped(self, plan: Plan[None]) -> Plan[None]:
+        """A plan that reads one answer, with the ways around it that each answer has."""
+        for way in self.ways.answer:
             plan = way(self, plan)
         return plan
 
     def bare(self, make: Callable[[], Model]) -> Plan[None]:
         """The same without the ways around it: what is read, and what settles it where it just ended."""
-        self._events, self.progress.status = 0, None
+        self.heard, self.has_answer, self.progress.status = 0, False, None
         reading: Reading[EventReader] = yield Read(make, self.reading)
         yield from self.rest(reading)
 
     def reading(self, answer: Model) -> Reading[EventReader]:
         """Reads what a request gave."""
+        self.has_answer = True
         return Reading(getattr(answer, "response", answer), EventReader(self._see), "event")
 
     def _see(self, event: Model) -> None:
         """Raises the error that an ``error`` event is."""
-        self._events += 1
+        self.heard += 1
         if event.event == "error":
             raise reported(event.data.message, self.halt.response.request, _sdk.dump(event.data))
         self.progress.see(event)
@@ -139,23 +146,28 @@ class RunSpan(Span):
         """Settles a stream that did not come to its end."""
         if reading.reader.done or self.progress.ended:
             return
-        answer = None if self._events else reading.reader.plain()
+        answer = None if self.heard else reading.reader.plain()
         if is_failure(answer):
             said = failure(answer)
             raise reported(said["message"], reading.response.request, said)
         try:
-            yield from settle(self.progress, self._owed)
+            yield from settle(self.progress, self.owed)
         except Pending as error:
-            raise self._incomplete(error.status) from None
+            raise self.incomplete(error.status) from None
         except (openai.APIError, ValueError) as error:  # ValueError: an answer that is no JSON
-            raise self._incomplete(None, error) from error
+            raise self.incomplete(None, error) from error
 
-    def _owed(self, owed: Owed) -> Model:
+    def owed(self, owed: Owed) -> Model:
         kind = kind_of(owed.event)
         assert kind is not None  # settle owes events of the API only
         event = kind.lenient(owed.data)
         self.progress.see(event)
         return event
+
+    @property
+    def ways(self) -> Ways:
+        """How the stream goes on, as its call wanted it."""
+        return self.response.extensions.get(_KEY) or Ways()
 
     def asked(self, ask: Ask) -> Invoke:
         beta = self.request.headers.get("OpenAI-Beta", "assistants=v2")
@@ -164,9 +176,9 @@ class RunSpan(Span):
         make = partial(self.client.get, ask.path, cast_to=_sdk.JSON_OBJECT, options=options)
         return Invoke(make, ask.within, lambda value: Received(value, {}))
 
-    def _incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
+    def incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
         progress = self.progress
-        if not self._events and progress.run_id is None:
+        if not self.heard and progress.run_id is None:
             kind = self.halt.response.headers.get("content-type", "no content type")
             said = f"the answer ({kind}) held no event of a run"
         elif progress.run_id is None:

@@ -13,6 +13,7 @@ from openai import AsyncStream, Stream
 from typing_extensions import Self
 
 from streaming_assistants import _sdk
+from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._sdk.untyped import Model
 
 from .drive import said, said_async
@@ -95,6 +96,14 @@ class EventStream(Closing[ItemT], Stream[ItemT]):
         self._span = span = RunSpan(self.response, self._client)
         return said(span.plan(), span.asked, span.halt)
 
+    @property
+    def tool_outputs(self) -> list[ToolOutput]:
+        """Under ``tool_handlers=``: the outputs that were computed and not submitted, as a submit takes them.
+
+        There are some where a run stopped at a call that nobody handles, or something broke the loop off.
+        """
+        return self._span.unsent()
+
 
 class AsyncEventStream(AsyncClosing[ItemT], AsyncStream[ItemT]):
     """The typed events of a run, as they arrive: an ``openai.AsyncStream``. See :class:`EventStream`."""
@@ -102,6 +111,11 @@ class AsyncEventStream(AsyncClosing[ItemT], AsyncStream[ItemT]):
     def __stream__(self) -> AsyncIterator[ItemT]:
         self._span = span = RunSpan(self.response, self._client)
         return said_async(span.plan(), span.asked, span.halt)
+
+    @property
+    def tool_outputs(self) -> list[ToolOutput]:
+        """See :attr:`EventStream.tool_outputs`."""
+        return self._span.unsent()
 
 
 class AssistantStreamManager(Generic[HandlerT]):

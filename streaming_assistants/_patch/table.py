@@ -34,36 +34,47 @@ from streaming_assistants._sdk.untyped import AnyClient, Method
 
 from . import stories
 from . import stories_polling as polled
-from .capability import Capability, Make, resolve
+from .capability import Capability, resolve
 from .judge import Story
 
-
-def _streaming(operation: requests.Operation) -> Make:
-    return lambda client, below: runs.streaming(client, operation, below)
+_WISHES = "tool_handlers="
 
 
-def _helper(operation: requests.Operation, name: str) -> Make:
-    return lambda client, _: runs.helper(client, operation, name)
-
-
-def _stream(resource: str, operation: requests.Operation) -> Capability:
+def _stream(resource: str, operation: requests.Operation) -> tuple[Capability, ...]:
+    """``create(stream=True)`` and its like, and apart from it what a release's own stream lacks."""
     name = f"{resource}.{operation.name}"
-    return Capability(
-        f"{name}(stream=True)",
-        resource,
-        operation.name,
-        _streaming(operation),
-        "stream",
-        stories.STREAM,
-        takes=operation.params | {"stream"},
+
+    def make(client: object, below: Method) -> Method:
+        return runs.streaming(client, operation, below)
+
+    def wishing(client: object, below: Method) -> Method:
+        return runs.wishing(operation, make(client, below), below, asks=True)
+
+    takes = operation.params | {"stream"}
+    wished = takes | runs.parameters(operation)
+    place = resource, operation.name
+    return (
+        Capability(f"{name}(stream=True)", *place, make, "stream", stories.STREAM, takes=takes),
+        Capability(f"{name}(stream=True, {_WISHES})", *place, wishing, "tool_handlers", takes=wished),
     )
 
 
-def _manager(resource: str, method: str, operation: requests.Operation) -> Capability:
+def _manager(resource: str, method: str, operation: requests.Operation) -> tuple[Capability, ...]:
+    """``stream()`` and its like, and apart from it what a release's own lacks."""
     name = f"{resource}.{method}"
-    make = _helper(operation, name.removeprefix("beta."))
+
+    def make(client: object, _: Method) -> Method:
+        return runs.helper(client, operation, name.removeprefix("beta."))
+
+    def wishing(client: object, below: Method) -> Method:
+        return runs.wishing(operation, make(client, below), below, asks=False)
+
     takes = operation.params | {"event_handler"}
-    return Capability(f"{name}()", resource, method, make, None, stories.HELPER, takes=takes)
+    wished = takes | runs.parameters(operation)
+    return (
+        Capability(f"{name}()", resource, method, make, None, stories.HELPER, takes=takes),
+        Capability(f"{name}({_WISHES})", resource, method, wishing, "tool_handlers", takes=wished),
+    )
 
 
 def _method(resource: str, endpoint: Endpoint) -> Capability:
@@ -127,13 +138,13 @@ THREADS, RUNS, MESSAGES = "beta.threads", "beta.threads.runs", "beta.threads.mes
 STORES, FILES, BATCHES = "vector_stores", "vector_stores.files", "vector_stores.file_batches"
 
 TABLE: tuple[Capability, ...] = (
-    _stream(RUNS, requests.RUN),
-    _stream(THREADS, requests.CREATE_AND_RUN),
-    _stream(RUNS, requests.SUBMIT),
-    _manager(RUNS, "stream", requests.RUN),
-    _manager(RUNS, "create_and_stream", requests.RUN),
-    _manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
-    _manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
+    *_stream(RUNS, requests.RUN),
+    *_stream(THREADS, requests.CREATE_AND_RUN),
+    *_stream(RUNS, requests.SUBMIT),
+    *_manager(RUNS, "stream", requests.RUN),
+    *_manager(RUNS, "create_and_stream", requests.RUN),
+    *_manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
+    *_manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
     _posting(RUNS),
     _posting(MESSAGES),
     *_waiting(RUNS, "poll", run_polling.poll_run, RunWaitParams, polled.RUNS, ids="run_id thread_id"),

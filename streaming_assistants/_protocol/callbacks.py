@@ -20,6 +20,7 @@ NAMES = (
     "on_tool_call_created",
     "on_tool_call_delta",
     "on_tool_call_done",
+    "on_tool_output",
     "on_exception",
     "on_timeout",
     "on_message_created",
@@ -57,6 +58,9 @@ class Callbacks:
 
     def on_tool_call_done(self, tool_call: ToolCall) -> None:
         """Fires once for a tool call: at the next call, at its step's end, or when the run waits for it."""
+
+    def on_tool_output(self, tool_call: ToolCall, output: str) -> None:
+        """Under ``tool_handlers=``: fires for each call that has its output, before those are submitted."""
 
     def on_exception(self, exception: Exception) -> None:
         """Fires once when reading the stream or a callback raised; the exception is raised afterwards."""
@@ -112,6 +116,9 @@ class AsyncCallbacks:
 
     async def on_tool_call_done(self, tool_call: ToolCall) -> None:
         """See :meth:`Callbacks.on_tool_call_done`."""
+
+    async def on_tool_output(self, tool_call: ToolCall, output: str) -> None:
+        """See :meth:`Callbacks.on_tool_output`."""
 
     async def on_exception(self, exception: Exception) -> None:
         """See :meth:`Callbacks.on_exception`."""

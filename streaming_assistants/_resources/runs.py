@@ -5,61 +5,37 @@ Each function here is made for one resource object and gives the callable to put
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from streaming_assistants import _sdk
 from streaming_assistants._io.reading import Ways
-from streaming_assistants._io.streams import (
-    AssistantStreamManager,
-    AsyncAssistantStreamManager,
-    AsyncEventStream,
-    EventStream,
-)
-from streaming_assistants._sdk.untyped import AnyClient, Method, Model
+from streaming_assistants._io.streams import AssistantStreamManager, AsyncAssistantStreamManager
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method, Model
 
 from .adoption import adopt
-from .operations import Operation, Request, spoken
-
-
-def send(client: AnyClient, request: Request) -> Model:
-    """Opens the stream: an EventStream, or for an async client a coroutine that gives the async one."""
-    # Releases up to 1.10 read the type from a generic argument.
-    stream = AsyncEventStream[object] if _sdk.is_async(client) else EventStream[object]
-    return client.post(
-        request.path,
-        cast_to=object,
-        body=request.body,
-        options=spoken(client, request.options),
-        stream=True,
-        stream_cls=stream,
-    )
-
-
-def opened(client: AnyClient, request: Request, ways: Ways) -> Model:
-    """The same for a stream that goes on in ``ways``."""
-    answer = send(client, request)
-    return _keeping_async(answer, ways) if _sdk.is_async(client) else _keeping(answer, ways)
-
-
-def _keeping(answer: Model, ways: Ways) -> Model:
-    ways.keep(_sdk.response_of(answer))
-    return answer
-
-
-async def _keeping_async(answer: Awaitable[Model], ways: Ways) -> Model:
-    return _keeping(await answer, ways)
+from .opening import opened
+from .operations import Operation
+from .tool_params import TOOLS, unstreamed
+from .tool_params import taken as tools_of
+from .tool_rounds import again, streamed_rounds
 
 
 def streaming(client: object, operation: Operation, plain_call: Method) -> Method:
     """``create(..., stream=True)``: ours when a stream is asked for, the SDK's own call otherwise."""
 
     def call(*args: object, **kwargs: object) -> Model:
-        stream = kwargs.pop("stream", None)
-        if not (stream and _sdk.given(stream)):
+        if not streams(kwargs):
+            kwargs.pop("stream", None)
             return plain_call(*args, **kwargs)
-        return send(client, operation.request(args, kwargs))
+        kwargs.pop("stream")
+        ways = _ways(client, kwargs)
+        return opened(client, operation.request(args, kwargs), ways)
 
     return call
+
+
+def streams(kwargs: Arguments) -> bool:
+    """Whether a call asks for a stream."""
+    stream = kwargs.get("stream")
+    return bool(stream) and _sdk.given(stream)
 
 
 def helper(client: object, operation: Operation, name: str) -> Method:
@@ -73,9 +49,36 @@ def helper(client: object, operation: Operation, name: str) -> Method:
     def call(*args: object, event_handler: object = None, **kwargs: object) -> Model:
         custom = "true" if event_handler is not None and _sdk.given(event_handler) else "false"
         handler = adopt(event_handler if custom == "true" else None, is_async=is_async)
+        ways = _ways(client, kwargs)
         request = operation.request(
             args, kwargs, X_Stainless_Stream_Helper=name, X_Stainless_Custom_Event_Handler=custom
         )
-        return manager(lambda: send(client, request), event_handler=handler)
+        return manager(lambda: opened(client, request, ways), event_handler=handler)
 
     return call
+
+
+def parameters(operation: Operation) -> frozenset[str]:
+    """The parameters of ours that a streamed call of ``operation`` takes."""
+    return TOOLS
+
+
+def wishing(operation: Operation, ours: Method, below: Method, *, asks: bool) -> Method:
+    """``below``, which may be the SDK's own, and ours for a call that wants more of a stream than it does.
+
+    ``asks``: a stream is given only where ``stream=True`` asks for it.
+    """
+    wishes = parameters(operation)
+
+    def call(*args: object, **kwargs: object) -> Model:
+        if asks and not streams(kwargs):
+            unstreamed(operation.name, kwargs)
+            return below(*args, **kwargs)
+        return (ours if wishes & kwargs.keys() else below)(*args, **kwargs)
+
+    return call
+
+
+def _ways(client: AnyClient, kwargs: Arguments) -> Ways:
+    loop = tools_of(client, kwargs)
+    return Ways() if loop is None else Ways(whole=(streamed_rounds(client, loop, again(kwargs)),))

@@ -24,8 +24,7 @@ def taken(client: object, kwargs: Arguments) -> ToolLoop | None:
 
     Raises TypeError and ValueError for what is wrong with them.
     """
-    asked = {name: kwargs.pop(name) for name in TOOLS & kwargs.keys()}
-    asked = {name: value for name, value in asked.items() if value is not None and _sdk.given(value)}
+    asked = _asked(kwargs)
     if not asked:
         return None
     if "tool_handlers" not in asked:
@@ -44,6 +43,19 @@ def taken(client: object, kwargs: Arguments) -> ToolLoop | None:
         limit,
     )
     return ToolLoop(terms, _count("max_rounds", asked.get("max_rounds")) or _MAX_ROUNDS)
+
+
+def unstreamed(name: str, kwargs: Arguments) -> None:
+    """Takes what was left out of a call that makes one request. Raises ValueError for what was not."""
+    asked = _asked(kwargs)
+    if asked:
+        said = ", ".join(f"{each}=" for each in sorted(asked))
+        raise ValueError(f"{name}(): {said} requires stream=True, or a helper that polls the run")
+
+
+def _asked(kwargs: Arguments) -> Arguments:
+    asked = {name: kwargs.pop(name) for name in TOOLS & kwargs.keys()}
+    return {name: value for name, value in asked.items() if value is not None and _sdk.given(value)}
 
 
 def _check_observer(on_error: object, is_async: bool) -> None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants._io.reading import transport_broken
-from streaming_assistants._protocol.plan import Invoke, Plan
+from streaming_assistants._io.reading import RunSpan, Way, transport_broken
+from streaming_assistants._protocol import models
+from streaming_assistants._protocol.build import build
+from streaming_assistants._protocol.offered import offered
+from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Say
+from streaming_assistants._protocol.settle import Owed, Pending, settle
 from streaming_assistants._protocol.tool_calls import ToolOutput
-from streaming_assistants._protocol.tool_loop import ToolLoop, safely, worth_asking
+from streaming_assistants._protocol.tool_loop import ToolLoop, safely, waited_for, worth_asking
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, Model
 from streaming_assistants.errors import IncompleteStreamError, StreamingAssistantsError
 
 from .endpoint import Endpoint
+from .opening import send
 from .operations import SUBMIT, Request
 from .polling import REQUEST, RETRIEVE_RUN, RUN_WATCH, Wanted, start
 
@@ -100,3 +108,90 @@ def telling(loop: ToolLoop | None, plan: Plan[Model]) -> Plan[Model]:
         return (yield from plan)
     with loop.errors():
         return (yield from plan)
+
+
+# ---------------------------------------------------------------- streamed
+
+
+def streamed_rounds(client: AnyClient, loop: ToolLoop, said: Arguments) -> Way:
+    """A way around a whole stream. ``said`` is what :func:`again` gives."""
+
+    def way(span: RunSpan, plan: Plan[None]) -> Plan[None]:
+        span.goes_on, span.unsent = True, lambda: loop.outputs
+        with loop.errors():
+            yield from plan
+            run = yield from _told(span)
+            yield from loop.rounds(run, partial(_submitted, span, client, loop, said), span.on_tool_output)
+        span.goes_on = False
+
+    return way
+
+
+def _submitted(
+    span: RunSpan, client: AnyClient, loop: ToolLoop, said: Arguments, run: Model, outputs: list[ToolOutput]
+) -> Plan[Model]:
+    request = _request(run, outputs, said, stream=True)
+    make = partial(_opened, client, request, loop.taken)
+
+    def once() -> Plan[Model]:
+        with transport_broken(span.request):
+            yield from span.bare(make)
+
+    def ask() -> Plan[Model]:
+        return (yield from _asked(span))
+
+    def pause(error: Exception, failures: int) -> float | None:
+        # What has begun to be told was taken.
+        return None if span.heard else _pause(client, error, failures)
+
+    def gone_on(error: Exception) -> Plan[Model]:
+        loop.taken()
+        if span.ways.answer:
+            raise error  # they go on with it
+        try:
+            yield from settle(span.progress, span.owed, math.inf)
+        except (Pending, ValueError) as why:
+            raise span.incomplete(None, why) from error
+
+    plan = safely(outputs, once, ask=ask, pause=pause, gone_on=gone_on)
+    yield from span.wrapped(plan)
+    return (yield from _told(span))
+
+
+def _opened(client: AnyClient, request: Request, taken: Callable[[], object]) -> Model:
+    """Opens the answer to a submit; ``taken`` is told once there is one."""
+    answer = send(client, request)
+    if _sdk.is_async(client):
+        return _taken_async(answer, taken)
+    taken()
+    return answer
+
+
+async def _taken_async(answer: Awaitable[Model], taken: Callable[[], object]) -> Model:
+    opened = await answer
+    taken()
+    return opened
+
+
+def _asked(span: RunSpan) -> Plan[Model]:
+    """The run, as the server has it; None for one that cannot be asked for."""
+    progress = span.progress
+    if progress.run_id is None or progress.thread_id is None:
+        return None
+    ids = (quote(each, safe="") for each in (progress.thread_id, progress.run_id))
+    received = yield from offered(Ask("/threads/{}/runs/{}".format(*ids)))
+    return build(models.model("Run"), received.value) if isinstance(received.value, dict) else None
+
+
+def _told(span: RunSpan) -> Plan[Model]:
+    """The run that a stream told of, with the calls that it waits for."""
+    progress = span.progress
+    if progress.ended and (progress.status != "requires_action" or waited_for(progress.run)):
+        return progress.run
+    # A server that announced the end of the stream and not that of the run, or did not say what it wants.
+    run = yield from _asked(span)
+    if run is None or run.status != "requires_action":
+        return progress.run
+    if not progress.ended:
+        yield Say(span.owed(Owed("thread.run.requires_action", _sdk.dump(run))))
+    return run
