@@ -60,7 +60,7 @@ def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
     sdk = f"openai {openai.__version__}"
     made: dict[str, Callable[[], list[Line]]] = {
         "events": lambda: groups.event_lines(of, sdk, f"openai-node {version}"),
-        "growth": lambda: groups.size_lines(of),
+        "growth": lambda: groups.size_lines(of, effort),
         "streams": lambda: groups.stream_lines(of, sdk),
         "start": lambda: groups.start_lines(of, sdk),
         "backend": lambda: groups.backend_lines(effort),
@@ -79,10 +79,10 @@ def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
 def write(text: str) -> None:
     """Puts the table between the markers of docs/performance.md."""
     page = DOCS.read_text(encoding="utf-8")
-    between = re.compile(r"(<!-- numbers: .*? -->\n```\n).*?(```\n)", re.DOTALL)
-    changed, count = between.subn(lambda found: f"{found[1]}{text}\n{found[2]}", page)
+    between = re.compile(r"(<!-- numbers: .*? -->\n).*?(<!-- end of numbers -->\n)", re.DOTALL)
+    changed, count = between.subn(lambda found: f"{found[1]}```\n{text}\n```\n{found[2]}", page)
     if count != 1:
-        raise SystemExit(f"expected one block of numbers in {DOCS}, got {count}")
+        raise SystemExit(f"expected one place for the numbers in {DOCS}, got {count}")
     DOCS.write_text(changed, encoding="utf-8")
 
 
@@ -90,7 +90,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="shorter runs and fewer streams: two minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="three shorter runs and fewer streams: two minutes"
+    )
     parser.add_argument("--only", choices=GROUPS, action="append", help="may be given more than once")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()

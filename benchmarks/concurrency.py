@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from . import memory, shapes
+from . import shapes
 
 WHO = ("transport", "ours", "SDK")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -69,7 +69,7 @@ async def _serve(streams: int, frames: shapes.Frames) -> None:
             await writer.drain()
             arrived += 1
             if arrived == streams:
-                await asyncio.sleep(2)  # the client looks at its memory now
+                await asyncio.sleep(max(0.5, streams / 500))  # the client looks at its memory now
                 complete.set()
             await complete.wait()
             for frame in rest:
@@ -91,6 +91,8 @@ async def _ask(who: str, port: int, streams: int, events: int) -> dict[str, floa
     import openai
 
     from streaming_assistants import patch
+
+    from . import memory  # imports the SDK, which the server does without
 
     url = f"http://127.0.0.1:{port}"
     transport = memory.transport()

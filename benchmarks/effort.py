@@ -14,7 +14,8 @@ class Effort:
     events: int
     turns: int
     streams: int
+    sizes: tuple[int, ...]  # that a run grows to
 
 
-FULL = Effort(quick=False, runs=5, events=2_000, turns=3, streams=1_000)
-QUICK = Effort(quick=True, runs=5, events=500, turns=1, streams=100)
+FULL = Effort(quick=False, runs=5, events=2_000, turns=3, streams=1_000, sizes=(10, 100, 1_000))
+QUICK = Effort(quick=True, runs=3, events=500, turns=1, streams=100, sizes=(10, 100))

@@ -55,24 +55,25 @@ def event_lines(of: Callable[[str], list[float]], sdk: str, node: str) -> list[L
 
 def sizes(python: Python, effort: Effort) -> Numbers:
     """What an event costs after a run has grown, in microseconds."""
-    events = flat.EVENTS // 5 if effort.quick else flat.EVENTS
+    events, turns = (flat.EVENTS // 5, 1) if effort.quick else (flat.EVENTS, 2)
     return {
-        f"{what}/{callback}/{size}": python.measure(
-            "flat", what, callback, size, events=events, turns=effort.turns
-        )["ours"]
+        f"{what}/{callback}/{size}": python.measure("flat", what, callback, size, events=events, turns=turns)[
+            "ours"
+        ]
         for what, callbacks in shapes.GROWING.items()
         for callback in callbacks
-        for size in flat.SIZES
+        for size in effort.sizes
     }
 
 
-def size_lines(of: Callable[[str], list[float]]) -> list[Line]:
+def size_lines(of: Callable[[str], list[float]], effort: Effort) -> list[Line]:
+    sizes = ", ".join(f"{size:,}" for size in effort.sizes)
     lines = []
     for what, callbacks in shapes.GROWING.items():
         for callback in callbacks:
-            columns = zip(*(of(f"{what}/{callback}/{size}") for size in flat.SIZES), strict=True)
+            columns = zip(*(of(f"{what}/{callback}/{size}") for size in effort.sizes), strict=True)
             by_size = list(columns)
-            name = f"{what}, {callback}, the dearest of 10, 100, 1,000 over the cheapest"
+            name = f"{what}, {callback}, the dearest of {sizes} over the cheapest"
             dear, cheap = ([each(row) for row in by_size] for each in (max, min))
             lines.append(Line(name, "us", dear, cheap, 2.0, share=True))
     return lines
@@ -112,6 +113,7 @@ def start_lines(of: Callable[[str], list[float]], sdk: str) -> list[Line]:
     return [
         Line("the first patch() of a process", "ms", of("first patch()"), goal=5.0),
         Line("a later patch()", "ms", of("patch()"), goal=0.7),
+        Line("judging the SDK, once in a process, when somebody calls", "ms", of("judging")),
         Line(name, "ms", of("import streaming_assistants"), imports, share=True),
     ]
 

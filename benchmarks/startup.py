@@ -41,6 +41,8 @@ for client in clients:
     streaming_assistants.patch(client)
 lap("20 more")
 took["patch()"] = took.pop("20 more") / 20
+streaming_assistants.capabilities(clients[0])
+lap("judging")
 took["OpenAI()"] = took.pop("21 clients") / 21
 print(json.dumps(took))
 """
@@ -61,8 +63,8 @@ def main() -> None:
     rounds = [measure() for _ in range(parser.parse_args().rounds)]
     print(f"{'ms: min, median, max':28}")
     for name in rounds[0]:
-        low, *_, high = took = sorted(found[name] for found in rounds)
-        print(f"{name:28} {low:9.2f} {statistics.median(took):9.2f} {high:9.2f}")
+        took = [found[name] for found in rounds]
+        print(f"{name:28} {min(took):9.2f} {statistics.median(took):9.2f} {max(took):9.2f}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ pytest.importorskip("benchmarks", reason="the benchmarks are not here")
 
 from benchmarks import flat, groups, memory, shapes, streaming
 from benchmarks.__main__ import write
+from benchmarks.effort import QUICK
 from benchmarks.table import Line, rendered
 
 pytestmark = pytest.mark.skipif(
@@ -104,7 +105,7 @@ def test_the_table_has_a_line_for_each_shape_and_who_it_is_compared_with() -> No
 
     lines = groups.event_lines(of, "openai 3", "openai-node 7")
     assert len(lines) == len(shapes.SHAPES) * 2 * 2 * 3
-    table = rendered({"an event": lines, "growth": groups.size_lines(of), "nothing": []})
+    table = rendered({"an event": lines, "growth": groups.size_lines(of, QUICK), "nothing": []})
     assert table.count("\n-- ") == 2
     for shape in shapes.SHAPES:
         for other in ("over openai 3", "over openai-node 7", "of json.loads"):
@@ -119,15 +120,16 @@ def test_what_was_not_measured_has_no_line() -> None:
 
 def test_the_table_is_written_between_its_markers(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "performance.md"
-    page.write_text("before\n<!-- numbers: python -m benchmarks --write -->\n```\nold\n```\nafter\n")
+    page.write_text("before\n<!-- numbers: this -->\nold\n<!-- end of numbers -->\nafter\n")
     monkeypatch.setattr("benchmarks.__main__.DOCS", page)
     write("new\ntable")
     assert page.read_text().splitlines() == [
         "before",
-        "<!-- numbers: python -m benchmarks --write -->",
+        "<!-- numbers: this -->",
         "```",
         "new",
         "table",
         "```",
+        "<!-- end of numbers -->",
         "after",
     ]
