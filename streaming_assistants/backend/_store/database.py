@@ -8,14 +8,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, func, insert, select
+from sqlalchemy import Connection, RootTransaction, create_engine, event, func, insert, select
 from sqlalchemy import Engine as Pool
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -27,6 +28,7 @@ from .changes import Changes
 from .transaction import SqlTransaction, written
 
 _BUSY_MS = 60_000
+_BEGINS_ITSELF = ("postgresql+psycopg",)  # a driver that ends a transaction that it has not begun
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
 
 
@@ -46,7 +48,7 @@ class Database:
         self.blocking = not in_memory
         # A store in memory is one connection, and a connection serves one transaction at a time.
         self._alone = threading.RLock() if in_memory else nullcontext()
-        options: dict[str, Any] = {"pool_pre_ping": True}  # a server that was restarted has cut them
+        options: dict[str, Any] = {"pool_pre_ping": parsed.drivername not in _BEGINS_ITSELF}
         if in_memory:
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
         elif self.sqlite:
@@ -65,16 +67,18 @@ class Database:
         # transaction then, and closing SQLite's connection under it crashes the process.
         weakref.finalize(self, self._pool.dispose).atexit = False
         if self.sqlite:
-            _prepare_sqlite(self._pool, durable=not in_memory)
+            event.listen(self._pool, "connect", partial(_prepare_sqlite, durable=not in_memory))
         else:
-            event.listen(self._pool, "connect", self._set_clock)
+            event.listen(self._pool, "connect", self._prepare_postgres)
+        if self.sqlite or parsed.drivername in _BEGINS_ITSELF:
+            event.listen(self._pool, "begin", _begin)
         self._create_schema()
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting."""
-        with self._connected() as connection, _writing(connection):
+        with self._begun(writes=True) as connection:
             tx = SqlTransaction(connection)
             yield tx
         self._changes.tell(tx.changed)
@@ -82,20 +86,41 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
-        with self._connected() as connection, connection.begin():
+        with self._begun(writes=False) as connection:
             yield SqlTransaction(connection)
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _begun(self, *, writes: bool) -> Iterator[Connection]:
         try:
-            with self._alone, self._open().connect() as connection:
-                try:
-                    yield connection
-                finally:
-                    if self.closed:
-                        connection.invalidate()  # the pool that it goes back to has been emptied already
+            with self._alone:
+                connection, transaction = self._transaction(writes)
+                with connection:
+                    try:
+                        with transaction:
+                            yield connection
+                    finally:
+                        if self.closed:
+                            connection.invalidate()  # the pool that it goes back to has been emptied already
         except _AWAY as error:
             raise StoreAway(str(error)) from error
+
+    def _transaction(self, writes: bool) -> tuple[Connection, RootTransaction]:
+        """A connection, and a transaction that has begun on it."""
+        last = self.sqlite
+        while True:
+            connection = self._open().connect()
+            try:
+                if writes:
+                    connection.execution_options(writes=True)
+                return connection, connection.begin()
+            except BaseException as error:
+                connection.invalidate()
+                connection.close()
+                if last or not isinstance(error, _AWAY):
+                    raise
+            # A server that was restarted has cut what the pool has kept, and the first word over it tells.
+            self._pool.dispose()
+            last = True
 
     def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
         return self._changes.watch(thread_id, wake)
@@ -105,7 +130,9 @@ class Database:
         theirs. Read from its server with each connection, and counted on in between."""
         return time.time() if self.sqlite else self._ahead + time.monotonic()
 
-    def _set_clock(self, dbapi: DBAPIConnection, _record: object) -> None:
+    def _prepare_postgres(self, dbapi: DBAPIConnection, _record: object) -> None:
+        if self._pool.url.drivername in _BEGINS_ITSELF:
+            dbapi.autocommit = True
         cursor = dbapi.cursor()
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
         row = cursor.fetchone()
@@ -136,7 +163,8 @@ class Database:
         self.close()
 
     def _create_schema(self) -> None:
-        with self._pool.connect() as connection, _writing(connection):
+        connection, transaction = self._transaction(writes=True)
+        with connection, transaction:
             if connection.dialect.name == "postgresql":
                 # IF NOT EXISTS does not keep two processes from creating the same table at once.
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
@@ -154,27 +182,32 @@ class Database:
                 )
 
 
-def _writing(connection: Connection) -> AbstractContextManager[object]:
-    return connection.execution_options(writes=True).begin()
+def _prepare_sqlite(dbapi: DBAPIConnection, _record: object, *, durable: bool) -> None:
+    # The driver's own transaction handling begins late and unasked; "begin" below takes its place.
+    dbapi.isolation_level = None
+    cursor = dbapi.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    if durable:
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        if _enter_wal(cursor):
+            cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
 
 
-def _prepare_sqlite(pool: Pool, *, durable: bool) -> None:
-    @event.listens_for(pool, "connect")
-    def connected(dbapi: DBAPIConnection, _record: object) -> None:
-        # The driver's own transaction handling begins late and unasked; "begin" below takes its place.
-        dbapi.isolation_level = None
-        cursor = dbapi.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if durable:
-            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            if _enter_wal(cursor):
-                cursor.execute("PRAGMA synchronous = NORMAL")
+def _begin(connection: Connection) -> None:
+    """Begins at once, over the driver's connection: with the write lock on SQLite, and on a server with the
+    word that tells whether the connection still stands."""
+    writes = connection.get_execution_options().get("writes")
+    immediate = writes and connection.dialect.name == "sqlite"
+    cursor = connection.connection.cursor()
+    begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"
+    failure = connection.dialect.loaded_dbapi.Error
+    try:
+        cursor.execute(begin)
+    except failure as error:
+        raise DBAPIError.instance(begin, None, error, failure, dialect=connection.dialect) from error
+    finally:
         cursor.close()
-
-    @event.listens_for(pool, "begin")
-    def begun(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _enter_wal(cursor: DBAPICursor) -> bool:
