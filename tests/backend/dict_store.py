@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from streaming_assistants._json import Json
-from streaming_assistants.backend._engine.store_port import Page, Row, RowKind, StoreClosed
+from streaming_assistants.backend._engine.store_port import Driven, Page, Row, RowKind, StoreClosed
 from streaming_assistants.backend._store.changes import Changes
 
 NOTHING: dict[str, Any] = {
@@ -136,10 +136,6 @@ class DictTransaction:
     def newest(self, kind: RowKind, **where: object) -> Row | None:
         return next(reversed(self._rows(kind, **where)), None)
 
-    def newest_seq(self, kind: RowKind, **where: object) -> int:
-        newest = self.newest(kind, **where)
-        return 0 if newest is None else int(newest["seq"])
-
     def page(
         self,
         kind: RowKind,
@@ -160,6 +156,12 @@ class DictTransaction:
             rows = [row for row in rows if way * (row["seq"] - before) < 0]
         backwards = before is not None and after is None
         return Page(rows[-limit:] if backwards else rows[:limit], len(rows) > limit)
+
+    def driven(self) -> Sequence[Driven]:
+        ends: dict[str | None, list[float]] = {}
+        for row in self._rows("runs", active=True):
+            ends.setdefault(row["owner"], []).append(row["expires_at"])
+        return [Driven(owner, len(times), min(times)) for owner, times in ends.items()]
 
     def active_runs(self) -> Sequence[Row]:
         return self._rows("runs", active=True)

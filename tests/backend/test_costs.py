@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import anyio
 import pytest
 from sqlalchemy import Connection, Engine, event
 
@@ -264,3 +265,23 @@ def test_what_is_sent_is_the_same_as_if_all_were_read(seed: int) -> None:
                     )
                 sent.append(turn and turn.items)
             assert sent[0] == sent[1]
+
+
+async def test_watching_over_runs_reads_none_of_them(
+    make_api: MakeApi, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_EVERY", 0.01)
+    api = make_api("echo", url)
+    runs = [await api.run("echo:stall") for _ in range(5)]
+    jobs = api.backend._jobs
+    with anyio.fail_after(20):
+        while len(jobs._runs) < 5 or not jobs._look_at:
+            await anyio.sleep(0.01)
+    await anyio.sleep(0.1)  # the round that has read them ends
+    with counted() as counts:
+        while len(counts.statements) < 5:
+            await anyio.sleep(0.01)
+    assert all(each.text.startswith("SELECT runs.owner, count(") for each in counts.statements)
+    assert counts.writing == 0
+    monkeypatch.setattr(watch, "_EVERY", 60.0)
+    assert (await api.get(f"/threads/{runs[0]['thread_id']}/runs/{runs[0]['id']}"))["status"] == "in_progress"

@@ -46,10 +46,9 @@ def filled(store: Store) -> Store:
         for id in ("thread_1", "thread_2"):
             tx.add("threads", {"id": id})
         for number in range(5):
-            tx.add("messages", {"id": f"msg_{number}", "text": str(number)}, thread_id="thread_1")
+            seq = tx.add("messages", {"id": f"msg_{number}", "text": str(number)}, thread_id="thread_1")
         add_run(tx, "run_1", active=True)
-        newest = tx.newest_seq("messages", thread_id="thread_1")
-        tx.add("steps", {"id": "step_1"}, thread_id="thread_1", run_id="run_1", after_message=newest)
+        tx.add("steps", {"id": "step_1"}, thread_id="thread_1", run_id="run_1", after_message=seq)
     return store
 
 
@@ -149,11 +148,13 @@ def test_a_transaction_that_fails_leaves_nothing(filled: Store) -> None:
 
 def test_a_seq_is_never_used_again(filled: Store) -> None:
     with filled.write() as tx:
-        newest = tx.newest_seq("messages", thread_id="thread_1")
+        newest = tx.newest("messages", thread_id="thread_1")
+        assert newest is not None
+        assert newest["id"] == "msg_4"
         assert tx.remove("messages", "msg_4")
         assert not tx.remove("messages", "msg_4")
-        assert tx.add("messages", {"id": "msg_5"}, thread_id="thread_1") > newest
-        assert tx.newest_seq("messages", thread_id="thread_2") == 0
+        assert tx.add("messages", {"id": "msg_5"}, thread_id="thread_1") > newest["seq"]
+        assert tx.newest("messages", thread_id="thread_2") is None
 
 
 def test_a_removed_object_keeps_its_place(filled: Store) -> None:
@@ -209,6 +210,10 @@ def test_a_thread_has_one_active_run(filled: Store) -> None:
         assert ids(tx.active_runs()) == ["run_1"]
         assert add_run(tx, "run_3", "thread_2", active=True) > 0
         assert ids(tx.active_runs()) == ["run_1", "run_3"]
+        assert tx.driven() == [(None, 2, NOW)]
+        tx.change("runs", "run_3", {}, owner="owner_1", expires_at=NOW - 9)
+        driven = sorted(tx.driven(), key=lambda each: each.owner or "")
+        assert driven == [(None, 1, NOW), ("owner_1", 1, NOW - 9)]
         tx.change("runs", "run_1", {}, active=False)
         add_run(tx, "run_4", active=True)
         assert ids(tx.active_runs()) == ["run_3", "run_4"]

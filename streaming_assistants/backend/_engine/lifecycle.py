@@ -93,12 +93,12 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
             "given": run_params.given(body, (assistant["hidden"] or {}).get("given", ())),
         },
     }
-    keeper.claim(run["id"])
     if not tx.add("runs", run, **columns):
         active = active_run(tx, keeper, thread_id)
         if active is not None:
             raise api_errors.busy_for_run(thread_id, active["id"])
         tx.add("runs", run, **columns)  # the other had been left behind, and is ended
+    keeper.claim(run["id"])
     if not run["instructions"] and not _has_user_message(tx, thread_id):
         raise api_errors.nothing_to_answer()
     return Stretch(queued, run, columns["hidden"], thread["data"], assistant["data"])
@@ -110,8 +110,9 @@ def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
     if not row["active"] or run["status"] == "cancelling":
         raise api_errors.not_cancellable(run["status"])
     if run["status"] in PENDING:
-        hidden = {**row["hidden"], "cancel_by": keeper.clock() + _CANCEL_SECONDS}
-        return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, hidden=hidden)
+        by = keeper.clock() + _CANCEL_SECONDS
+        columns = {"hidden": {**row["hidden"], "cancel_by": by}, "expires_at": min(by, row["expires_at"])}
+        return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, **columns)
     return end(tx, keeper, row, "cancelled")[-1][1]
 
 
@@ -144,6 +145,7 @@ def submit(
             "step_details": {"type": "tool_calls", "tool_calls": calls},
             "usage": hidden.get("step_usage") or objects.nothing(),
         },
+        row=waiting,
     )
     assistant = tx.get("assistants", run["assistant_id"])
     queued = {**run, "status": "queued", "required_action": None}
@@ -167,9 +169,9 @@ def overdue(tx: Transaction, keeper: Keeper, row: Row) -> str | None:
     if not row["active"]:
         return None
     now = keeper.clock()
-    if now >= row["expires_at"]:
-        return "expired"
     status = row["data"]["status"]
+    if now >= row["expires_at"]:
+        return "cancelled" if status == "cancelling" else "expired"
     if status not in PENDING:
         return None
     if row["owner"] == keeper.owner:
@@ -178,9 +180,22 @@ def overdue(tx: Transaction, keeper: Keeper, row: Row) -> str | None:
         left_behind = not keeper.lives(tx.owner(row["owner"]), now)
     if left_behind:
         return "cancelled" if status == "cancelling" else "expired"
-    if status == "cancelling" and now >= row["hidden"]["cancel_by"]:
-        return "cancelled"
     return None
+
+
+def quiet(tx: Transaction, keeper: Keeper, driving: int) -> bool:
+    """Whether all active runs are driven and go on, as far as their owners and times tell. ``driving`` is how
+    many are driven here. The status of a run is not looked at: one that is cancelled has a time to end at.
+    """
+    now = keeper.clock()
+    for owner, runs, expires_at in tx.driven():
+        if expires_at <= now + _CANCEL_SECONDS:
+            return False
+        if owner == keeper.owner:
+            driving -= runs
+        elif owner is not None and not keeper.lives(tx.owner(owner), now):
+            return False
+    return not driving
 
 
 _STEP_TIME = {"cancelled": "cancelled_at", "failed": "failed_at", "expired": "expired_at"}

@@ -5,7 +5,7 @@ Each object is a row: ``seq`` orders it among its kind, ``id`` names it, ``data`
 ``hidden`` what the engine remembers beside that. Messages, runs and steps have a ``thread_id`` besides, and
 go when their thread goes. A message has the ``run_id`` of the run that wrote it, or None, a step always has
 one, and ``after_message``, the seq of the thread's newest message when it began. A run is ``active`` until
-it ends, which no two of a thread may be; ``owner`` drives it, and it ends at ``expires_at``.
+it ends, which no two of a thread may be; ``owner`` drives it, and from ``expires_at`` on others may end it.
 
 A column that an object has not got is None, and what a caller does to a row does not reach the store.
 ``tests/backend/test_store_port.py`` asks all of this of each store; ``dict_store.py`` there is the smallest.
@@ -44,6 +44,14 @@ class Page(NamedTuple):
 
     rows: Sequence[Row]
     more: bool
+
+
+class Driven(NamedTuple):
+    """The active ``runs`` of an owner, or of nobody, and the earliest ``expires_at`` of them."""
+
+    owner: str | None
+    runs: int
+    expires_at: float
 
 
 class Transaction(Protocol):
@@ -85,10 +93,6 @@ class Transaction(Protocol):
     def newest(self, kind: RowKind, **where: object) -> Row | None:
         """The row that fits and has the highest seq."""
 
-    def newest_seq(self, kind: RowKind, **where: object) -> int:
-        """The seq of the newest row that fits; 0 when none does."""
-        ...
-
     def page(
         self,
         kind: RowKind,
@@ -103,6 +107,10 @@ class Transaction(Protocol):
 
         With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
         """
+        ...
+
+    def driven(self) -> Sequence[Driven]:
+        """Who drives the active runs. Asked each second, however many there are: no row is read for it."""
         ...
 
     def active_runs(self) -> Sequence[Row]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from .._engine import lifecycle
 from .._engine.lifecycle import Keeper
-from .._engine.store_port import LEASE, Store, StoreAway, StoreClosed
+from .._engine.store_port import LEASE, Row, Store, StoreAway, StoreClosed
 from . import owners
 from .job import AsyncJob, Job
 
@@ -38,6 +38,7 @@ class JobWatch:
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._seen_at = 0.0
+        self._look_at = 0.0
         self._pid = os.getpid()
         self._began = owners.started(self._pid) or ""
 
@@ -77,17 +78,24 @@ class JobWatch:
                 job.wait(max(0.0, deadline - time.monotonic()))
             stopped += jobs
 
-    def settle(self) -> None:
-        """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
+    def settle(self) -> list[Row]:
+        """Ends the runs that nobody will end: expired ones, and those of processes that are gone. The active
+        runs, these among them."""
         with self._store.read() as tx:
-            if not any(lifecycle.overdue(tx, self._keeper, row) for row in tx.active_runs()):
-                return
+            active = list(tx.active_runs())
+            late = [row["id"] for row in active if lifecycle.overdue(tx, self._keeper, row)]
+        if late:
+            self._end(late)
+        return active
+
+    def _end(self, run_ids: list[str]) -> None:
         ended = []
         with self._store.write() as tx:
-            for row in tx.active_runs():
-                status = lifecycle.overdue(tx, self._keeper, row)
-                if status is not None:
-                    ended.append((row["id"], lifecycle.end(tx, self._keeper, row, status)))
+            for run_id in run_ids:
+                row = tx.get("runs", run_id, lock=True)
+                status = None if row is None else lifecycle.overdue(tx, self._keeper, row)
+                if row is not None and status is not None:
+                    ended.append((run_id, lifecycle.end(tx, self._keeper, row, status)))
         for run_id, events in ended:
             logger.info("Run %s was left behind and has ended: %s.", run_id, events[-1][0])
             job = self._of(run_id)
@@ -172,12 +180,17 @@ class JobWatch:
                 self._begin()
 
     def _look_after(self, runs: Mapping[str, Job | AsyncJob]) -> None:
-        self.settle()
-        with self._store.read() as tx:
-            active = {row["id"]: row for row in tx.active_runs()}
-        for run_id, job in runs.items():
-            row = active.get(run_id)
+        for job in runs.values():
             if isinstance(job, AsyncJob) and job.forsaken:
                 job.give_up()
-            elif row is None or row["data"]["status"] == "cancelling":
+        now = time.monotonic()
+        if now < self._look_at:
+            with self._store.read() as tx:
+                if lifecycle.quiet(tx, self._keeper, len(runs)):
+                    return
+        self._look_at = now + LEASE
+        active = {row["id"]: row for row in self.settle()}
+        for run_id in runs:
+            row = active.get(run_id)
+            if row is None or row["data"]["status"] == "cancelling":
                 self.wake(run_id)

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
-from .._engine.store_port import Page, Row, RowKind
+from .._engine.store_port import Driven, Page, Row, RowKind
 from . import schema
 
 Where = Mapping[str, object]
@@ -107,10 +107,6 @@ class SqlTransaction:
         query = _select(kind, tuple(where), "newest")
         return self.connection.execute(query, where).mappings().first()
 
-    def newest_seq(self, kind: RowKind, **where: object) -> int:
-        query = _select(kind, tuple(where), "newest seq")
-        return int(self.connection.scalar(query, where) or 0)
-
     def page(
         self,
         kind: RowKind,
@@ -132,9 +128,11 @@ class SqlTransaction:
             rows.reverse()
         return Page(rows, more)
 
+    def driven(self) -> Sequence[Driven]:
+        return [Driven(*row) for row in self.connection.execute(_DRIVEN)]
+
     def active_runs(self) -> Sequence[Row]:
-        query = select(schema.runs).where(schema.runs.c.active).order_by(schema.runs.c.seq)
-        return self.connection.execute(query).mappings().all()
+        return self.connection.execute(_ACTIVE).mappings().all()
 
     def keep_file(self, id: str, filename: str, content: bytes) -> None:
         self.connection.execute(delete(schema.files).where(schema.files.c.id == id))
@@ -179,11 +177,19 @@ def _thread_id_of(kind: RowKind) -> str:
 
 # The statements of every run are built once: building one costs more than running it.
 
+# By the words of the index: SQLite knows it by them.
+_ACTIVE = select(schema.runs).where(text("active")).order_by(schema.runs.c.seq)
+_DRIVEN = (
+    select(schema.runs.c.owner, func.count(), func.min(schema.runs.c.expires_at))
+    .where(text("active"))
+    .group_by(schema.runs.c.owner)
+)
+
 
 @lru_cache(maxsize=256)
 def _select(name: str, columns: tuple[str, ...], kind: str) -> Select[Any]:
     table = _table(name)
-    query = select(func.max(table.c.seq)) if kind == "newest seq" else select(table)
+    query = select(table)
     query = query.where(*[table.c[column] == bindparam(column) for column in columns])
     if kind == "lock":
         # A lock that inserts of child rows do not wait for: they would deadlock with each other.
