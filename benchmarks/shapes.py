@@ -10,35 +10,26 @@ import json
 from collections.abc import Callable, Iterable
 from itertools import cycle, islice
 
-RUN = {
-    "id": "run_1",
-    "object": "thread.run",
-    "thread_id": "thread_1",
-    "assistant_id": "asst_1",
-    "created_at": 1,
-}
-STEP = {
-    "id": "step_1",
-    "object": "thread.run.step",
-    "run_id": "run_1",
-    "assistant_id": "asst_1",
-    "thread_id": "thread_1",
-    "type": "tool_calls",
-    "status": "in_progress",
-    "created_at": 1,
-    "step_details": {"type": "tool_calls", "tool_calls": []},
-}
-MESSAGE = {
-    "id": "msg_1",
-    "object": "thread.message",
-    "role": "assistant",
-    "thread_id": "thread_1",
-    "run_id": "run_1",
-    "assistant_id": "asst_1",
-    "created_at": 1,
-    "status": "in_progress",
-    "content": [],
-}
+_RUN = (
+    '{"id":"run_1","object":"thread.run","created_at":1,"assistant_id":"asst_1","thread_id":"thread_1",'
+    '"status":"queued","started_at":null,"expires_at":601,"cancelled_at":null,"failed_at":null,'
+    '"completed_at":null,"required_action":null,"last_error":null,"model":"gpt-4o","instructions":null,'
+    '"tools":[{"type":"code_interpreter"}],"tool_resources":{},"metadata":{},"temperature":1.0,"top_p":1.0,'
+    '"max_completion_tokens":null,"max_prompt_tokens":null,"truncation_strategy":{"type":"auto",'
+    '"last_messages":null},"incomplete_details":null,"usage":null,"response_format":"auto",'
+    '"tool_choice":"auto","parallel_tool_calls":true}'
+)
+_STEP = (
+    '{"id":"step_1","object":"thread.run.step","created_at":1,"run_id":"run_1","assistant_id":"asst_1",'
+    '"thread_id":"thread_1","type":"tool_calls","status":"in_progress","cancelled_at":null,'
+    '"completed_at":null,"expired_at":null,"failed_at":null,"last_error":null,'
+    '"step_details":{"type":"tool_calls","tool_calls":[]},"usage":null,"metadata":null}'
+)
+_MESSAGE = (
+    '{"id":"msg_1","object":"thread.message","created_at":1,"assistant_id":"asst_1","thread_id":"thread_1",'
+    '"run_id":"run_1","status":"in_progress","incomplete_details":null,"incomplete_at":null,'
+    '"completed_at":null,"role":"assistant","content":[],"attachments":[],"metadata":{}}'
+)
 WORDS = (" The", " weather", " in", " Paris", " is", ' "mild"', ",", " about", " 18", " \u00b0C", ".", "\n\n")
 ARGUMENTS = ('{"', "city", '":', ' "', "Par", "is", '",', ' "', "unit", '":', ' "', "celsius", '"}')
 CODE = ("import", " math", "\n", "print", "(", "math", ".sqrt", "(", '"2"', "))", "\n", "#", " done")
@@ -139,11 +130,11 @@ def _frame(name: str, data: object) -> bytes:
 
 
 def _message_created(name: str = "msg_1") -> bytes:
-    return _frame("thread.message.created", {**MESSAGE, "id": name})
+    return _frame("thread.message.created", {**json.loads(_MESSAGE), "id": name})
 
 
 def _step_created() -> bytes:
-    return _frame("thread.run.step.created", STEP)
+    return _frame("thread.run.step.created", json.loads(_STEP))
 
 
 def _text(value: str, index: int = 0, message: str = "msg_1", **more: object) -> bytes:
@@ -195,5 +186,8 @@ def _search(index: int = 0) -> bytes:
     return _call({"index": index, "id": f"call_{index}", "type": "file_search", "file_search": {}})
 
 
-_START = [_frame("thread.run.created", {**RUN, "status": "queued"})]
-_END = [_frame("thread.run.completed", {**RUN, "status": "completed"}), b"event: done\ndata: [DONE]\n\n"]
+_START = [_frame("thread.run.created", json.loads(_RUN))]
+_END = [
+    _frame("thread.run.completed", {**json.loads(_RUN), "status": "completed"}),
+    b"event: done\ndata: [DONE]\n\n",
+]
