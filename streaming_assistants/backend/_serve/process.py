@@ -131,8 +131,8 @@ def _client(upstream: str, base_url: str | None) -> AnyClient:
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
+    infos = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = infos[0]
     # asyncio sends small writes at once on sockets that say that they are TCP's: others hold an event back.
     listener = socket.socket(family, kind, protocol)
     try:
