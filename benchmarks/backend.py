@@ -192,6 +192,76 @@ def events_per_second(words: int) -> float:
     return best
 
 
+MESSAGES = (50, 5_000)
+
+
+def long_threads(rounds: int) -> list[float]:
+    """Milliseconds of processor time of a run on the last message, in threads of so many messages."""
+    strategy = {"type": "last_messages", "last_messages": 1}
+    with LocalBackend("echo") as backend:
+        client: Any = patch(openai.OpenAI(api_key="k"), backend=backend)
+        assistant = client.beta.assistants.create(model="m").id
+        threads = []
+        for length in MESSAGES:
+            thread = client.beta.threads.create(messages=[MESSAGE] * 50).id
+            for _ in range(length - 50):
+                client.beta.threads.messages.create(thread, **MESSAGE)
+            threads.append(thread)
+        times: list[list[float]] = [[], []]
+        for _ in range(rounds):
+            for thread, taken in zip(threads, times, strict=True):
+                start = time.process_time()
+                given = {"assistant_id": assistant, "truncation_strategy": strategy}
+                for _ in client.beta.threads.runs.create(thread, stream=True, **given):
+                    pass
+                taken.append(time.process_time() - start)
+        client.close()
+    return [min(each) * 1e3 for each in times]
+
+
+def cost_of_a_run(store: str) -> tuple[int, int]:
+    """The transactions that write and the statements of a text run, besides what begins and ends them."""
+    from sqlalchemy import Engine, event
+
+    writing, statements = [0], [0]
+
+    def begun(connection: Any) -> None:
+        writing[0] += bool(connection.get_execution_options().get("writes"))
+
+    def executed(*_: Any) -> None:
+        statements[0] += 1
+
+    with LocalBackend("echo", store) as backend:
+        client: Any = patch(openai.OpenAI(api_key="k"), backend=backend)
+        assistant = client.beta.assistants.create(model="m").id
+        thread = client.beta.threads.create(messages=[MESSAGE]).id
+        event.listen(Engine, "begin", begun)
+        event.listen(Engine, "before_cursor_execute", executed)
+        for _ in client.beta.threads.runs.create(thread, assistant_id=assistant, stream=True):
+            pass
+        event.remove(Engine, "begin", begun)
+        event.remove(Engine, "before_cursor_execute", executed)
+        client.close()
+    return writing[0], statements[0]
+
+
+async def watching(store: str, runs: int, seconds: float) -> float:
+    """The share of a core that watching over so many stalled runs takes."""
+    with LocalBackend("echo", store) as backend:
+        client: Any = patch(openai.AsyncOpenAI(api_key="k"), backend=backend)
+        assistant = (await client.beta.assistants.create(model="m")).id
+        thread = {"messages": [{"role": "user", "content": "echo:stall"}]}
+        for _ in range(runs):
+            await client.beta.threads.create_and_run(assistant_id=assistant, thread=thread)
+        await asyncio.sleep(2)
+        cpu, start = time.process_time(), time.perf_counter()
+        await asyncio.sleep(seconds)
+        share = (time.process_time() - cpu) / (time.perf_counter() - start)
+        await backend.aclose()
+        await client.close()
+    return share
+
+
 def row(name: str, times: Pair) -> None:
     direct, through = (statistics.median(each) * 1e3 for each in times)
     undisturbed = [statistics.quantiles(each, n=10)[0] * 1e3 for each in times]
@@ -234,6 +304,15 @@ def main() -> None:
     print(f"\n{options.runs} async runs at once: {through / direct:.2f}x of as many direct calls", end=" ")
     print(f"({direct:.2f} s direct, {through:.2f} s through the backend)")
     print(f"echo: {events_per_second(options.words):,.0f} events/s")
+    print("a text run: {} transactions that write, {} statements".format(*cost_of_a_run("sqlite://")))
+    short, long = long_threads(10)
+    print(
+        f"a run with last_messages=1: {short:.2f} ms of processor time in a thread of {MESSAGES[0]} messages,"
+    )
+    print(f"  {long:.2f} ms in one of {MESSAGES[1]:,}")
+    with tempfile.TemporaryDirectory() as folder:
+        share = asyncio.run(watching(f"sqlite:///{Path(folder) / 'w.db'}", 1_000, 30))
+    print(f"watching over 1,000 stalled runs: {share:.2%} of a core")
     server.terminate()
 
 

@@ -31,7 +31,7 @@ def decoded(body: bytes | bytearray) -> Json:
 def from_upstream(data: bytes) -> Json:
     """The value of a server's JSON. What it cannot say in JSON (``NaN``) is None. Raises ValueError."""
     try:
-        return json.loads(data, parse_constant=_none, parse_float=_finite_or_none)
+        return _LENIENT.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
@@ -43,6 +43,10 @@ def _none(_: str) -> None:
 def _finite_or_none(text: str) -> float | None:
     value = float(text)
     return None if math.isinf(value) else value
+
+
+# Made once: one for each event costs more than the event.
+_LENIENT = json.JSONDecoder(parse_constant=_none, parse_float=_finite_or_none)
 
 
 def _refused(name: str) -> Json:

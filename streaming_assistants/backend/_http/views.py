@@ -37,6 +37,9 @@ def shown(data: Json, *, include: bool, v1: bool) -> Json:
 _MAKING = frozenset({"status", "completed_at", "incomplete_at", "incomplete_details"})
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: each event passes through it
+
+
 def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:
     """Frames for events. ASCII throughout: SDKs before 1.16.2 cut a line at U+2028 and U+0085."""
 
@@ -45,7 +48,7 @@ def encoder(*, include: bool, v1: bool) -> Callable[[str, Json], bytes]:
             data = {**data, "tool_resources": _in_events(data["tool_resources"])}
         if name and not name.endswith("message.delta"):
             data = shown(data, include=include, v1=v1)
-        body = json.dumps(data, separators=(",", ":"))
+        body = _compact(data)
         return (f"event: {name}\ndata: {body}\n\n" if name else f"data: {body}\n\n").encode()
 
     return encode
