@@ -26,7 +26,12 @@ from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import Unpack
 
 from ._io.message_streams import MessageStream, PendingMessageStream
-from ._io.streams import AssistantStreamManager, AsyncAssistantStreamManager
+from ._io.streams import (
+    AssistantStreamManager,
+    AsyncAssistantStreamManager,
+    AsyncEventStream,
+    EventStream,
+)
 from ._protocol.chunks import MessageChunk
 from ._resources.message_list import MessageStreamParams
 from ._resources.params import (
@@ -34,6 +39,7 @@ from ._resources.params import (
     BatchUploadParams,
     CreateAndRunParams,
     CreateAndRunPollParams,
+    CreateAndRunStreamParams,
     FilePollParams,
     FileUploadParams,
     FileUploadPollParams,
@@ -43,11 +49,14 @@ from ._resources.params import (
     MessageUpdateParams,
     RequestParams,
     RunCreateParams,
+    RunCreateStreamParams,
     RunPollParams,
     RunStreamParams,
     RunWaitParams,
-    SubmitParams,
     SubmitPollParams,
+    SubmitStreamParams,
+    SubmitToolOutputsParams,
+    SubmitToolOutputsStreamParams,
 )
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 
@@ -77,8 +86,8 @@ class PatchedMessages(resources.Messages):
 class PatchedRuns(resources.Runs):
     @overload
     def create(
-        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateParams]
-    ) -> openai.Stream[AssistantStreamEvent]: ...
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateStreamParams]
+    ) -> EventStream[AssistantStreamEvent]: ...
     @overload
     def create(
         self,
@@ -90,6 +99,22 @@ class PatchedRuns(resources.Runs):
     @overload
     def create(
         self, thread_id: str, *, stream: bool, **params: Unpack[RunCreateParams]
+    ) -> Run | openai.Stream[AssistantStreamEvent]: ...
+    @overload
+    def submit_tool_outputs(
+        self, run_id: str, *, stream: Literal[True], **params: Unpack[SubmitToolOutputsStreamParams]
+    ) -> EventStream[AssistantStreamEvent]: ...
+    @overload
+    def submit_tool_outputs(
+        self,
+        run_id: str,
+        *,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[SubmitToolOutputsParams],
+    ) -> Run: ...
+    @overload
+    def submit_tool_outputs(
+        self, run_id: str, *, stream: bool, **params: Unpack[SubmitToolOutputsParams]
     ) -> Run | openai.Stream[AssistantStreamEvent]: ...
     def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
     def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
@@ -110,11 +135,11 @@ class PatchedRuns(resources.Runs):
     ) -> AssistantStreamManager[HandlerT]: ...
     @overload
     def submit_tool_outputs_stream(
-        self, **params: Unpack[SubmitParams]
+        self, **params: Unpack[SubmitStreamParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def submit_tool_outputs_stream(
-        self, *, event_handler: HandlerT, **params: Unpack[SubmitParams]
+        self, *, event_handler: HandlerT, **params: Unpack[SubmitStreamParams]
     ) -> AssistantStreamManager[HandlerT]: ...
 
 class PatchedThreads(resources.Threads):
@@ -122,14 +147,26 @@ class PatchedThreads(resources.Threads):
     def messages(self) -> PatchedMessages: ...
     @property
     def runs(self) -> PatchedRuns: ...
+    @overload
+    def create_and_run(
+        self, *, stream: Literal[True], **params: Unpack[CreateAndRunStreamParams]
+    ) -> EventStream[AssistantStreamEvent]: ...
+    @overload
+    def create_and_run(
+        self, *, stream: Literal[False] | LeftOut | None = ..., **params: Unpack[CreateAndRunParams]
+    ) -> Run: ...
+    @overload
+    def create_and_run(
+        self, *, stream: bool, **params: Unpack[CreateAndRunParams]
+    ) -> Run | openai.Stream[AssistantStreamEvent]: ...
     def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
     @overload
     def create_and_run_stream(
-        self, **params: Unpack[CreateAndRunParams]
+        self, **params: Unpack[CreateAndRunStreamParams]
     ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def create_and_run_stream(
-        self, *, event_handler: HandlerT, **params: Unpack[CreateAndRunParams]
+        self, *, event_handler: HandlerT, **params: Unpack[CreateAndRunStreamParams]
     ) -> AssistantStreamManager[HandlerT]: ...
 
 class PatchedFiles(Files):
@@ -187,8 +224,8 @@ class PatchedAsyncMessages(resources.AsyncMessages):
 class PatchedAsyncRuns(resources.AsyncRuns):
     @overload
     async def create(
-        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateParams]
-    ) -> openai.AsyncStream[AssistantStreamEvent]: ...
+        self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateStreamParams]
+    ) -> AsyncEventStream[AssistantStreamEvent]: ...
     @overload
     async def create(
         self,
@@ -200,6 +237,22 @@ class PatchedAsyncRuns(resources.AsyncRuns):
     @overload
     async def create(
         self, thread_id: str, *, stream: bool, **params: Unpack[RunCreateParams]
+    ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
+    @overload
+    async def submit_tool_outputs(
+        self, run_id: str, *, stream: Literal[True], **params: Unpack[SubmitToolOutputsStreamParams]
+    ) -> AsyncEventStream[AssistantStreamEvent]: ...
+    @overload
+    async def submit_tool_outputs(
+        self,
+        run_id: str,
+        *,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[SubmitToolOutputsParams],
+    ) -> Run: ...
+    @overload
+    async def submit_tool_outputs(
+        self, run_id: str, *, stream: bool, **params: Unpack[SubmitToolOutputsParams]
     ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
     async def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
     async def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
@@ -222,11 +275,11 @@ class PatchedAsyncRuns(resources.AsyncRuns):
     ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
     @overload
     def submit_tool_outputs_stream(
-        self, **params: Unpack[SubmitParams]
+        self, **params: Unpack[SubmitStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def submit_tool_outputs_stream(
-        self, *, event_handler: AsyncHandlerT, **params: Unpack[SubmitParams]
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[SubmitStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
 
 class PatchedAsyncThreads(resources.AsyncThreads):
@@ -234,14 +287,26 @@ class PatchedAsyncThreads(resources.AsyncThreads):
     def messages(self) -> PatchedAsyncMessages: ...
     @property
     def runs(self) -> PatchedAsyncRuns: ...
+    @overload
+    async def create_and_run(
+        self, *, stream: Literal[True], **params: Unpack[CreateAndRunStreamParams]
+    ) -> AsyncEventStream[AssistantStreamEvent]: ...
+    @overload
+    async def create_and_run(
+        self, *, stream: Literal[False] | LeftOut | None = ..., **params: Unpack[CreateAndRunParams]
+    ) -> Run: ...
+    @overload
+    async def create_and_run(
+        self, *, stream: bool, **params: Unpack[CreateAndRunParams]
+    ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
     async def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
     @overload
     def create_and_run_stream(
-        self, **params: Unpack[CreateAndRunParams]
+        self, **params: Unpack[CreateAndRunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     def create_and_run_stream(
-        self, *, event_handler: AsyncHandlerT, **params: Unpack[CreateAndRunParams]
+        self, *, event_handler: AsyncHandlerT, **params: Unpack[CreateAndRunStreamParams]
     ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
 
 class PatchedAsyncFiles(AsyncFiles):

@@ -34,6 +34,10 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "Messages.list": [{"thread_id": "thread_1", "stream": True}, {"thread_id": "thread_1"}],
     "Messages.update": [{"message_id": "msg_1", "thread_id": "thread_1", "content": "Hi"}],
     "Messages.delete": [{"message_id": "msg_1", "thread_id": "thread_1"}],
+    "Messages.create": [{"thread_id": "thread_1", "role": "user", "content": "Hi"}],
+    "Runs.create": [{**STARTED, "stream": True}, STARTED, STARTED],
+    "Runs.submit_tool_outputs": [{**OUTPUTS, "stream": True}, OUTPUTS, OUTPUTS],
+    "Threads.create_and_run": [{"assistant_id": "asst_1", "stream": True}, *[{"assistant_id": "asst_1"}] * 2],
     "Runs.stream": [STARTED],
     "Runs.create_and_stream": [STARTED],
     "Runs.submit_tool_outputs_stream": [OUTPUTS],
@@ -110,6 +114,16 @@ def returned(definition: Definition) -> str:
     return found.id
 
 
+def given_by(returns: ast.expr | None) -> set[str]:
+    """The classes that a method is said to give, of a union all of them."""
+    if isinstance(returns, ast.BinOp):
+        return given_by(returns.left) | given_by(returns.right)
+    if isinstance(returns, ast.Subscript):
+        return given_by(returns.value)
+    assert isinstance(returns, (ast.Name, ast.Attribute))
+    return {returns.id if isinstance(returns, ast.Name) else returns.attr}
+
+
 def methods(name: str) -> dict[str, list[Definition]]:
     found: dict[str, list[Definition]] = {}
     for member in CLASSES[name].body:
@@ -158,7 +172,7 @@ async def test_methods_give_what_the_stub_says(colour: Colour, server: Loopback)
                 *(getattr(owner, method)(**given) for given in CALLS.get(key, ())),
             ]
             values = [await answered(colour, result, definitions[0]) for result in results]
-            said = {returned(each) for each in definitions}
+            said = {name for each in definitions for name in given_by(each.returns)}
             assert values, f"{key} is not asked here"
             for value in values:
                 assert any(is_a(value, one) for one in said), f"{key} gave a {type(value)}, said is {said}"

@@ -144,7 +144,11 @@ class RunCreateParams(NewRunParams, IfActiveParams, DeadlineParams, total=False)
     """``runs.create``, besides the thread. The deadline is for ``if_active``."""
 
 
-class RunStreamParams(RunParams, IfActiveParams, DeadlineParams, total=False):
+class RunCreateStreamParams(RunCreateParams, ToolParams, total=False):
+    """``runs.create(stream=True)``, besides the thread."""
+
+
+class RunStreamParams(RunParams, IfActiveParams, DeadlineParams, ToolParams, total=False):
     """``runs.stream`` and ``create_and_stream``. The deadline is for ``if_active``."""
 
 
@@ -161,6 +165,25 @@ class SubmitParams(RequestParams, total=False):
     thread_id: Required[str]
     run_id: Required[str]
     tool_outputs: Required[Iterable[ToolOutput]]
+
+
+class CreateAndRunStreamParams(CreateAndRunParams, ToolParams, total=False):
+    """``threads.create_and_run_stream`` and ``create_and_run(stream=True)``."""
+
+
+class SubmitStreamParams(SubmitParams, ToolParams, total=False):
+    """``runs.submit_tool_outputs_stream``."""
+
+
+class SubmitToolOutputsParams(RequestParams, total=False):
+    """``runs.submit_tool_outputs``, besides the run."""
+
+    thread_id: Required[str]
+    tool_outputs: Required[Iterable[ToolOutput]]
+
+
+class SubmitToolOutputsStreamParams(SubmitToolOutputsParams, ToolParams, total=False):
+    """``runs.submit_tool_outputs(stream=True)``, besides the run."""
 
 
 class RunPollParams(RunParams, PollParams, ToolParams, IfActiveParams, RetryParams, total=False):

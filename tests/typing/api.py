@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import openai
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, AzureOpenAI, OpenAI, Stream
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI, Stream
 from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Message, Run
 from openai.types.beta.threads.runs import RunStep
@@ -13,14 +13,18 @@ from typing_extensions import assert_type
 from streaming_assistants import (
     AssistantEventHandler,
     AsyncAssistantEventHandler,
+    FunctionTool,
     PollTimeoutError,
     RunFailedError,
+    ToolError,
     UnknownEvent,
     capabilities,
+    function_tool,
     patch,
     unpatch,
 )
 from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream
+from streaming_assistants._io.streams import AsyncEventStream, EventStream
 from streaming_assistants.types import MessageChunk
 
 
@@ -34,6 +38,57 @@ class Mine(AssistantEventHandler):
 
 class AsyncMine(AsyncAssistantEventHandler):
     async def on_end(self) -> None: ...
+
+
+@function_tool
+def get_weather(city: str, days: int = 1) -> str:
+    return city * days
+
+
+@function_tool(name="later", strict=True)
+async def wait(seconds: float) -> None: ...
+
+
+class Station:
+    @function_tool
+    def measure(self, city: str) -> int:
+        return len(city)
+
+
+def excuse(error: ToolError) -> str | None:
+    return error.tool_name if error.stage == "execution" else None
+
+
+def tools(made: OpenAI) -> None:
+    assert_type(get_weather("Rome", days=2), str)
+    assert_type(Station().measure("Rome"), int)
+    tool: FunctionTool[[str], int] = Station().measure
+    client = patch(made)
+    client.beta.assistants.update("asst_1", extra_body={"tools": [get_weather.definition, tool.definition]})
+    runs = client.beta.threads.runs
+    with runs.stream(
+        thread_id="t", assistant_id="a", tool_handlers=[get_weather, tool], on_tool_error=excuse, max_rounds=3
+    ) as stream:
+        for output in stream.tool_outputs:
+            assert_type(output["tool_call_id"], str)
+    events = runs.create(
+        "t", assistant_id="a", stream=True, tool_handlers={"f": lambda said: said}, tool_timeout=1
+    )
+    as_a_stream: Stream[AssistantStreamEvent] = events
+    list(as_a_stream)
+    assert_type(len(events.tool_outputs), int)
+    runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[], stream=True, tool_handlers=[get_weather])
+    client.beta.threads.create_and_run(assistant_id="a", stream=True, tool_handlers=[get_weather])
+    client.beta.threads.create_and_run_stream(assistant_id="a", tool_handlers=[get_weather])
+    assert_type(runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=[get_weather]), Run)
+
+
+async def tools_async(made: AsyncOpenAI) -> None:
+    assert_type(await wait(seconds=1.0), None)
+    runs = patch(made).beta.threads.runs
+    async with runs.stream(thread_id="t", assistant_id="a", tool_handlers=[get_weather, wait]) as stream:
+        assert_type(len(stream.tool_outputs), int)
+    await runs.poll("r", "t", tool_handlers=[wait], max_concurrent_calls=2)
 
 
 def handle(handler: openai.AssistantEventHandler) -> None: ...
@@ -119,7 +174,7 @@ def sync(made: OpenAI) -> None:
     streamed = threads.runs.create(
         "thread_1", assistant_id="asst_1", stream=True, if_active="wait", max_wait_seconds=60
     )
-    assert_type(streamed, Stream[AssistantStreamEvent])
+    assert_type(streamed, EventStream[AssistantStreamEvent])
     said = threads.messages.create("thread_1", role="user", content="Hi", if_active="wait")
     assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):
@@ -171,7 +226,7 @@ async def asynchronous(made: AsyncOpenAI) -> None:
     assert_type(run, Run)
     assert_type(await threads.runs.create("thread_1", assistant_id="asst_1", if_active="wait"), Run)
     streamed = await threads.runs.create("thread_1", assistant_id="asst_1", stream=True, if_active="wait")
-    assert_type(streamed, AsyncStream[AssistantStreamEvent])
+    assert_type(streamed, AsyncEventStream[AssistantStreamEvent])
     said = await threads.messages.create("thread_1", role="user", content="Hi", if_active="cancel")
     assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):
