@@ -187,7 +187,7 @@ async def test_threads_that_call_first_have_it_told_once() -> None:
     said: list[str | None] = []
     at_once(8, lambda: said.append(story.divergence()))
     assert played == [1]
-    assert said == ["it: nothing, not a"] * 8
+    assert said == ["it makes the SDK do nothing, where it should a"] * 8
 
 
 async def test_a_method_that_proves_sound_is_left_alone(

@@ -19,14 +19,15 @@ from .judge import Act, Beat, Stage, Story
 
 def _includes(stage: Stage) -> None:
     def answer(request: HttpRequest) -> _sdk.Answered:
-        stage.see("in the body" if "include" in json.loads(request.content) else "in the query")
+        place = "body" if "include" in json.loads(request.content) else "query"
+        stage.see(f"send it in the {place}")
         return 200, {"content-type": "application/json"}, b"{}"
 
     runs = _sdk.probe_client(answer, is_async=True).beta.threads.runs
     _sdk.run_aside(runs.create("thread_1", assistant_id="asst_1", include=["x"]))
 
 
-INCLUDE = Story(Act(_includes, Beat("include= of the async runs.create", "in the query")))
+INCLUDE = Story(Act(_includes, Beat("include= of the async runs.create", "send it in the query")))
 """From 1.55 on the SDK puts it into the body too."""
 
 

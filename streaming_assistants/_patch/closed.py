@@ -7,11 +7,11 @@ OpenAI's answers 404 with an empty body since 2026-08-26, Azure OpenAI's 410 wit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import openai
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import Method, Model
 
 ADVICE = (
     "The hosted Assistants API is closed (OpenAI's and Azure OpenAI's, since 2026-08-26): "
@@ -29,17 +29,17 @@ def is_closed(error: openai.APIStatusError) -> bool:
     return error.status_code == 404 and url.host.endswith(".openai.com") and not error.response.content
 
 
-def explaining(client: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def explaining(client: object) -> Callable[[Method], Method]:
     """For ``client.request``: the SDK's own errors, with the advice where the API has closed."""
 
-    def make(below: Callable[..., Any]) -> Callable[..., Any]:
-        def request(*args: Any, **kwargs: Any) -> Any:
+    def make(below: Method) -> Method:
+        def request(*args: object, **kwargs: object) -> Model:
             try:
                 return below(*args, **kwargs)
             except openai.APIStatusError as error:
                 raise _advised(error) from error.__cause__
 
-        async def request_async(*args: Any, **kwargs: Any) -> Any:
+        async def request_async(*args: object, **kwargs: object) -> Model:
             try:
                 return await below(*args, **kwargs)
             except openai.APIStatusError as error:

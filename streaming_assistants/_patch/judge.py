@@ -1,8 +1,8 @@
 """Whether the installed SDK tells a story right: what a canned server says, and what has to come of it.
 
 An act is played in memory through a copy of the SDK's own code: no network, no version number. What the
-program sees of it, written down line by line, is compared with what is due; the first line that differs
-is the reason why the library steps in. An SDK in which all is as due is sound, and is left alone.
+SDK does, written down line by line, is compared with what is due; the first line that differs is the reason
+why the library steps in. An SDK in which all is as due is sound, and is left alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ log = logging.getLogger("streaming_assistants")
 
 
 class Beat:
-    """A part of an act: what it is, the lines that are due, with commas between, and what the server says.
+    """A part of an act: what it is, what is due then, with commas between, and what the server says.
 
-    A beat stands on its own: an act can be played without it, if it is not the last.
+    A line that is due is a deed ("ask again"), the name of a callback and what it is given, or that of an
+    error. A beat stands on its own: an act can be played without it, if it is not the last.
     """
 
     def __init__(self, about: str, due: str, *said: Any) -> None:
@@ -56,10 +57,16 @@ class Stage:
     def divergence(self) -> tuple[Beat, str] | None:
         """The first beat that did not go as due, and in what."""
         for beat, seen in zip(self._beats, self._seen, strict=True):
-            for got, wanted in zip_longest(seen, beat.due, fillvalue="nothing"):
+            for got, wanted in zip_longest(seen, beat.due, fillvalue="do nothing"):
                 if got != wanted:
-                    return beat, f"{beat.about}: {got}, not {wanted}"
+                    said = f"{beat.about} makes the SDK {_deed(got)}, where it should {_deed(wanted)}"
+                    return beat, said
         return None
+
+
+def _deed(line: str) -> str:
+    first = line.partition(" ")[0]
+    return f"call {line}" if first.startswith("on_") else f"raise {line}" if first.endswith("Error") else line
 
 
 class Story:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import Model, Resource
 
 from .judge import Act, Beat, Stage, Story
 
@@ -16,7 +16,7 @@ STEP = {"object": "thread.run.step", "run_id": "run_1", "thread_id": "thread_1"}
 MESSAGE = {"object": "thread.message", "thread_id": "thread_1", "role": "assistant"}
 
 
-def _sse(name: str, data: Any) -> bytes:
+def _sse(name: str, data: object) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
@@ -24,18 +24,32 @@ def _run(status: str) -> bytes:
     return _sse(f"thread.run.{status}", {**RUN, "status": status})
 
 
-def _step(id: str, status: str, *calls: dict[str, Any]) -> bytes:
+def _step(id: str, status: str, *calls: dict[str, object]) -> bytes:
     event = "created" if status == "in_progress" else status
     details = {"type": "tool_calls", "tool_calls": calls}
     return _sse(f"thread.run.step.{event}", {**STEP, "id": id, "status": status, "step_details": details})
 
 
-def _step_delta(id: str, *calls: dict[str, Any]) -> bytes:
+def _step_delta(id: str, *calls: dict[str, object]) -> bytes:
     details = {"type": "tool_calls", "tool_calls": [{"index": i, **call} for i, call in enumerate(calls)]}
     return _sse("thread.run.step.delta", {"id": id, "delta": {"step_details": details}})
 
 
-def _call(id: str) -> dict[str, Any]:
+def _tool(about: str, number: int, *known: dict[str, object], created: bool = True) -> Beat:
+    """A step with one call, all of which comes in one delta; ``known`` is what the step begins with."""
+    step, call = f"step_{number}", f"call_{number}"
+    begin = [_step(step, "in_progress", *known)] if created else []
+    due = (
+        f"on_tool_call_created {call} f {{}}, on_run_step_delta {step} in_progress, "
+        f"on_tool_call_done {call} f {{}}, on_run_step_done {step} completed"
+    )
+    if created:
+        due = f"on_run_step_created {step} in_progress, {due}"
+    end = _step(step, "completed", _call(call))
+    return Beat(about, due, *begin, _step_delta(step, _call(call)), end)
+
+
+def _call(id: str) -> dict[str, object]:
     return {"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 
@@ -45,12 +59,12 @@ def _message(id: str, status: str, *texts: str) -> bytes:
     return _sse(f"thread.message.{event}", {**MESSAGE, "id": id, "status": status, "content": content})
 
 
-def _text(id: str, value: str, index: int = 0, **more: Any) -> bytes:
+def _text(id: str, value: str, index: int = 0, **more: object) -> bytes:
     part = {"index": index, "type": "text", "text": {"value": value, **more}}
     return _sse("thread.message.delta", {"id": id, "delta": {"content": [part]}})
 
 
-def _cited(index: int) -> dict[str, Any]:
+def _cited(index: int) -> dict[str, object]:
     name = f"file_{index}"
     return {"index": index, "type": "file_citation", "text": name, "file_citation": {"file_id": name}}
 
@@ -58,7 +72,7 @@ def _cited(index: int) -> dict[str, Any]:
 # ---------------------------------------------------------------- how they are played
 
 
-def _runs(stage: Stage) -> Any:
+def _runs(stage: Stage) -> Resource:
     """The SDK's ``runs``, whose first request is answered with what the server says; others fail."""
     said = stage.server()
     kind = {"content-type": "text/event-stream"}
@@ -71,7 +85,8 @@ def _reads(stage: Stage) -> None:
     for event in _runs(stage).create(thread_id="thread_1", assistant_id="asst_1", stream=True):
         kind, name = type(event).__name__, str(getattr(event, "event", None))
         own = name.replace(".", "").replace("_", "")
-        stage.see(f"{name} as {kind}" if kind.startswith("Thread") and kind.lower() != own else name)
+        as_other = f" as {kind}" if kind.startswith("Thread") and kind.lower() != own else ""
+        stage.see(f"give {name}{as_other}")
 
 
 def _handles(stage: Stage) -> None:
@@ -81,8 +96,8 @@ def _handles(stage: Stage) -> None:
 
 
 def _looks_at_the_run(stage: Stage) -> None:
-    def on_event(self: Any, event: Any) -> None:
-        stage.see(f"{event.event} with {getattr(self.current_run, 'status', None)}")
+    def on_event(self: Model, event: Model) -> None:
+        stage.see(f"show {getattr(self.current_run, 'status', None)} in {event.event}")
 
     with _stream(stage, type("Looks", (_sdk.probe_handler(),), {"on_event": on_event})()) as stream:
         stream.until_done()
@@ -91,7 +106,7 @@ def _looks_at_the_run(stage: Stage) -> None:
 def _asks_for_steps(stage: Stage) -> None:
     with _stream(stage, _sdk.probe_handler()()) as stream:
         for step in stream.get_final_run_steps():
-            stage.see(_brief(step))
+            stage.see(f"give {_brief(step)}")
 
 
 def _leaves(stage: Stage) -> None:
@@ -113,7 +128,7 @@ def _awaits(stage: Stage) -> None:
     handler._init(None)
 
 
-def _stream(stage: Stage, handler: Any) -> Any:
+def _stream(stage: Stage, handler: object) -> Model:
     runs = _runs(stage)
     ask = getattr(runs, "stream", None) or runs.create_and_stream
     return ask(thread_id="thread_1", assistant_id="asst_1", event_handler=handler)
@@ -130,7 +145,7 @@ _CALLBACKS = (
 )
 
 
-def _told(stage: Stage) -> Any:
+def _told(stage: Stage) -> Model:
     """A handler that has all it is told written down."""
 
     def callback(name: str) -> Callable[..., None]:
@@ -139,15 +154,15 @@ def _told(stage: Stage) -> Any:
     return type("Told", (_sdk.probe_handler(),), {name: callback(name) for name in _CALLBACKS})
 
 
-def _brief(given: Any) -> str:
+def _brief(given: Model) -> str:
     """What matters of an object that a callback is given."""
     if isinstance(given, Exception):
         return type(given).__name__
     function = getattr(given, "function", None)
-    found = [getattr(given, name, None) for name in ("id", "status", "value")]
-    found += [getattr(function, name, None) for name in ("name", "arguments")]
-    found += [each.file_citation.file_id for each in getattr(given, "annotations", None) or ()]
-    return " ".join(str(each) for each in found if each)
+    seen = [getattr(given, name, None) for name in ("id", "status", "value")]
+    seen += [getattr(function, name, None) for name in ("name", "arguments")]
+    seen += [each.file_citation.file_id for each in getattr(given, "annotations", None) or ()]
+    return " ".join(str(each) for each in seen if each)
 
 
 def _turns_pages(stage: Stage) -> None:
@@ -155,7 +170,7 @@ def _turns_pages(stage: Stage) -> None:
     body, kind = json.dumps(page).encode(), {"content-type": "application/json"}
     messages = _sdk.probe_client(lambda _: (200, kind, body)).beta.threads.messages
     for message in islice(messages.list("thread_1", limit=1), 3):
-        stage.see(message.id)
+        stage.see(f"give {message.id}")
 
 
 # ---------------------------------------------------------------- the stories
@@ -165,29 +180,31 @@ _DONE = b"event: done\ndata: [DONE]\n\n"
 STREAM = Story(
     Act(
         _reads,
-        Beat("a frame without data", "thread.run.created", b"event: ping\ndata:\n\n", _run("created")),
-        Beat("an unknown event", "thread.run.paused", _sse("thread.run.paused", RUN)),
+        Beat("a frame without data", "give thread.run.created", b"event: ping\ndata:\n\n", _run("created")),
+        Beat("an unknown event", "give thread.run.paused", _sse("thread.run.paused", RUN)),
         Beat(
             "a frame of data alone",
-            "thread.run.queued",
+            "give thread.run.queued",
             f"data: {json.dumps({'event': 'thread.run.queued', 'data': RUN})}\n\n".encode(),
         ),
-        Beat("a line separator in a text", "thread.message.delta", _text("msg_1", "\u2028")),
+        Beat("a line separator in a text", "give thread.message.delta", _text("msg_1", "\u2028")),
         Beat(
-            "frames without a blank line between them",
-            "thread.run.queued, thread.run.in_progress",
+            "a missing blank line between frames",
+            "give thread.run.queued, give thread.run.in_progress",
             (_run("queued") + _run("in_progress")).replace(b"\n\n", b"\n") + b"\n",
         ),
         Beat(
             "a last frame without its blank line",
-            "thread.run.completed",
+            "give thread.run.completed",
             _run("completed").rstrip(b"\n"),
         ),
     ),
     Act(_reads, Beat("a flat error event", "OpenAIError", _sse("error", {"message": "over quota"}), _DONE)),
     Act(
         _reads,
-        Beat("an end without a terminal event", "thread.message.delta, OpenAIError", _text("msg_1", "a")),
+        Beat(
+            "an end without a terminal event", "give thread.message.delta, OpenAIError", _text("msg_1", "a")
+        ),
     ),
 )
 
@@ -197,40 +214,10 @@ HANDLER = Story(
     Act(_forgets, Beat("a handler without super().__init__()", "on_end", _run("completed"), _DONE)),
     Act(
         _handles,
-        Beat(
-            "a tool call",
-            "on_run_step_created step_1 in_progress, on_tool_call_created call_1 f {}, "
-            "on_run_step_delta step_1 in_progress, on_tool_call_done call_1 f {}, "
-            "on_run_step_done step_1 completed",
-            _step("step_1", "in_progress"),
-            _step_delta("step_1", _call("call_1")),
-            _step("step_1", "completed", _call("call_1")),
-        ),
-        Beat(
-            "a second tool step",
-            "on_run_step_created step_2 in_progress, on_tool_call_created call_2 f {}, "
-            "on_run_step_delta step_2 in_progress, on_tool_call_done call_2 f {}, "
-            "on_run_step_done step_2 completed",
-            _step("step_2", "in_progress"),
-            _step_delta("step_2", _call("call_2")),
-            _step("step_2", "completed", _call("call_2")),
-        ),
-        Beat(
-            "a call that a delta restates",
-            "on_run_step_created step_3 in_progress, on_tool_call_created call_3 f {}, "
-            "on_run_step_delta step_3 in_progress, on_tool_call_done call_3 f {}, "
-            "on_run_step_done step_3 completed",
-            _step("step_3", "in_progress", _call("call_3")),
-            _step_delta("step_3", _call("call_3")),
-            _step("step_3", "completed", _call("call_3")),
-        ),
-        Beat(
-            "a step delta without its created",
-            "on_tool_call_created call_4 f {}, on_run_step_delta step_4 in_progress, "
-            "on_tool_call_done call_4 f {}, on_run_step_done step_4 completed",
-            _step_delta("step_4", _call("call_4")),
-            _step("step_4", "completed", _call("call_4")),
-        ),
+        _tool("a tool call", 1),
+        _tool("a second tool step", 2),
+        _tool("a call that a delta restates", 3, _call("call_3")),
+        _tool("a step delta without its created", 4, created=False),
         Beat(
             "a message delta without its created",
             "on_text_created a, on_text_delta a, on_message_delta msg_1 in_progress, on_text_done a, "
@@ -275,13 +262,13 @@ HANDLER = Story(
     ),
     Act(
         _looks_at_the_run,
-        Beat("current_run", "thread.run.completed with completed", _run("completed"), _DONE),
+        Beat("current_run in on_event", "show completed in thread.run.completed", _run("completed"), _DONE),
     ),
     Act(
         _asks_for_steps,
         Beat(
             "get_final_run_steps()",
-            "step_6 completed",
+            "give step_6 completed",
             _step("step_6", "in_progress"),
             _step("step_6", "completed"),
             _run("completed"),
@@ -301,4 +288,4 @@ HANDLER = Story(
 )
 
 HELPER = Story(*HANDLER.acts, *STREAM.acts)
-PAGES = Story(Act(_turns_pages, Beat("a server that ignores `after`", "msg_1, OpenAIError")))
+PAGES = Story(Act(_turns_pages, Beat("a server that ignores `after`", "give msg_1, OpenAIError")))

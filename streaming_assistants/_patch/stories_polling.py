@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import HttpRequest
 
 from .judge import Act, Beat, Stage, Story
 
@@ -17,39 +17,37 @@ _PATHS = {
 }
 _KIND = {"content-type": "application/json"}
 
-Answer = tuple[int, dict[str, str], bytes]
 
-
-def _said(status: str, after: str | None = None) -> Answer:
+def _said(status: str, after: str | None = None) -> _sdk.Answered:
     pending = int(status in ("in_progress", "cancelled"))  # a batch may count so after it was cancelled
     counts = {"in_progress": pending, "completed": 0, "failed": 0, "cancelled": 0, "total": 1}
     headers = _KIND if after is None else {**_KIND, "openai-poll-after-ms": after}
     return 200, headers, json.dumps({"id": "it", "status": status, "file_counts": counts}).encode()
 
 
-_ABSENT: Answer = (404, _KIND, b'{"error": {"message": "not found"}}')
+_ABSENT: _sdk.Answered = (404, _KIND, b'{"error": {"message": "not found"}}')
 
 
-def _polls(kind: str, *, is_async: bool = False, **more: Any) -> Callable[[Stage], None]:
+def _polls(kind: str, *, is_async: bool = False, **more: object) -> Callable[[Stage], None]:
     """How an act is played through the ``poll`` of runs, files or batches."""
 
     def play(stage: Stage) -> None:
         said = stage.server()
-        asked: list[Answer] = []
+        asked: list[_sdk.Answered] = []
 
-        def answer(_: Any) -> Answer:
+        def answer(_: HttpRequest) -> _sdk.Answered:
             if asked:
-                stage.see("another request")
+                stage.see("ask again")
             asked.append(next(said))
             return asked[-1]
 
         async def nothing() -> None: ...
 
-        def sleep(seconds: float) -> Any:
+        def sleep(seconds: float) -> object:
             if "openai-poll-after-ms" in asked[-1][1]:
-                stage.see(f"{seconds:.2f} seconds")
+                stage.see(f"wait {seconds:.2f} seconds")
             elif is_async:
-                stage.see("a pause")
+                stage.see("pause")
             return nothing() if is_async else None
 
         path, ids = _PATHS[kind]
@@ -62,7 +60,7 @@ def _polls(kind: str, *, is_async: bool = False, **more: Any) -> Callable[[Stage
         if is_async:
             _sdk.run_aside(resource.poll(**ids, **more))
         else:
-            stage.see(f"the status {resource.poll(**ids, **more).status}")
+            stage.see(f"end as {resource.poll(**ids, **more).status}")
 
     return play
 
@@ -71,31 +69,31 @@ def _story(kind: str, **ends: str) -> Story:
     """``ends`` are statuses that end the wait, and what they are."""
     return Story(
         *(
-            Act(_polls(kind, poll_interval_ms=0), Beat(about, f"the status {status}", _said(status)))
+            Act(_polls(kind, poll_interval_ms=0), Beat(about, f"end as {status}", _said(status)))
             for status, about in ends.items()
         ),
         Act(
             _polls(kind),
-            Beat("a 404 right after create", "another request", _ABSENT),
+            Beat("a 404 right after create", "ask again", _ABSENT),
             Beat(
                 "a fraction in openai-poll-after-ms",
-                "0.01 seconds, another request",
+                "wait 0.01 seconds, ask again",
                 _said("in_progress", "10.4"),
             ),
             Beat(
                 "a second openai-poll-after-ms",
-                "0.01 seconds, another request, 0.02 seconds, another request",
+                "wait 0.01 seconds, ask again, wait 0.02 seconds, ask again",
                 _said("in_progress", "10"),
                 _said("in_progress", "20"),
             ),
-            Beat("a status of completed", "the status completed", _said("completed")),
+            Beat("a status of completed", "end as completed", _said("completed")),
         ),
     )
 
 
 def _deployment(stage: Stage) -> None:
-    def answer(request: Any) -> Answer:
-        stage.see(request.url.path)
+    def answer(request: HttpRequest) -> _sdk.Answered:
+        stage.see(f"ask {request.url.path}")
         return 200, _KIND, b"{}"
 
     _sdk.probe_azure(answer).beta.threads.retrieve("thread_1")
@@ -107,7 +105,7 @@ RUNS = Story(
         _polls("run", is_async=True, poll_interval_ms=0),
         Beat(
             "the poll of an async client",
-            "a pause, another request",
+            "pause, ask again",
             _said("in_progress"),
             _said("completed"),
         ),
@@ -115,4 +113,4 @@ RUNS = Story(
 )
 FILES = _story("file")
 BATCHES = _story("batch", cancelled="a cancelled batch")
-AZURE = Story(Act(_deployment, Beat("azure_deployment", "/openai/threads/thread_1")))
+AZURE = Story(Act(_deployment, Beat("azure_deployment", "ask /openai/threads/thread_1")))

@@ -41,16 +41,16 @@ class _AsyncUnannounced(AsyncBase):
     def __init_subclass__(cls) -> None: ...
 
 
-def _adopted(found: Any, theirs: Any, ours: Any) -> type:
+def _adopted(given: Any, theirs: Any, ours: Any) -> type:
     """The class of an adopted handler: its own methods win over ours, and ours over the SDK's."""
-    if found is theirs:
+    if given is theirs:
         return cast("type", ours)
     shield = _AsyncUnannounced if theirs is AsyncBase else _Unannounced
     # Its class knows the one that was made of it, for as long as that has handlers.
-    for made in type.__subclasses__(found):
+    for made in type.__subclasses__(given):
         if shield in made.__bases__:
             return made
-    members = {"__module__": found.__module__, "__qualname__": found.__qualname__, "__slots__": ()}
+    members = {"__module__": given.__module__, "__qualname__": given.__qualname__, "__slots__": ()}
     # type.__new__ itself: a metaclass would take it for a class that the program has written.
-    bases: Any = (shield, found, ours)
-    return cast("type", type.__new__(type(found), found.__name__, bases, members))
+    bases: Any = (shield, given, ours)
+    return cast("type", type.__new__(type(given), given.__name__, bases, members))

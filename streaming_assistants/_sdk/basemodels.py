@@ -22,19 +22,19 @@ PYDANTIC_1 = not hasattr(pydantic.BaseModel, "model_validate")
 @cache
 def base_model() -> type[pydantic.BaseModel]:
     """The SDK's own BaseModel: extra fields allowed, ``to_dict`` where the release has it."""
-    found = getattr(openai, "BaseModel", None)
-    return cast("type[pydantic.BaseModel]", found or importlib.import_module("openai._models").BaseModel)
+    public = getattr(openai, "BaseModel", None)
+    return cast("type[pydantic.BaseModel]", public or importlib.import_module("openai._models").BaseModel)
 
 
 def find(places: tuple[tuple[str, str], ...]) -> type[pydantic.BaseModel] | None:
     """The first class of the SDK at one of ``places``, each (module below ``openai.types``, name)."""
     for module, name in places:
         try:
-            found = getattr(importlib.import_module(f"openai.types.{module}"), name, None)
+            model = getattr(importlib.import_module(f"openai.types.{module}"), name, None)
         except ImportError:
             continue
-        if isinstance(found, type) and issubclass(found, pydantic.BaseModel):
-            return found
+        if isinstance(model, type) and issubclass(model, pydantic.BaseModel):
+            return model
     return None
 
 
@@ -69,8 +69,8 @@ def make(model: type[ModelT], values: dict[str, JSON], given: set[str]) -> Model
 
 def extras(model: pydantic.BaseModel) -> Mapping[str, JSON]:
     """The values of a model that has no field for them."""
-    found = vars(model) if PYDANTIC_1 else model.__pydantic_extra__
-    return found or {}
+    extra = vars(model) if PYDANTIC_1 else model.__pydantic_extra__
+    return extra or {}
 
 
 def dump(model: JSON) -> dict[str, JSON]:

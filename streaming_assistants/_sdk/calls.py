@@ -47,15 +47,15 @@ def undeprecated(method: JSON) -> JSON:
     """The SDK's method below the decorators that warn of it; some are decorated twice."""
     owner = getattr(method, "__self__", None)
     function: JSON = getattr(method, "__func__", method)
-    found = function
+    plain = function
     while _is_deprecated(function) or _made_in(function).startswith("openai."):
         inner = getattr(function, "__wrapped__", None)
         if inner is None:
             break
         if _is_deprecated(function):
-            found = inner
+            plain = inner
         function = inner
-    return found if owner is None else found.__get__(owner, type(owner))
+    return plain if owner is None else plain.__get__(owner, type(owner))
 
 
 def warn_deprecated(method: JSON) -> None:
@@ -93,14 +93,14 @@ def read(response: JSON) -> tuple[JSON, Mapping[str, str], JSON]:
     return response.parse(), response.headers, response.http_request
 
 
-def capped(found: JSON, seconds: float) -> JSON:
+def capped(timeout: JSON, seconds: float) -> JSON:
     """A timeout of the SDK or its transport with no part of it longer than ``seconds``."""
-    if found is None or isinstance(found, (int, float)):
-        return min(found, seconds) if found is not None else seconds
-    if isinstance(found, tuple):
-        return type(found)(seconds if part is None else min(part, seconds) for part in found)
-    parts = {name: getattr(found, name) for name in ("connect", "read", "write", "pool")}
-    return type(found)(**{name: seconds if v is None else min(v, seconds) for name, v in parts.items()})
+    if timeout is None or isinstance(timeout, (int, float)):
+        return min(timeout, seconds) if timeout is not None else seconds
+    if isinstance(timeout, tuple):
+        return type(timeout)(seconds if part is None else min(part, seconds) for part in timeout)
+    parts = {name: getattr(timeout, name) for name in ("connect", "read", "write", "pool")}
+    return type(timeout)(**{name: seconds if v is None else min(v, seconds) for name, v in parts.items()})
 
 
 def retry_seconds(client: JSON, error: Exception, failures: int) -> float | None:

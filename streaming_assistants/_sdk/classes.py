@@ -27,10 +27,10 @@ def _streaming(name: str) -> type | None:
 
 def closer(stream: JSON) -> Callable[[], JSON]:
     """What closes a stream of the SDK: its own ``close()`` from 1.6 on, its response's before."""
-    found = getattr(stream, "close", None)
-    if found is None:
-        found = getattr(stream.response, "aclose", None) if isinstance(stream, openai.AsyncStream) else None
-    return cast("Callable[[], JSON]", found or stream.response.close)
+    close = getattr(stream, "close", None)
+    if close is None:
+        close = getattr(stream.response, "aclose", None) if isinstance(stream, openai.AsyncStream) else None
+    return cast("Callable[[], JSON]", close or stream.response.close)
 
 
 # ---------------------------------------------------------------- pages
@@ -42,9 +42,9 @@ def with_page_class(answer: JSON, change: Callable[[type], type]) -> JSON:
     That is a page, an async paginator, or a raw response of either.
     """
     for name in ("_page_cls", "_cast_to"):
-        found = getattr(answer, name, None)
-        if isinstance(found, type):
-            setattr(answer, name, change(found))
+        kind = getattr(answer, name, None)
+        if isinstance(kind, type):
+            setattr(answer, name, change(kind))
             return answer
     if hasattr(answer, "get_next_page"):
         # pydantic would look for a field of that name

@@ -42,8 +42,8 @@ def _kinds(value: JSON) -> set[str]:
 
 def said(client: JSON, header: str) -> str | None:
     """What the caller says under ``header`` (in lower case) for all of a client's requests, or None."""
-    found = [text for name, text in _own_headers(client).items() if name.lower() == header]
-    return found[-1] if found and isinstance(found[-1], str) else None
+    values = [text for name, text in _own_headers(client).items() if name.lower() == header]
+    return values[-1] if values and isinstance(values[-1], str) else None
 
 
 def _own_headers(client: JSON) -> Mapping[str, JSON]:
@@ -111,8 +111,8 @@ _KEY_HEADERS = ("authorization", "api-key", "x-api-key")
 def keys_of(client: JSON) -> list[str]:
     """What a client proves itself with: none of it belongs into a store, a log or an answer."""
     headers = {**client.default_headers, **client.auth_headers}
-    found = [client.api_key, getattr(client, "_azure_ad_token", None), client.base_url.password]
-    return [*keys_in(headers), *(key for key in found if isinstance(key, str) and key)]
+    others = [client.api_key, getattr(client, "_azure_ad_token", None), client.base_url.password]
+    return [*keys_in(headers), *(key for key in others if isinstance(key, str) and key)]
 
 
 def keys_in(headers: Mapping[str, JSON]) -> list[str]:

@@ -39,8 +39,8 @@ def probe_azure(answer: Answering) -> JSON:
 
 def probe_handler() -> type:
     """The SDK's handler class. Raises ImportError before 1.14."""
-    found: type = untouched("openai.lib.streaming._assistants").AssistantEventHandler
-    return found
+    handler: type = untouched("openai.lib.streaming._assistants").AssistantEventHandler
+    return handler
 
 
 def memory_client(answer: Answering | None = None, *, is_async: bool = False) -> JSON:

@@ -59,7 +59,7 @@ _FOLDERS = ("openai", "openai.lib", "openai.resources")
 
 def untouched(module: str) -> ModuleType:
     """The SDK's module of that name, as its file has it. Raises ImportError where there is none."""
-    with _LOCK:
+    with _IMPORTING:
         return _copy().module(module)
 
 
@@ -77,7 +77,7 @@ def as_shipped(kind: JSON) -> JSON:
         return kind
 
 
-_LOCK = threading.RLock()
+_IMPORTING = threading.RLock()
 """The SDK imports some of its modules when they are first used, in whatever thread."""
 
 
@@ -106,8 +106,8 @@ class _Copy:
             return cast(ModuleType, _UNNEEDED)
         if not _is_copied(name):
             return importlib.import_module(name)
-        found = self._modules.get(name)
-        return self._executed(name) if found is None else found
+        made = self._modules.get(name)
+        return self._executed(name) if made is None else made
 
     def _executed(self, name: str) -> ModuleType:
         spec = self._spec(name)
@@ -128,7 +128,7 @@ class _Copy:
         return made
 
     def _of_folder(self, folder: ModuleType, spec: ModuleSpec, wanted: str) -> JSON:
-        with _LOCK:
+        with _IMPORTING:
             if self._found(f"{spec.name}.{wanted}", folder.__path__) is not None:
                 return vars(folder).setdefault(wanted, self.module(f"{spec.name}.{wanted}"))
             if spec.name == "openai":  # its own file sets the process up
@@ -167,17 +167,17 @@ class _Copy:
             name = resolve_name("." * level + name, (globals or {})["__package__"])
         if name not in self._stand_ins and not _is_copied(name) and not _is_unneeded(name):
             return builtins.__import__(name, globals, None, fromlist or (), 0)
-        with _LOCK:
-            found = self.module(name)
+        with _IMPORTING:
+            module = self.module(name)
             if not fromlist:
                 return self.module(name.partition(".")[0])
             for wanted in fromlist:
-                if not hasattr(found, wanted):
-                    vars(found)[wanted] = self.module(f"{name}.{wanted}")
-            return found
+                if not hasattr(module, wanted):
+                    vars(module)[wanted] = self.module(f"{name}.{wanted}")
+            return module
 
     def _import_module(self, name: str, package: str | None = None) -> ModuleType:
-        with _LOCK:
+        with _IMPORTING:
             # A module says its own name, for the package.
             return self.module(resolve_name(name, package).removeprefix(_PREFIX))
 

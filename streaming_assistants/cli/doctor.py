@@ -71,7 +71,7 @@ def _show(out: Screen, rows: list[Row], endpoint: ServerCheck | None, *, every: 
     repaired = all(row.sound for row in table)
     if defects:
         does = "repairs" if repaired else "leaves (repair=False)"
-        out.section(f"Defects of the SDK that patch() {does}: what it does, not what it should")
+        out.section(f"Defects of the SDK that patch() {does}")
         for shows in defects:
             out.item(shows, "" if repaired else "warn")
 

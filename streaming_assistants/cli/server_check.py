@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import openai
 
 from streaming_assistants import _sdk, patch
 from streaming_assistants._patch.closed import is_closed
-from streaming_assistants._sdk.untyped import AnyClient, Arguments
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method
 from streaming_assistants.backend.upstreams import registry
 
 _SECONDS = 10.0
@@ -41,7 +41,7 @@ def ask(base_url: str, api_version: str | None = None) -> ServerCheck:
 
 def _client(base_url: str, key: str, api_version: str | None) -> AnyClient:
     options: Arguments = {"api_key": key, "max_retries": 0, "timeout": _SECONDS}
-    made: Any = openai.OpenAI
+    made: Method = openai.OpenAI
     if api_version:
         made = openai.AzureOpenAI
         options |= {"azure_endpoint": base_url.split("/openai")[0], "api_version": api_version}
