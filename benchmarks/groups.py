@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 
 from . import concurrency, flat, shapes, startup, streaming
@@ -116,10 +115,3 @@ def start_lines(of: Callable[[str], list[float]], sdk: str) -> list[Line]:
         Line("judging the SDK, once in a process, when somebody calls", "ms", of("judging")),
         Line(name, "ms", of("import streaming_assistants"), imports, share=True),
     ]
-
-
-def backend_lines(effort: Effort) -> list[Line]:
-    """What the built-in backend costs, which its own module measures."""
-    lines: Callable[[Effort], list[Line]] | None
-    lines = getattr(importlib.import_module(".backend", __package__), "lines", None)
-    return [] if lines is None else lines(effort)
