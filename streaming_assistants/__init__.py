@@ -7,7 +7,7 @@ client = patch(OpenAI())
 """
 
 from ._patch.client import capabilities, patch, unpatch
-from ._protocol.events import UnknownEvent
+from ._protocol.dialects import UnknownEvent
 from .citations import Citation, CitedText, cited
 from .errors import (
     FileUploadError,

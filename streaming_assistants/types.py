@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._protocol import models
 from ._protocol.chunks import MessageChunk, MessageChunkContent, MessageChunkData, MessageChunkDelta
-from ._protocol.events import Done, UnknownEvent
+from ._protocol.dialects import Done, UnknownEvent
 
 if TYPE_CHECKING:
     from openai.types.beta import Assistant as Assistant

@@ -21,9 +21,10 @@ import pytest
 import streaming_assistants as sa
 from streaming_assistants import _sdk
 from streaming_assistants._protocol import callbacks
+from streaming_assistants._protocol.dialects import kind_of
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
-from streaming_assistants._protocol.events import EventReader, kind_of
+from streaming_assistants._protocol.events import EventReader
 from streaming_assistants._protocol.plan import Ask, Received, Say
 from streaming_assistants._protocol.settle import Progress, settle
 

@@ -51,16 +51,17 @@ async def test_the_story_names_every_file_that_a_byte_enters(colour: Colour, ser
     followed, asked_for = Followed(), threading.Event()
 
     def body() -> Iterator[bytes]:
-        yield sse([run("in_progress"), message("created"), text("a")], end=b"")
+        learned = [text("of two"), text("frames")]
+        yield sse([run("in_progress"), message("created"), *learned, text("a")], end=b"")
         asked_for.wait(10)
         yield sse([text("b")], end=b"")
-        yield sse([message("completed", "ab"), run("completed")])
+        yield sse([message("completed", "of twoframesab"), run("completed")])
 
     def on_text_delta(delta: Any, _: object) -> None:
         if delta.value == "a":
             asked_for.set()
             sys.setprofile(followed)
-        else:
+        elif delta.value == "b":
             sys.setprofile(None)
 
     handler = colour.handler()
@@ -68,4 +69,4 @@ async def test_the_story_names_every_file_that_a_byte_enters(colour: Colour, ser
     server.on("POST", ".*", Reply.sse(body()))
     await colour.handled(colour.client(server.url), handler)
     assert followed.files == set(told())
-    assert len(told()) == 8, "which README says in words"
+    assert len(told()) == 10, "which README says in words"

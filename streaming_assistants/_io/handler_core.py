@@ -14,7 +14,7 @@ from streaming_assistants._protocol import callbacks
 from streaming_assistants._protocol.callbacks import AsyncCallbacks, Callbacks
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.earlier import submitted
-from streaming_assistants._protocol.events import DELTA
+from streaming_assistants._protocol.models import MESSAGE_DELTA
 from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._sdk.untyped import Method, Model
 from streaming_assistants.errors import NoFinalObjectError
@@ -210,7 +210,7 @@ def _found(value: FoundT | None, what: str) -> FoundT:
 
 
 def texts(event: Model) -> Iterator[str]:
-    if event.event == DELTA:
+    if event.event == MESSAGE_DELTA:
         for delta in event.data.delta.content or ():
             if delta.type == "text" and delta.text and delta.text.value:
                 yield delta.text.value

@@ -11,7 +11,8 @@ import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.chunks import ChunkReader, ServerFailed
-from streaming_assistants._protocol.events import EventReader, Malformed, kind_of
+from streaming_assistants._protocol.dialects import Malformed, kind_of
+from streaming_assistants._protocol.events import EventReader
 from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received
 from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle

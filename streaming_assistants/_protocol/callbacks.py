@@ -5,7 +5,7 @@ Objects that a callback gets do not change afterwards: keep them as long as you 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from openai.types.beta import AssistantStreamEvent
@@ -33,6 +33,13 @@ NAMES = (
     "on_end",
 )
 """Every callback there is."""
+
+
+class Notice(NamedTuple):
+    """One callback to make: its name on the handler, and its arguments."""
+
+    method: str
+    args: tuple[object, ...]
 
 
 class Callbacks:

@@ -16,7 +16,7 @@ from streaming_assistants._sdk.untyped import Method, Model
 
 from . import models
 from .build import build
-from .events import Malformed, is_json, short
+from .dialects import Malformed, is_json, short
 from .sse import Frame, FrameDecoder
 
 # ruff: noqa: UP006, UP035, UP045  (pydantic 1 on Python 3.10 reads the typing forms only)

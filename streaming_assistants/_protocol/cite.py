@@ -14,8 +14,8 @@ from streaming_assistants import _sdk
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import Model
 
-from .events import DELTA
 from .merge import copied, merge
+from .models import MESSAGE_DELTA
 
 _MARKER = re.compile(r"【\d+(?::\d+)?†[^【】\n]*】")
 _BEGINNING = re.compile(r"【(?:\d+(?::\d*)?(?:†[^【】\n]*)?)?\Z")
@@ -99,7 +99,7 @@ class CitedDeltas:
 
     def add(self, event: Model) -> Iterator[str]:
         """What an event lets out."""
-        if event.event == DELTA:
+        if event.event == MESSAGE_DELTA:
             message = self._messages.get(event.data.id)
             if message is None:
                 message = self._messages[event.data.id] = CitedMessage()

@@ -22,13 +22,8 @@ def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = Fal
             if value is None:
                 base.setdefault(key, None)
             elif key in GROWING and isinstance(value, str) and isinstance(old, str) and not restated:
-                # One reference while it grows, so that CPython extends the string in place: a message of
-                # n deltas costs n, not n squared.
-                base[key] = None
-                if LOW <= value < BEYOND:
-                    old, value = meeting(old, value)
-                old += value
-                base[key] = old
+                old = None  # a second reference
+                grow(base, key, value)
             elif isinstance(value, dict) and isinstance(old, dict):
                 work.append((old, value))
             elif isinstance(value, list) and (_indexed(value) or key in GROWING_LISTS):
@@ -37,15 +32,21 @@ def merge(base: dict[str, Json], delta: dict[str, Json], *, restated: bool = Fal
                 base[key] = value
 
 
-LOW, BEYOND = "\udc00", "\ue000"
+_LOW, _BEYOND = "\udc00", "\ue000"
 """Text between these begins with the second half of a character that a server cut in two."""
 
 
-def meeting(old: str, value: str) -> tuple[str, str]:
-    """``old`` and the ``value`` that it grows by, with the character whole that was cut between them."""
-    if not "\ud800" <= old[-1:] < LOW:
-        return old, value
-    return old[:-1], (old[-1] + value[0]).encode("utf-16", "surrogatepass").decode("utf-16") + value[1:]
+def grow(base: dict[str, Json], key: str, more: str) -> None:
+    """Adds ``more`` to the text at ``key``, in place, with the character whole that was cut between them."""
+    text: str = base[key]
+    # One reference while it grows, so that CPython extends the string in place: a message of n deltas costs
+    # n, not n squared.
+    base[key] = None
+    if _LOW <= more < _BEYOND and "\ud800" <= text[-1:] < _LOW:
+        whole = (text[-1] + more[0]).encode("utf-16", "surrogatepass").decode("utf-16")
+        text, more = text[:-1], whole + more[1:]
+    text += more
+    base[key] = text
 
 
 def _indexed(items: list[Json]) -> bool:

@@ -47,6 +47,9 @@ EVENTS: tuple[str, ...] = (
 )
 """All event names of the API, as its reference lists them."""
 
+MESSAGE_DELTA, STEP_DELTA = "thread.message.delta", "thread.run.step.delta"
+"""What nearly all of a stream is."""
+
 _THREADS, _STEPS = "beta.threads", "beta.threads.runs"
 
 # Where a name has lived, newest first. A name that is absent here is looked for under its own name in

@@ -15,9 +15,9 @@ from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import Model
 from streaming_assistants.tools import ToolError, ToolErrorStage
 
+from .call_state import tool_call
 from .outputs import written
 from .plan import Invoke, Plan, Together, WaitedTooLong
-from .snapshots import tool_call
 
 log = logging.getLogger("streaming_assistants")
 

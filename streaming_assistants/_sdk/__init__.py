@@ -22,11 +22,12 @@ from .basemodels import (
     PYDANTIC_1,
     base_model,
     changed,
-    cloner,
     dump,
     extras,
     fields_of,
+    fields_set,
     find,
+    is_model,
     json_parser,
     json_validator,
     jsonable,
@@ -70,6 +71,7 @@ from .clients import (
     say_once,
 )
 from .methods import own_method, own_methods, parameters, says
+from .moulds import DEEPEST, Place, mould
 from .probing import (
     Answered,
     Answering,
@@ -94,6 +96,7 @@ from .transports import (
 )
 
 __all__ = [
+    "DEEPEST",
     "JSON",
     "JSON_OBJECT",
     "NOT_GIVEN",
@@ -107,6 +110,7 @@ __all__ = [
     "ArgumentsModel",
     "Client",
     "ModuleAttribute",
+    "Place",
     "absolute",
     "answer",
     "base_model",
@@ -115,7 +119,6 @@ __all__ = [
     "capped",
     "changed",
     "chunks",
-    "cloner",
     "closer",
     "declares",
     "deprecated_methods",
@@ -123,6 +126,7 @@ __all__ = [
     "extras",
     "faults",
     "fields_of",
+    "fields_set",
     "find",
     "given",
     "handler_base",
@@ -135,6 +139,7 @@ __all__ = [
     "is_async",
     "is_azure",
     "is_client",
+    "is_model",
     "is_own",
     "json_parser",
     "json_validator",
@@ -149,6 +154,7 @@ __all__ = [
     "memory_client",
     "module_client",
     "module_loaders",
+    "mould",
     "name_request",
     "own_method",
     "own_methods",

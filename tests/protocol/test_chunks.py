@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streaming_assistants import types
 from streaming_assistants._protocol import models
 from streaming_assistants._protocol.chunks import Accumulator, ChunkReader, MessageChunk, ServerFailed, growth
-from streaming_assistants._protocol.events import Malformed
+from streaming_assistants._protocol.dialects import Malformed
 from tests.objects import message
 from tests.samples import chunk_frame, values
 

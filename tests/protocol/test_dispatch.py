@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol import callbacks
-from streaming_assistants._protocol.dispatch import Dispatcher, Notice
-from streaming_assistants._protocol.events import EventReader, Malformed
+from streaming_assistants._protocol.callbacks import Notice
+from streaming_assistants._protocol.dialects import Malformed
+from streaming_assistants._protocol.dispatch import Dispatcher
+from streaming_assistants._protocol.events import EventReader
 
 from ..samples import Event, calls, delta, message, run, sse, step
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from streaming_assistants import UnknownEvent, _sdk, types
 from streaming_assistants._protocol import models
-from streaming_assistants._protocol.events import Done, EventReader, Malformed, kind_of, read
+from streaming_assistants._protocol.dialects import Done, Malformed, kind_of, read
+from streaming_assistants._protocol.events import EventReader
 from streaming_assistants._protocol.sse import Frame
 
 from .. import objects, samples
