@@ -23,7 +23,7 @@ def named_in(folder: Path, word: str) -> set[str]:
     ("word", "modules"),
     [
         ("thread.run.step.expired", {"_protocol/models.py"}),
-        ("on_image_file_done", {"_protocol/callbacks.py", "_protocol/dispatch.py"}),
+        ("on_image_file_done", {"_protocol/callbacks.py", "_protocol/message_notices.py"}),
         ("top_p", {"_resources/params.py", "backend/_engine/run_params.py", "backend/_engine/port.py"}),
     ],
 )

@@ -1,6 +1,8 @@
 """What a handler may override: the callbacks, under the SDK's names, doing nothing.
 
-Objects that a callback gets do not change afterwards: keep them as long as you like.
+Objects that a callback gets do not change afterwards: keep them as long as you like. The snapshots of a step
+or a message share with those before them the calls, parts and annotations that did not change since; a tool
+call or a text that a callback gets by itself is its own.
 """
 
 from __future__ import annotations

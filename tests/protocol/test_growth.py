@@ -13,14 +13,14 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming_assistants._protocol import callbacks, models, tool_calls
+from streaming_assistants._protocol import call_state, callbacks, models
 from streaming_assistants._protocol.build import grown, part
+from streaming_assistants._protocol.call_state import CallState
 from streaming_assistants._protocol.dispatch import Dispatcher
 from streaming_assistants._protocol.events import EventReader
 from streaming_assistants._protocol.merge import merge
 from streaming_assistants._protocol.message_state import Annotations, TextPart
 from streaming_assistants._protocol.repeats import Repeats
-from streaming_assistants._protocol.tool_calls import ToolCall
 
 from .. import samples
 from ..samples import call, calls, message, run, sse, step, text
@@ -99,8 +99,8 @@ def generally() -> Iterator[None]:
     """Everything is read, merged and built the general way."""
     with (
         mock.patch.object(Repeats, "event", return_value=None),
-        mock.patch.object(ToolCall, "grow", return_value=False),
-        mock.patch.object(tool_calls, "_maker_of", return_value=None),
+        mock.patch.object(CallState, "grow", return_value=False),
+        mock.patch.object(call_state, "_maker_of", return_value=None),
     ):
         yield
 
@@ -167,8 +167,8 @@ def test_annotations_grow_as_lists_merge(deltas: list[list[dict[str, Any]]]) -> 
 def test_a_call_is_listed_as_in_a_step_that_is_built_whole(item: dict[str, Any]) -> None:
     details = {"type": "tool_calls", "tool_calls": [copy.deepcopy(item)]}
     whole = grown(models.model("RunStep"), {"step_details": details})
-    assert anatomy(ToolCall(item).listed()) == anatomy(whole.step_details.tool_calls[0])
-    assert anatomy(ToolCall(item).model()) == anatomy(part("tool_call", copy.deepcopy(item)))
+    assert anatomy(CallState(item).listed()) == anatomy(whole.step_details.tool_calls[0])
+    assert anatomy(CallState(item).model()) == anatomy(part("tool_call", copy.deepcopy(item)))
 
 
 # ---------------------------------------------------------------- what is shared, and what is not
