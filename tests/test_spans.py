@@ -12,8 +12,8 @@ import pytest
 from streaming_assistants._io.reading import Ways
 from streaming_assistants._io.streams import AssistantStreamManager, AsyncAssistantStreamManager
 from streaming_assistants._protocol.plan import Sleep
+from streaming_assistants._resources.opening import opened, send
 from streaming_assistants._resources.operations import RUN
-from streaming_assistants._resources.runs import opened, send
 
 from .clients import Colour
 from .loopback import CUT, Loopback, Reply
