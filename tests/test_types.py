@@ -81,6 +81,7 @@ def served(server: Loopback) -> None:
         server.on("POST", path, started)
     server.on("GET", "/threads/thread_1/runs/run_1", Reply.json(completed))
     server.on("GET", MESSAGES, listed)
+    server.on("POST", MESSAGES, Reply.json(message("completed", "Hi")[1]))
     gone = {"id": "msg_1", "object": "thread.message.deleted", "deleted": True}
     server.on("DELETE", f"{MESSAGES}/msg_1", Reply.json(gone))
     server.on("POST", f"{MESSAGES}/msg_1", Reply.json(message("completed", "Hi")[1]))
