@@ -134,7 +134,7 @@ def methods(name: str) -> dict[str, list[Definition]]:
 
 
 def names(value: Any) -> set[str]:
-    return {each.__name__.partition("[")[0] for each in type(value).__mro__}
+    return {each.__name__.partition("[")[0] for each in value.__class__.__mro__}
 
 
 def is_a(value: Any, name: str) -> bool:
@@ -156,7 +156,7 @@ async def test_objects_are_of_the_classes_that_the_stub_names(colour: Colour, se
     for name, found in classes(colour.client(server.url), root(colour)):
         for base in CLASSES[name].bases:
             said = base.id if isinstance(base, ast.Name) else getattr(base, "attr", "")
-            ours = type(found).__module__.startswith("streaming_assistants")
+            ours = found.__class__.__module__.startswith("streaming_assistants")
             assert is_a(found, said.removeprefix("Async") if ours else said), name
 
 
