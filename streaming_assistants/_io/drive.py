@@ -11,7 +11,7 @@ import inspect
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -21,9 +21,17 @@ from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Slee
 from .body import drained
 from .calls import made, made_async, together, together_async
 from .halt import Halt
+from .loops import spawn
 
 ResultT = TypeVar("ResultT")
 Invoking: TypeAlias = Callable[[Any], Invoke]
+
+
+class Farewell(Protocol):
+    """Gives the plan for when nothing is read any more, None for nothing to do; ``left``: before its end."""
+
+    def __call__(self, *, left: bool) -> Generator[Any, Any, None] | None: ...
+
 
 _NOTHING = Outcome()
 
@@ -88,14 +96,20 @@ async def run_async(
         plan.close()
 
 
-def said(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> Iterator[Any]:
-    """Carries out ``plan`` and yields what it says and reads, until its end or until ``halt`` is called."""
-    outcome = Outcome()
+def said(
+    plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt, farewell: Farewell
+) -> Iterator[Any]:
+    """Carries out ``plan`` and yields what it says and reads, until its end or until ``halt`` is called.
+
+    Then the plan that ``farewell`` gives is carried out, whoever leaves and why.
+    """
+    outcome, left = Outcome(), True
     try:
         while not halt.called:
             try:
                 effect = outcome.into(plan)
             except StopIteration:
+                left = False
                 return
             outcome = Outcome()
             if isinstance(effect, Say):
@@ -123,21 +137,26 @@ def said(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> Ite
             else:
                 outcome = _carried_out(effect, invoking, halt)
     except BaseException as error:
+        left = not isinstance(error, Exception)
         _tell(plan, error)
         raise
     finally:
         outcome = Outcome()
         plan.close()
+        part(farewell(left=left))
 
 
-async def said_async(plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt) -> AsyncIterator[Any]:
+async def said_async(
+    plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt, farewell: Farewell
+) -> AsyncIterator[Any]:
     """The async form of :func:`said`."""
-    outcome = Outcome()
+    outcome, left = Outcome(), True
     try:
         while not halt.called:
             try:
                 effect = outcome.into(plan)
             except StopIteration:
+                left = False
                 return
             outcome = Outcome()
             if isinstance(effect, Say):
@@ -169,11 +188,42 @@ async def said_async(plan: Generator[Any, Any, None], invoking: Invoking, halt: 
             else:
                 outcome = await _carried_out_async(effect, invoking, halt)
     except BaseException as error:
+        left = not isinstance(error, Exception)
         _tell(plan, error)
         raise
     finally:
         outcome = Outcome()
         plan.close()
+        await part_async(farewell(left=left))
+
+
+def part(farewell: Generator[Any, Any, None] | None) -> None:
+    """Carries out what is done at the end, where something is."""
+    if farewell is not None:
+        run(farewell)
+
+
+async def part_async(farewell: Generator[Any, Any, None] | None) -> None:
+    """The async form of :func:`part`: in a task of its own, which the cancellation that may be the reason
+    does not reach. It is waited for, unless that is cancelled once more."""
+    if farewell is None:
+        return
+    over = anyio.Event()
+    errors: list[BaseException] = []
+
+    async def work() -> None:
+        try:
+            await run_async(farewell)
+        except BaseException as error:  # noqa: BLE001  (raised where it is waited for)
+            errors.append(error)
+        finally:
+            over.set()
+
+    spawn(work)
+    with anyio.CancelScope(shield=True):
+        await over.wait()
+    if errors:
+        raise errors[0]
 
 
 def _tell(plan: Generator[Any, Any, Any], error: BaseException) -> None:

@@ -5,15 +5,15 @@ Threads and tasks stand in one line, whichever client of the process they use.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakValueDictionary
 
 import anyio
+
+from .loops import caller
 
 
 class Line:
@@ -67,7 +67,7 @@ class Place:
     async def wait_async(self, seconds: float | None) -> bool:
         """The async form of :meth:`wait`."""
         came = anyio.Event()
-        call_soon = into_loop()
+        call_soon = caller()
         self._tell = lambda: call_soon(came.set)
         if not self._called.is_set():  # asked after the line knows whom to tell
             with anyio.move_on_after(seconds):
@@ -77,18 +77,6 @@ class Place:
     def leave(self) -> None:
         with contextlib.suppress(ValueError):  # dropped, while its event loop ended
             self._line.leave(self)
-
-
-def into_loop() -> Callable[..., object]:
-    """A way to call into this task's event loop from any thread. RuntimeError once that has ended."""
-    try:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:
-        # The only other loop that httpx runs on.
-        import trio  # type: ignore[import-not-found,unused-ignore]
-
-        token: Any = trio.lowlevel.current_trio_token()
-        return token.run_sync_soon  # type: ignore[no-any-return]
 
 
 # One process, one order: the clients of a program do not know of each other. Nothing is kept of a thread

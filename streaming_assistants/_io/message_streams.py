@@ -34,7 +34,7 @@ class MessageStream(Closing[ChunkT], Stream[ChunkT]):
 
     def __stream__(self) -> Iterator[ChunkT]:
         self._span = span = MessageSpan(self.response, self._client)
-        return said(span.plan(), span.asked, span.halt)
+        return said(span.plan(), span.asked, span.halt, span.farewell)
 
     @property
     def text_deltas(self) -> Iterator[str]:
@@ -54,7 +54,7 @@ class AsyncMessageStream(AsyncClosing[ChunkT], AsyncStream[ChunkT]):
 
     def __stream__(self) -> AsyncIterator[ChunkT]:
         self._span = span = MessageSpan(self.response, self._client)
-        return said_async(span.plan(), span.asked, span.halt)
+        return said_async(span.plan(), span.asked, span.halt, span.farewell)
 
     @property
     async def text_deltas(self) -> AsyncIterator[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import openai
 
@@ -14,10 +15,13 @@ from streaming_assistants._protocol.chunks import ChunkReader, ServerFailed
 from streaming_assistants._protocol.dialects import Malformed, kind_of
 from streaming_assistants._protocol.events import EventReader
 from streaming_assistants._protocol.failures import failure, is_failure
+from streaming_assistants._protocol.held import Owed
+from streaming_assistants._protocol.numbers import NumberedFrames
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received
-from streaming_assistants._protocol.settle import Owed, Pending, Progress, settle
+from streaming_assistants._protocol.resume import Told
+from streaming_assistants._protocol.settle import Pending, Progress, settle
 from streaming_assistants._protocol.tool_calls import ToolOutput
-from streaming_assistants._sdk.untyped import AnyClient, HttpRequest, HttpResponse, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpRequest, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
     MalformedEventError,
@@ -92,6 +96,30 @@ class Span:
         """How the client is asked for it."""
         raise NotImplementedError
 
+    def farewell(self, *, left: bool) -> Plan[None] | None:
+        """The plan for when nothing is read any more; ``left``: before :meth:`plan` came to its end. None for
+        nothing to do, as when it was done before."""
+        return None
+
+
+class ToldReading(Reading[EventReader]):
+    """One answer with events of a run, each of which is shown to what knows all that was told."""
+
+    def __init__(self, response: HttpResponse, reader: EventReader, told: Told) -> None:
+        super().__init__(response, reader, "event")
+        self._told = told
+
+    def feed(self, data: bytes) -> Iterator[Model]:
+        return self._shown(super().feed(data))
+
+    def last(self) -> Iterator[Model]:
+        return self._shown(super().last())
+
+    def _shown(self, events: Iterator[Model]) -> Iterator[Model]:
+        for event in events:
+            self._told.see(event)
+            yield event
+
 
 class RunSpan(Span):
     """The stream of a run."""
@@ -102,6 +130,9 @@ class RunSpan(Span):
         self.progress.at(*_sdk.sent(response))
         self.heard = 0  # events of the answer that is read, but for deltas of messages
         self.has_answer = False  # what is asked for has begun to be answered
+        self.told: Told | None = None  # for ways that have to know
+        self.settles = True  # what just ends, unless a way goes on there
+        self._has_parted = False
         self.goes_on = False  # at a required action: a way answers it
         self.on_tool_output: Callable[[Model, str], object] | None = None  # the handler's
         self.unsent: Callable[[], list[ToolOutput]] = list  # outputs that nobody has submitted
@@ -128,13 +159,24 @@ class RunSpan(Span):
     def bare(self, make: Callable[[], Model]) -> Plan[None]:
         """The same without the ways around it: what is read, and what settles it where it just ended."""
         self.heard, self.has_answer, self.progress.status = 0, False, None
+        if self.told is not None:
+            self.told.numbers.begin()
         reading: Reading[EventReader] = yield Read(make, self.reading)
         yield from self.rest(reading)
 
     def reading(self, answer: Model) -> Reading[EventReader]:
         """Reads what a request gave."""
-        self.has_answer = True
-        return Reading(getattr(answer, "response", answer), EventReader(self._see), "event")
+        self.heard, self.has_answer = 0, True
+        response = getattr(answer, "response", answer)
+        if self.told is None:
+            return Reading(response, EventReader(self._see), "event")
+        return ToldReading(response, EventReader(self._see, NumberedFrames(self.told.numbers)), self.told)
+
+    def listen(self) -> Told:
+        """Has all that is told from now on known."""
+        if self.told is None:
+            self.told = Told(self.progress)
+        return self.told
 
     def _see(self, event: Model) -> None:
         """Raises the error that an ``error`` event is."""
@@ -151,6 +193,8 @@ class RunSpan(Span):
         if is_failure(answer):
             said = failure(answer)
             raise reported(said["message"], reading.response.request, said)
+        if not self.settles:
+            raise self.incomplete(self.progress.status)
         try:
             yield from settle(self.progress, self.owed)
         except Pending as error:
@@ -159,10 +203,13 @@ class RunSpan(Span):
             raise self.incomplete(None, error) from error
 
     def owed(self, owed: Owed) -> Model:
+        """The event by which the reader is told what is owed."""
         kind = kind_of(owed.event)
-        assert kind is not None  # settle owes events of the API only
+        assert kind is not None  # only events of the API are owed
         event = kind.lenient(owed.data)
         self.progress.see(event)
+        if self.told is not None:
+            self.told.see(event)
         return event
 
     @property
@@ -171,13 +218,29 @@ class RunSpan(Span):
         return self.response.extensions.get(_KEY) or Ways()
 
     def asked(self, ask: Ask) -> Invoke:
-        beta = self.request.headers.get("OpenAI-Beta", "assistants=v2")
         retries = {} if ask.retries is None else {"max_retries": ask.retries}
-        options = {"params": ask.query, "headers": {"OpenAI-Beta": beta}, **retries}
+        options = {**self.options(ask.query), **retries}
         make = partial(self.client.get, ask.path, cast_to=_sdk.JSON_OBJECT, options=options)
         return Invoke(make, ask.within, lambda value: Received(value, {}))
 
+    def options(self, query: Mapping[str, object], **headers: str) -> Arguments:
+        """The SDK's options of a request besides the call's own, for which that says the same."""
+        said = self.ways.options
+        beta = self.request.headers.get("OpenAI-Beta", "assistants=v2")
+        return {
+            **said,
+            "params": {**said.get("params", {}), **query},
+            "headers": {**said.get("headers", {}), "OpenAI-Beta": beta, **headers},
+        }
+
+    def farewell(self, *, left: bool) -> Plan[None] | None:
+        if self._has_parted or self.ways.farewell is None:
+            return None
+        self._has_parted = True
+        return self.ways.farewell(self, left)
+
     def incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
+        """The error of a stream whose end cannot be learned."""
         progress = self.progress
         if not self.heard and progress.run_id is None:
             kind = self.halt.response.headers.get("content-type", "no content type")
@@ -213,6 +276,10 @@ class Ways(NamedTuple):
     """Around each answer that is read: the first, and those that other ways ask for."""
     whole: tuple[Way, ...] = ()
     """Around the whole."""
+    farewell: Callable[[RunSpan, bool], Plan[None]] | None = None
+    """What is done once nothing is read any more; see :meth:`Span.farewell`."""
+    options: Mapping[str, Any] = MappingProxyType({})
+    """What the call says for every request: the SDK's options ``headers``, ``params`` and ``timeout``."""
 
     def keep(self, response: HttpResponse) -> None:
         """Puts them where the stream finds them: a raw response makes its stream later, and by itself."""

@@ -16,7 +16,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._sdk.untyped import Model
 
-from .drive import said, said_async
+from .drive import part, part_async, said, said_async
 from .reading import RunSpan
 
 ItemT = TypeVar("ItemT")
@@ -42,7 +42,7 @@ class Closing(Generic[ItemT]):
         Closing twice is fine.
         """
         stream: Model = self
-        halt = stream._span.halt
+        span, halt = stream._span, stream._span.halt
         halt.call()
         if stream._iterator.gi_running:
             # The thread that reads closes the response. Here it could only pull it away from under the
@@ -51,6 +51,7 @@ class Closing(Generic[ItemT]):
         else:
             stream._iterator.close()
             halt.response.close()
+            part(span.farewell(left=True))  # where nothing was ever read
 
 
 class AsyncClosing(Generic[ItemT]):
@@ -72,11 +73,14 @@ class AsyncClosing(Generic[ItemT]):
         Closing twice is fine.
         """
         stream: Model = self
-        halt = stream._span.halt
+        span, halt = stream._span, stream._span.halt
         halt.call()
-        if not stream._iterator.ag_running:
-            await stream._iterator.aclose()
+        if stream._iterator.ag_running:
+            await halt.response.aclose()  # the task that reads does the rest
+            return
+        await stream._iterator.aclose()
         await halt.response.aclose()
+        await part_async(span.farewell(left=True))
 
     async def aclose(self) -> None:
         """The same as :meth:`close`."""
@@ -94,7 +98,7 @@ class EventStream(Closing[ItemT], Stream[ItemT]):
 
     def __stream__(self) -> Iterator[ItemT]:
         self._span = span = RunSpan(self.response, self._client)
-        return said(span.plan(), span.asked, span.halt)
+        return said(span.plan(), span.asked, span.halt, span.farewell)
 
     @property
     def tool_outputs(self) -> list[ToolOutput]:
@@ -110,7 +114,7 @@ class AsyncEventStream(AsyncClosing[ItemT], AsyncStream[ItemT]):
 
     def __stream__(self) -> AsyncIterator[ItemT]:
         self._span = span = RunSpan(self.response, self._client)
-        return said_async(span.plan(), span.asked, span.halt)
+        return said_async(span.plan(), span.asked, span.halt, span.farewell)
 
     @property
     def tool_outputs(self) -> list[ToolOutput]:

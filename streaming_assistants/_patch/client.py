@@ -16,6 +16,7 @@ from streaming_assistants.errors import StreamingAssistantsError
 from .adaptations import judge_adaptations
 from .capability import judge
 from .closed import explaining
+from .defaults import KEY
 from .display import Capabilities
 from .late import PATCHING
 from .namespaces import OWNERS, STORES, judge_namespace
@@ -36,27 +37,29 @@ if TYPE_CHECKING:
 
 ClientT = TypeVar("ClientT")
 
-_KEY = "_streaming_assistants"
-
 
 # An Azure client is an OpenAI client too, so it comes first; its type is the more exact one.
 @overload
 def patch(
-    client: openai.AzureOpenAI, *, repair: bool = True, backend: Backend = None
+    client: openai.AzureOpenAI, *, repair: bool = True, resume: bool = False, backend: Backend = None
 ) -> PatchedAzureOpenAI: ...
 @overload
 def patch(
-    client: openai.AsyncAzureOpenAI, *, repair: bool = True, backend: Backend = None
+    client: openai.AsyncAzureOpenAI, *, repair: bool = True, resume: bool = False, backend: Backend = None
 ) -> PatchedAsyncAzureOpenAI: ...
 @overload
-def patch(client: openai.OpenAI, *, repair: bool = True, backend: Backend = None) -> PatchedOpenAI: ...
+def patch(
+    client: openai.OpenAI, *, repair: bool = True, resume: bool = False, backend: Backend = None
+) -> PatchedOpenAI: ...
 @overload
 def patch(
-    client: openai.AsyncOpenAI, *, repair: bool = True, backend: Backend = None
+    client: openai.AsyncOpenAI, *, repair: bool = True, resume: bool = False, backend: Backend = None
 ) -> PatchedAsyncOpenAI: ...
 @overload
-def patch(client: ModuleType, *, repair: bool = True, backend: Backend = None) -> ModuleType: ...
-def patch(client: object, *, repair: bool = True, backend: Backend = None) -> object:
+def patch(
+    client: ModuleType, *, repair: bool = True, resume: bool = False, backend: Backend = None
+) -> ModuleType: ...
+def patch(client: object, *, repair: bool = True, resume: bool = False, backend: Backend = None) -> object:
     """Makes Assistants code work on this client; gives back the same object.
 
     ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
@@ -64,7 +67,10 @@ def patch(client: object, *, repair: bool = True, backend: Backend = None) -> ob
     unless ``repair`` is False; what is sound stays the SDK's. Whether it is sound is found out by the first
     call that has to know, once in a process; :func:`capabilities` asks everything at once. Copies made with
     ``with_options()`` or ``copy()`` are patched too. Patching twice changes nothing, but a client that has
-    no backend can be given one. An exception leaves the client as it was.
+    no backend can be given one, and its streams can be made to resume. An exception leaves the client as it
+    was.
+
+    ``resume``: a run's stream whose connection breaks goes on, unless its call says ``resume=False``.
 
     ``backend`` answers the client's Assistants requests in process, for where no server is left that
     does: ``"responses"`` and ``"chat"`` take inference from the client's own server (``POST /responses``,
@@ -76,9 +82,9 @@ def patch(client: object, *, repair: bool = True, backend: Backend = None) -> ob
     """
     with PATCHING:
         if isinstance(client, ModuleType):
-            _patch_module(_checked_module(client), repair, backend)
+            _patch_module(_checked_module(client), repair, resume, backend)
         else:
-            _patch_client(_checked(client), repair, backend)
+            _patch_client(_checked(client), repair, resume, backend)
     return client
 
 
@@ -102,7 +108,7 @@ def unpatch(client: object) -> object:
         if isinstance(client, ModuleType):
             _unpatch_module(_checked_module(client))
         else:
-            patched: Patched | None = _checked(client).__dict__.pop(_KEY, None)
+            patched: Patched | None = _checked(client).__dict__.pop(KEY, None)
             if patched is not None:
                 patched.take_back()
     return client
@@ -113,7 +119,7 @@ def capabilities(client: object) -> Capabilities:
     if isinstance(client, ModuleType):
         client = _sdk.module_client(_checked_module(client))
     client = _checked(client)
-    patched: Patched | None = client.__dict__.get(_KEY)
+    patched: Patched | None = client.__dict__.get(KEY)
     repair = patched.repair if patched is not None else True
     spaces = [judge_namespace(client, owner) for owner in OWNERS]
     rows = [judge(each, client, repair=repair) for each in TABLE if each.concerns(client)]
@@ -163,18 +169,19 @@ def _lacks(patched: Patched, wanted: str | LocalBackend) -> bool:
     return False
 
 
-def _patch_client(client: AnyClient, repair: bool, backend: str | LocalBackend | None) -> None:
-    patched: Patched | None = client.__dict__.get(_KEY)
+def _patch_client(client: AnyClient, repair: bool, resume: bool, backend: str | LocalBackend | None) -> None:
+    patched: Patched | None = client.__dict__.get(KEY)
     if patched is not None:
         if backend is not None and _lacks(patched, backend):
             patched.attach(_backend(backend))
+        patched.resume = patched.resume or resume
         return
     if not _sdk.declares(client.beta.__class__, "threads"):
         raise StreamingAssistantsError(
             f"The installed openai {openai.__version__} has no client.beta.threads to patch: "
             "install an earlier release, which has it."
         )
-    patched = Patched(repair)
+    patched = Patched(repair, resume)
     try:
         patched.put_on(client)
         for name in ("copy", "with_options"):
@@ -185,7 +192,7 @@ def _patch_client(client: AnyClient, repair: bool, backend: str | LocalBackend |
     except BaseException:
         patched.take_back()
         raise
-    client.__dict__[_KEY] = patched
+    client.__dict__[KEY] = patched
 
 
 def _patching(patched: Patched) -> Callable[[Method], Method]:
@@ -193,28 +200,29 @@ def _patching(patched: Patched) -> Callable[[Method], Method]:
 
     def make(below: Method) -> Method:
         return lambda *args, **kwargs: patch(
-            below(*args, **kwargs), repair=patched.repair, backend=patched.backend
+            below(*args, **kwargs), repair=patched.repair, resume=patched.resume, backend=patched.backend
         )
 
     return make
 
 
-def _patch_module(module: ModuleType, repair: bool, backend: str | LocalBackend | None) -> None:
-    patched: Patched | None = module.__dict__.get(_KEY)
-    has = patched or Patched(repair)
+def _patch_module(module: ModuleType, repair: bool, resume: bool, backend: str | LocalBackend | None) -> None:
+    patched: Patched | None = module.__dict__.get(KEY)
+    has = patched or Patched(repair, resume)
     if backend is not None and _lacks(has, backend):
         has.backend = _backend(backend)
+    has.resume = has.resume or resume
     if patched is None:
         # The module makes its client on first use, and anew after a reset: each is patched as it comes.
         for owner in _sdk.module_loaders():
             has.method(owner, "_load_client", _patching(has))
         if not hasattr(module, STORES):
             has.attribute(module, STORES, _sdk.ModuleAttribute(STORES))
-        module.__dict__[_KEY] = has
+        module.__dict__[KEY] = has
 
 
 def _unpatch_module(module: ModuleType) -> None:
-    patched: Patched | None = module.__dict__.pop(_KEY, None)
+    patched: Patched | None = module.__dict__.pop(KEY, None)
     if patched is not None:
         patched.take_back()
         made = _sdk.made_module_client()

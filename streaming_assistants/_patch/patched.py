@@ -60,8 +60,9 @@ def _below(path: str) -> dict[str, str]:
 class Patched:
     """What is kept of a patched client, or of the module: how it was patched, and how to take it back."""
 
-    def __init__(self, repair: bool) -> None:
+    def __init__(self, repair: bool, resume: bool = False) -> None:
         self.repair = repair
+        self.resume = resume
         self.backend: LocalBackend | None = None
         self._is_on = True
         self._patches: list[ReplacedMethod | AddedAttribute] = []

@@ -6,6 +6,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._resources import (
     active,
     azure,
+    manners,
     messages,
     pages,
     polling,
@@ -48,10 +49,10 @@ def _stream(resource: str, operation: requests.Operation) -> tuple[Capability, .
         return runs.streaming(client, operation, below)
 
     def wishing(client: object, below: Method) -> Method:
-        return runs.wishing(operation, make(client, below), below, asks=True)
+        return runs.wishing(client, operation, make(client, below), below, asks=True)
 
     takes = operation.params | {"stream"}
-    wished = takes | runs.parameters(operation)
+    wished = takes | manners.parameters(operation)
     place = resource, operation.name
     return (
         Capability(f"{name}(stream=True)", *place, make, "stream", stories.STREAM, takes=takes),
@@ -67,10 +68,10 @@ def _manager(resource: str, method: str, operation: requests.Operation) -> tuple
         return runs.helper(client, operation, name.removeprefix("beta."))
 
     def wishing(client: object, below: Method) -> Method:
-        return runs.wishing(operation, make(client, below), below, asks=False)
+        return runs.wishing(client, operation, make(client, below), below, asks=False)
 
     takes = operation.params | {"event_handler"}
-    wished = takes | runs.parameters(operation)
+    wished = takes | manners.parameters(operation)
     return (
         Capability(f"{name}()", resource, method, make, None, stories.HELPER, takes=takes),
         Capability(f"{name}({_WISHES})", resource, method, wishing, "tool_handlers", takes=wished),

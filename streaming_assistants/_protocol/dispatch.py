@@ -103,6 +103,16 @@ class Dispatcher:
         """Its id."""
         return self._steps.current_id
 
+    @property
+    def messages(self) -> dict[str, MessageState]:
+        """Every message of the stream by id, as far as it was told."""
+        return self._messages.states
+
+    @property
+    def steps(self) -> dict[str, StepState]:
+        """Every run step of the stream by id, as far as it was told."""
+        return self._steps.states
+
     def message_snapshots(self) -> dict[str, Model]:
         """Every message of the stream by id, the server's final one where it sent it."""
         return {state.id: state.snapshot() for state in self._messages.states.values()}

@@ -25,10 +25,12 @@ class EventReader:
     but message deltas before it is given out, and of the deltas of a step those that may say something new.
     """
 
-    def __init__(self, see: Callable[[Model], object] | None = None) -> None:
+    def __init__(
+        self, see: Callable[[Model], object] | None = None, frames: FrameDecoder | None = None
+    ) -> None:
         self.done = False
         self._see = see
-        self._frames = FrameDecoder()
+        self._frames = frames or FrameDecoder()
         self._repeats = Repeats()
         self._step: str | None = None  # the id of the step whose deltas were seen last
 

@@ -7,7 +7,6 @@ what the server holds: the plan asks for it, and says the events that the stream
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 from urllib.parse import quote
 
 import openai
@@ -17,34 +16,15 @@ from streaming_assistants._sdk.untyped import Model
 
 from . import models
 from .earlier import submitted
+from .held import ENDS, NEWEST, Items, Owed, age, items_of, untold, word
 from .offered import offered
 from .plan import Ask, Plan, Say, Sleep
 from .status import PENDING
-
-Items = list[dict[str, Json]]
 
 WAIT_SECONDS = 3.0
 """How long a run that is still pending is given to end, in all."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.5
-
-_NEWEST = {"order": "desc", "limit": 100}
-
-# The events that an item's status, else its run's, says that it ended with.
-_ENDS: dict[str, dict[str, str]] = {
-    "thread.run.step": {end: end for end in ("completed", "failed", "cancelled", "expired")},
-    "thread.message": {
-        "completed": "completed",
-        **dict.fromkeys(("incomplete", "failed", "cancelled", "expired"), "incomplete"),
-    },
-}
-
-
-class Owed(NamedTuple):
-    """One event that the stream did not bring: its name, and its data as the server has it."""
-
-    event: str
-    data: dict[str, Json]
 
 
 class Pending(Exception):
@@ -122,9 +102,9 @@ def settle(
     while True:
         run: Json = yield from _offered(run_path)
         if run is None:
-            runs = _items((yield from _offered(f"{thread}/runs", _NEWEST)), progress)
+            runs = items_of((yield from _offered(f"{thread}/runs", NEWEST)), None)
             run = next((item for item in runs if item["id"] == progress.run_id), None)
-        status = _word(run, "status")
+        status = word(run, "status")
         if status is not None and status not in PENDING:
             break
         if waited >= seconds:
@@ -133,15 +113,17 @@ def settle(
         waited, pause = waited + pause, min(pause * 2, _LONGEST_PAUSE)
 
     # The newest hundred: a server that ignores run_id would answer with the thread's oldest otherwise.
-    listed = yield from _offered(f"{run_path}/steps", _NEWEST)
-    said = yield from _offered(f"{thread}/messages", {**_NEWEST, "run_id": progress.run_id})
-    steps, messages = _untold(_items(listed, progress), _items(said, progress), progress.answered)
+    listed = yield from _offered(f"{run_path}/steps", NEWEST)
+    said = yield from _offered(f"{thread}/messages", {**NEWEST, "run_id": progress.run_id})
+    steps, messages = untold(
+        items_of(listed, progress.run_id), items_of(said, progress.run_id), progress.answered
+    )
     owed = [
         *_owed("thread.run.step", steps, status, progress),
         *_owed("thread.message", messages, status, progress),
     ]
     # Steps and messages of one run, oldest first; sort() keeps a step before what is as old as it.
-    owed.sort(key=lambda item: _age(item.data))
+    owed.sort(key=lambda item: age(item.data))
     end = f"thread.run.{status}"
     owed.append(Owed(end if end in models.EVENTS else "thread.run.completed", run))
     for item in owed:
@@ -159,52 +141,10 @@ def _offered(path: str, query: Mapping[str, Json] | None = None) -> Plan[Json]:
         return (yield from offered(Ask(path, query or {}))).value
 
 
-def _items(page: Json, progress: Progress) -> Items:
-    """What a page lists of the run, oldest first."""
-    data = page.get("data") if isinstance(page, dict) else None
-    items = [
-        item
-        for item in (data if isinstance(data, list) else ())
-        if _word(item, "id") is not None
-        and item.get("run_id") in (None, progress.run_id)
-        and item.get("role") != "user"
-    ]
-    items.reverse()
-    return sorted(items, key=_age)
-
-
-def _age(item: dict[str, Json]) -> float:
-    created = item.get("created_at")
-    return created if isinstance(created, (int, float)) else 0
-
-
-def _untold(steps: Items, messages: Items, answered: frozenset[str] | None) -> tuple[Items, Items]:
-    """Both without what an earlier stream told: what is older than the step whose calls are answered."""
-    for place in range(len(steps) - 1, -1, -1):
-        calls = _inside(steps[place], "tool_calls")
-        if isinstance(calls, list) and any(_word(call, "id") in (answered or ()) for call in calls):
-            break
-    else:
-        return steps, messages
-    told = {_word(_inside(step, "message_creation"), "message_id") for step in steps[:place]}
-    since = _age(steps[place])
-    return steps[place:], [item for item in messages if item["id"] not in told and _age(item) >= since]
-
-
-def _word(value: Json, name: str) -> str | None:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else None
-
-
-def _inside(step: dict[str, Json], name: str) -> Json:
-    details = step.get("step_details")
-    return details.get(name) if isinstance(details, dict) else None
-
-
 def _owed(thing: str, items: Items, run_status: str, progress: Progress) -> Iterator[Owed]:
-    ends = _ENDS[thing]
+    ends = ENDS[thing]
     for item in items:
-        status = _word(item, "status") or "completed"
+        status = word(item, "status") or "completed"
         if item["id"] in progress.over:
             continue
         if status in ends:

@@ -115,8 +115,9 @@ def posting(client: object, below: Method) -> Method:
     carry_out = drive.run_async if _sdk.is_async(client) else drive.run
 
     def call(*args: object, **kwargs: object) -> Model:
-        if "if_active" not in kwargs:
-            return below(*args, **kwargs)
+        stream = kwargs.get("stream")
+        if "if_active" not in kwargs or (stream and _sdk.given(stream)):
+            return below(*args, **kwargs)  # a stream may begin again, and waits by itself
         choice, wanted = chosen(kwargs), Wanted(deadline(kwargs), None)
         thread_id = kwargs.get("thread_id", args[0] if args else None)
         if choice is None or thread_id is None:

@@ -62,7 +62,18 @@ def another(request: Request, thread_id: str) -> Request:
     body = {name: value for name, value in request.body.items() if name not in _ONCE}
     said = {name: value for name, value in request.said.items() if name not in _ONCE}
     path = f"/threads/{quote(thread_id, safe='')}/runs"
-    return Request(path, body, request.options, {**said, "thread_id": thread_id})
+    headers = request.options["headers"]
+    raw = _sdk.made_raw(headers)  # which is for the first answer
+    options = {
+        **request.options,
+        "headers": {name: text for name, text in headers.items() if name not in raw},
+    }
+    return Request(path, body, options, {**said, "thread_id": thread_id})
+
+
+def retry_seconds(tries: int) -> float:
+    """How long to wait before another run is started: nobody tries in step with others."""
+    return failed_runs.pause(tries) * (1 - random.random() / 4)
 
 
 def failed(run: Model, request: HttpRequest) -> RunFailedError:
@@ -87,7 +98,7 @@ def ended(
     for tries in range(1, failing.retries + 1):
         if not failed_runs.may_pass(run) or (yield from _wrote(client, run, request.options)):
             break
-        seconds = failed_runs.pause(tries) * (1 - random.random() / 4)  # nobody tries in step with others
+        seconds = retry_seconds(tries)
         rest = left()
         if rest is not None and rest <= seconds:
             break

@@ -107,6 +107,17 @@ class ToolParams(TypedDict, total=False):
     max_rounds: int | LeftOut | None
 
 
+class StreamParams(ToolParams, total=False):
+    """What a call wants of a run's stream besides its events.
+
+    ``resume``: a stream whose connection breaks goes on; left out, as ``patch(client, resume=)`` said.
+    ``cancel_on_close``: leaving the stream before its end cancels the run.
+    """
+
+    resume: bool | LeftOut
+    cancel_on_close: bool | LeftOut
+
+
 class InferenceParams(RequestParams, total=False):
     """What both ways to start a run have in common. Left out: the assistant's own value."""
 
@@ -144,11 +155,11 @@ class RunCreateParams(NewRunParams, IfActiveParams, DeadlineParams, total=False)
     """``runs.create``, besides the thread. The deadline is for ``if_active``."""
 
 
-class RunCreateStreamParams(RunCreateParams, ToolParams, total=False):
+class RunCreateStreamParams(RunCreateParams, StreamParams, RetryParams, total=False):
     """``runs.create(stream=True)``, besides the thread."""
 
 
-class RunStreamParams(RunParams, IfActiveParams, DeadlineParams, ToolParams, total=False):
+class RunStreamParams(RunParams, IfActiveParams, DeadlineParams, StreamParams, RetryParams, total=False):
     """``runs.stream`` and ``create_and_stream``. The deadline is for ``if_active``."""
 
 
@@ -167,12 +178,12 @@ class SubmitParams(RequestParams, total=False):
     tool_outputs: Required[Iterable[ToolOutput]]
 
 
-class CreateAndRunStreamParams(CreateAndRunParams, ToolParams, total=False):
+class CreateAndRunStreamParams(CreateAndRunParams, StreamParams, RetryParams, total=False):
     """``threads.create_and_run_stream`` and ``create_and_run(stream=True)``."""
 
 
-class SubmitStreamParams(SubmitParams, ToolParams, total=False):
-    """``runs.submit_tool_outputs_stream``."""
+class SubmitStreamParams(SubmitParams, StreamParams, FailureParams, total=False):
+    """``runs.submit_tool_outputs_stream`` and ``submit_tool_outputs(stream=True)``."""
 
 
 class SubmitToolOutputsParams(RequestParams, total=False):
@@ -182,7 +193,7 @@ class SubmitToolOutputsParams(RequestParams, total=False):
     tool_outputs: Required[Iterable[ToolOutput]]
 
 
-class SubmitToolOutputsStreamParams(SubmitToolOutputsParams, ToolParams, total=False):
+class SubmitToolOutputsStreamParams(SubmitToolOutputsParams, StreamParams, FailureParams, total=False):
     """``runs.submit_tool_outputs(stream=True)``, besides the run."""
 
 

@@ -6,19 +6,18 @@ Each function here is made for one resource object and gives the callable to put
 from __future__ import annotations
 
 from streaming_assistants import _sdk
-from streaming_assistants._io.reading import Ways
 from streaming_assistants._io.streams import AssistantStreamManager, AsyncAssistantStreamManager
+from streaming_assistants._patch.defaults import resumes
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method, Model
 
+from .active import TAKES
 from .adoption import adopt
-from .opening import opened
+from .manners import Manners, parameters
 from .operations import Operation
-from .tool_params import TOOLS, unstreamed
-from .tool_params import taken as tools_of
-from .tool_rounds import again, streamed_rounds
+from .tool_params import unstreamed
 
 
-def streaming(client: object, operation: Operation, plain_call: Method) -> Method:
+def streaming(client: AnyClient, operation: Operation, plain_call: Method) -> Method:
     """``create(..., stream=True)``: ours when a stream is asked for, the SDK's own call otherwise."""
 
     def call(*args: object, **kwargs: object) -> Model:
@@ -26,8 +25,7 @@ def streaming(client: object, operation: Operation, plain_call: Method) -> Metho
             kwargs.pop("stream", None)
             return plain_call(*args, **kwargs)
         kwargs.pop("stream")
-        ways = _ways(client, kwargs)
-        return opened(client, operation.request(args, kwargs), ways)
+        return Manners.taken(client, operation, args, kwargs).opened()
 
     return call
 
@@ -38,7 +36,7 @@ def streams(kwargs: Arguments) -> bool:
     return bool(stream) and _sdk.given(stream)
 
 
-def helper(client: object, operation: Operation, name: str) -> Method:
+def helper(client: AnyClient, operation: Operation, name: str) -> Method:
     """``.stream(...)`` and its like: a context manager that gives a handler.
 
     Everything that can be wrong with a call is said at once; the request is made on entry.
@@ -49,21 +47,14 @@ def helper(client: object, operation: Operation, name: str) -> Method:
     def call(*args: object, event_handler: object = None, **kwargs: object) -> Model:
         custom = "true" if event_handler is not None and _sdk.given(event_handler) else "false"
         handler = adopt(event_handler if custom == "true" else None, is_async=is_async)
-        ways = _ways(client, kwargs)
-        request = operation.request(
-            args, kwargs, X_Stainless_Stream_Helper=name, X_Stainless_Custom_Event_Handler=custom
-        )
-        return manager(lambda: opened(client, request, ways), event_handler=handler)
+        headers = {"X_Stainless_Stream_Helper": name, "X_Stainless_Custom_Event_Handler": custom}
+        manners = Manners.taken(client, operation, args, kwargs, **headers)
+        return manager(manners.opened, event_handler=handler)
 
     return call
 
 
-def parameters(operation: Operation) -> frozenset[str]:
-    """The parameters of ours that a streamed call of ``operation`` takes."""
-    return TOOLS
-
-
-def wishing(operation: Operation, ours: Method, below: Method, *, asks: bool) -> Method:
+def wishing(client: AnyClient, operation: Operation, ours: Method, below: Method, *, asks: bool) -> Method:
     """``below``, which may be the SDK's own, and ours for a call that wants more of a stream than it does.
 
     ``asks``: a stream is given only where ``stream=True`` asks for it.
@@ -72,13 +63,8 @@ def wishing(operation: Operation, ours: Method, below: Method, *, asks: bool) ->
 
     def call(*args: object, **kwargs: object) -> Model:
         if asks and not streams(kwargs):
-            unstreamed(operation.name, kwargs)
+            unstreamed(operation.name, kwargs, wishes - TAKES)
             return below(*args, **kwargs)
-        return (ours if wishes & kwargs.keys() else below)(*args, **kwargs)
+        return (ours if wishes & kwargs.keys() or resumes(client) else below)(*args, **kwargs)
 
     return call
-
-
-def _ways(client: AnyClient, kwargs: Arguments) -> Ways:
-    loop = tools_of(client, kwargs)
-    return Ways() if loop is None else Ways(whole=(streamed_rounds(client, loop, again(kwargs)),))

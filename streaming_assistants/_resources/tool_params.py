@@ -45,17 +45,20 @@ def taken(client: object, kwargs: Arguments) -> ToolLoop | None:
     return ToolLoop(terms, _count("max_rounds", asked.get("max_rounds")) or _MAX_ROUNDS)
 
 
-def unstreamed(name: str, kwargs: Arguments) -> None:
-    """Takes what was left out of a call that makes one request. Raises ValueError for what was not."""
-    asked = _asked(kwargs)
+def unstreamed(name: str, kwargs: Arguments, wishes: frozenset[str]) -> None:
+    """Takes what is wished for and was left out of a call that makes one request. Raises ValueError for what
+    was not."""
+    asked = _asked(kwargs, wishes)
     if asked:
         said = ", ".join(f"{each}=" for each in sorted(asked))
         raise ValueError(f"{name}(): {said} requires stream=True, or a helper that polls the run")
 
 
-def _asked(kwargs: Arguments) -> Arguments:
-    asked = {name: kwargs.pop(name) for name in TOOLS & kwargs.keys()}
-    return {name: value for name, value in asked.items() if value is not None and _sdk.given(value)}
+def _asked(kwargs: Arguments, wishes: frozenset[str] = TOOLS) -> Arguments:
+    asked = {name: kwargs.pop(name) for name in wishes & kwargs.keys()}
+    # A switch that is off asks for nothing.
+    off = {name for name, value in asked.items() if value is None or value is False or not _sdk.given(value)}
+    return {name: value for name, value in asked.items() if name not in off}
 
 
 def _check_observer(on_error: object, is_async: bool) -> None:

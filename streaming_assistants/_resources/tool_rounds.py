@@ -15,9 +15,10 @@ from streaming_assistants import _sdk
 from streaming_assistants._io.reading import RunSpan, Way, transport_broken
 from streaming_assistants._protocol import models
 from streaming_assistants._protocol.build import build
+from streaming_assistants._protocol.held import Owed
 from streaming_assistants._protocol.offered import offered
 from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Say
-from streaming_assistants._protocol.settle import Owed, Pending, settle
+from streaming_assistants._protocol.settle import Pending, settle
 from streaming_assistants._protocol.tool_calls import ToolOutput
 from streaming_assistants._protocol.tool_loop import ToolLoop, safely, waited_for, worth_asking
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, Model
@@ -147,6 +148,7 @@ def _submitted(
     def gone_on(error: Exception) -> Plan[Model]:
         loop.taken()
         if span.ways.answer:
+            span.has_answer = True
             raise error  # they go on with it
         try:
             yield from settle(span.progress, span.owed, math.inf)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from streaming_assistants._protocol.events import EventReader
+from streaming_assistants._protocol.held import Owed
 from streaming_assistants._protocol.plan import Ask, Received, Say, Sleep
-from streaming_assistants._protocol.settle import WAIT_SECONDS, Owed, Pending, Progress, settle
+from streaming_assistants._protocol.settle import WAIT_SECONDS, Pending, Progress, settle
 
 from ..samples import RUN, Event, message, run, sse, step
 
