@@ -89,14 +89,16 @@ def ended(
     request: Request,
     once: Callable[[Request], Plan[Model]],
     left: Callable[[], float | None],
+    waited: list[Model],
 ) -> Plan[Model]:
     """The run of ``once(request)``, or of another try that did not fail in passing.
 
+    ``waited`` holds a run that waited for outputs, after which none is tried.
     ``left`` are the seconds until the caller's deadline, None where there is none. Raises RunFailedError.
     """
     run = yield from once(request)
     for tries in range(1, failing.retries + 1):
-        if not failed_runs.may_pass(run) or (yield from _wrote(client, run, request.options)):
+        if waited or not failed_runs.may_pass(run) or (yield from _wrote(client, run, request.options)):
             break
         seconds = retry_seconds(tries)
         rest = left()

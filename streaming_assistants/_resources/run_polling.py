@@ -50,15 +50,19 @@ def _started(endpoint: Endpoint) -> Helper:
                 client, first.said["thread_id"], first.said, cancels=choice == "cancel", wanted=wanted
             )
 
+        waited: list[Model] = []  # for outputs, which are not given a second time
+
         def once(request: Request) -> Plan[Model]:
             begins = endpoint if request is first else _CREATE
             begin = partial(start, client, begins, request, wanted, "id", "thread_id")
             run = yield from (begin() if posting is None else posting.plan(begin))
             ids = {"run_id": run.id, "thread_id": run.thread_id}
             run = yield from RUN_WATCH.plan(client, wanted, {**ids, **said})
+            if run.status == "requires_action":
+                waited.append(run)
             return (yield from polled_rounds(client, loop, wanted, again(kwargs), run))
 
-        return telling(loop, ended(client, failing, first, once, wanted.left))
+        return telling(loop, ended(client, failing, first, once, wanted.left, waited))
 
     return plan
 
