@@ -67,10 +67,10 @@ class Core:
     @property
     def _session(self) -> Session:
         # Made on first use: a subclass may forget super().__init__().
-        found: Session | None = self.__dict__.get("_streaming_assistants")
-        if found is None:
-            found = self.__dict__["_streaming_assistants"] = Session()
-        return found
+        session: Session | None = self.__dict__.get("_streaming_assistants")
+        if session is None:
+            session = self.__dict__["_streaming_assistants"] = Session()
+        return session
 
     @property
     def _texts(self) -> Model:

@@ -83,8 +83,8 @@ class MessageSpan(Span):
 
     @cached_property
     def _following(self) -> Following:
-        found: Following = self.response.extensions[_KEY]
-        return found
+        following: Following = self.response.extensions[_KEY]
+        return following
 
     @cached_property
     def _follow(self) -> Follow:

@@ -85,10 +85,10 @@ class PendingMessageStream:
         return self._opened().__await__()
 
     async def _opened(self) -> AsyncMessageStream[MessageChunk]:
-        found = self._stream
-        if found is None:
-            found = self._stream = await self._request()
-        return found
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = await self._request()
+        return stream
 
     async def __aiter__(self) -> AsyncIterator[MessageChunk]:
         async with self as stream:

@@ -57,10 +57,10 @@ def build(model: type[pydantic.BaseModel], value: dict[str, Json], *, refuses: b
     rest = dict(value)
     for name, alias, annotation, default in _fields(model):
         if alias in rest:
-            found = rest.pop(alias)
-            if refuses and name in _STRUCTURES and not _is_structure(annotation, found):
-                raise ValueError(f"expected another shape as {name!r}, got {found!r:.80}")
-            values[name] = fit(annotation, found, refuses)
+            given_value = rest.pop(alias)
+            if refuses and name in _STRUCTURES and not _is_structure(annotation, given_value):
+                raise ValueError(f"expected another shape as {name!r}, got {given_value!r:.80}")
+            values[name] = fit(annotation, given_value, refuses)
             given.add(name)
         else:
             values[name] = default
@@ -70,8 +70,8 @@ def build(model: type[pydantic.BaseModel], value: dict[str, Json], *, refuses: b
 def fit(annotation: Json, value: Json, refuses: bool) -> Json:
     """``value`` as ``annotation`` says, as far as it can be."""
     if isinstance(value, dict):
-        found = _choose(_models_in(annotation), value)
-        return value if found is None else build(found, value, refuses=refuses)
+        model = _choose(_models_in(annotation), value)
+        return value if model is None else build(model, value, refuses=refuses)
     if isinstance(value, list):
         item = _item_of(annotation)
         return value if item is None else [fit(item, entry, refuses) for entry in value]
@@ -140,23 +140,25 @@ def _item_of(annotation: Json) -> Json:
     return None
 
 
-def _choose(found: list[type[pydantic.BaseModel]], value: dict[str, Json]) -> type[pydantic.BaseModel] | None:
-    if not found:
+def _choose(
+    candidates: list[type[pydantic.BaseModel]], value: dict[str, Json]
+) -> type[pydantic.BaseModel] | None:
+    if not candidates:
         return None
     tag = value.get("type")
     if not isinstance(tag, str):
         # Left out, or no name, which the model refuses: its fields tell which one it is.
-        return max(found, key=lambda model: sum(alias in value for _, alias, _, _ in _fields(model)))
-    tags = {expected: candidate for candidate in found for expected in _tags(candidate)}
+        return max(candidates, key=lambda model: sum(alias in value for _, alias, _, _ in _fields(model)))
+    tags = {expected: candidate for candidate in candidates for expected in _tags(candidate)}
     if not tags:
-        return found[0]
+        return candidates[0]
     if tag in tags:
         return tags[tag]
     # A part that came after this release of the SDK: the table that its siblings are in knows more.
     for table in models.VARIANTS.values():
-        if tag in table and tags.keys() & table.keys() and models.model(table[tag]) not in found:
+        if tag in table and tags.keys() & table.keys() and models.model(table[tag]) not in candidates:
             siblings = {models.model(table[known]) for known in tags.keys() & table.keys()}
-            if siblings & set(found):
+            if siblings & set(candidates):
                 return models.model(table[tag])
     return models.OpenPart
 

@@ -15,8 +15,9 @@ def submitted(path: str, body: bytes) -> frozenset[str] | None:
         sent = json.loads(body)
     except ValueError:
         sent = None
-    lists = sent.values() if isinstance(sent, dict) else ()  # outputs, and a newer server's approvals
-    items = [item for found in lists if isinstance(found, list) for item in found if isinstance(item, dict)]
+    # Outputs, and a newer server's approvals.
+    lists = [value for value in sent.values() if isinstance(value, list)] if isinstance(sent, dict) else []
+    items = [item for outputs in lists for item in outputs if isinstance(item, dict)]
     return frozenset(item["tool_call_id"] for item in items if isinstance(item.get("tool_call_id"), str))
 
 

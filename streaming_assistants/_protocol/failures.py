@@ -31,7 +31,7 @@ def failure(value: Json) -> dict[str, Json]:
         value = {} if value is None else {"message": value}
     said = next((value[name] for name in _WORDS if value.get(name)), None)
     if said is None:
-        rest = {name: found for name, found in value.items() if found not in (None, "")}
+        rest = {name: member for name, member in value.items() if member not in (None, "")}
         words = f"{UNSAID}: {json.dumps(rest)}" if rest else UNSAID
     else:
         words = said if isinstance(said, str) else json.dumps(said)

@@ -105,7 +105,7 @@ class Follow:
 
     def _of_run(self, listed: list[Item]) -> list[Item]:
         """The run's messages from the first followed one on, oldest first."""
-        found: list[Item] = []
+        newer: list[Item] = []
         spoken: Item | None = None  # the user's newest
         for message in listed:
             if message.get("role") != "assistant":
@@ -117,12 +117,12 @@ class Follow:
             else:
                 is_answer = spoken is None and run_id is None
             if is_answer:
-                found.append(message)
+                newer.append(message)
                 if self._first is None or message["id"] == self._first:
                     break
-        if found and self._first is None:
-            self._first = found[0]["id"]
-        return found[::-1]
+        if newer and self._first is None:
+            self._first = newer[0]["id"]
+        return newer[::-1]
 
     def _turns_to(self, listed: list[Item]) -> bool:
         """Whether the newest message is of another run than the newest, which is over; turns to that run."""
@@ -156,8 +156,8 @@ def _items(page: Received) -> list[Item]:
 
 def text_of(thing: Item | None, name: str) -> str | None:
     """What an object says under ``name``, if it is a text."""
-    found = thing.get(name) if thing else None
-    return found if isinstance(found, str) else None
+    value = thing.get(name) if thing else None
+    return value if isinstance(value, str) else None
 
 
 def _newest_first(listed: list[Item]) -> list[Item]:

@@ -114,14 +114,14 @@ VARIANTS: dict[str, dict[str, str]] = {
 def model(name: str) -> type[pydantic.BaseModel]:
     """The class for ``name``, the SDK's own where it has one."""
     places = _PLACES.get(name) or ((_THREADS, name), (_STEPS, name))
-    found = _sdk.find(places)
-    if found is None:
+    kind = _sdk.find(places)
+    if kind is None:
         from . import absent_models  # which are made of these
 
-        found = getattr(absent_models, name, None)
-    if found is None:
+        kind = getattr(absent_models, name, None)
+    if kind is None:
         raise AttributeError(f"no model of the Assistants API is called {name!r}")
-    return found
+    return kind
 
 
 class OpenPart(BaseModel):
@@ -160,13 +160,13 @@ def event_model(event: str) -> type[pydantic.BaseModel]:
     if event not in EVENTS or event == "done":
         raise AttributeError(f"no event of the Assistants API is called {event!r}")
     name = class_name(event)
-    found = _sdk.find((("beta.assistant_stream_event", name),))
-    if found is None:
+    kind = _sdk.find((("beta.assistant_stream_event", name),))
+    if kind is None:
         fields: dict[str, Any] = {
             "data": (model(data_name(event)), ...),
             "event": (Literal[event], ...),
         }
         # where its name is found again, by pickle for one
         home = f"{__name__.partition('.')[0]}.types"
-        found = pydantic.create_model(name, __base__=_sdk.base_model(), __module__=home, **fields)
-    return found
+        kind = pydantic.create_model(name, __base__=_sdk.base_model(), __module__=home, **fields)
+    return kind

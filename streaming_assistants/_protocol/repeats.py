@@ -96,10 +96,10 @@ def _template(name: str, emptied: bytes) -> Template | None:
         event = read(Frame(name, filled))
         if event.event not in (MESSAGE_DELTA, STEP_DELTA):
             return None
-        found = dict[str | int, list[_sdk.Place]]()
+        places = dict[str | int, list[_sdk.Place]]()
         for place, value in _leaves(event):
-            found.setdefault(value, []).append(place)
-        ways = [found.get(mark, []) for mark in marks]
+            places.setdefault(value, []).append(place)
+        ways = [places.get(mark, []) for mark in marks]
         if any(len(way) != 1 for way in ways):
             return None  # a name that stands there twice, or that is no name
         make = _sdk.mould(event, [way[0] for way in ways])

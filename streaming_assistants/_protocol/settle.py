@@ -82,8 +82,8 @@ class Progress:
 
 
 def _text(data: Model, name: str) -> str | None:
-    found = getattr(data, name, None)
-    return found if isinstance(found, str) else None
+    value = getattr(data, name, None)
+    return value if isinstance(value, str) else None
 
 
 def settle(

@@ -11,8 +11,8 @@ ACTIVE = PENDING | {"requires_action"}
 
 def status_of(thing: object) -> str | None:
     """What a model says as its ``status``, if it is a text."""
-    found = getattr(thing, "status", None)
-    return found if isinstance(found, str) else None
+    status = getattr(thing, "status", None)
+    return status if isinstance(status, str) else None
 
 
 def is_pending(thing: object) -> bool:

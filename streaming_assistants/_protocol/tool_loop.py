@@ -107,9 +107,9 @@ def waited_for(run: Model) -> list[dict[str, Json]]:
     lists = _sdk.dump(action) if hasattr(action, "submit_tool_outputs") else {}
     return [
         {**call, "function": call.get("function") if name == "submit_tool_outputs" else None}
-        for name, found in lists.items()
-        if isinstance(found, dict)
-        for call in found.get("tool_calls") or ()
+        for name, action in lists.items()
+        if isinstance(action, dict)
+        for call in action.get("tool_calls") or ()
         if isinstance(call, dict)
     ]
 
