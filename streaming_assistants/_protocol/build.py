@@ -11,7 +11,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import pydantic
 
@@ -119,7 +119,7 @@ def _fields(model: type[pydantic.BaseModel]) -> tuple[tuple[str, str, Json, Json
 
 def _members(annotation: Json) -> Iterable[Json]:
     """The alternatives of an annotation, Optional, Union and Annotated taken apart."""
-    origin: Any = get_origin(annotation)
+    origin = _origin(annotation)
     if origin is Annotated:
         yield from _members(get_args(annotation)[0])
     elif origin is Union or origin is types.UnionType:
@@ -129,13 +129,18 @@ def _members(annotation: Json) -> Iterable[Json]:
         yield annotation
 
 
+def _origin(annotation: Json) -> object:
+    # Of no type that could never be what it is compared with.
+    return get_origin(annotation)
+
+
 def _models_in(annotation: Json) -> list[type[pydantic.BaseModel]]:
     return [m for m in _members(annotation) if isinstance(m, type) and issubclass(m, pydantic.BaseModel)]
 
 
 def _item_of(annotation: Json) -> Json:
     for member in _members(annotation):
-        if cast(Any, get_origin(member)) is list:
+        if _origin(member) is list:
             return get_args(member)[0]
     return None
 
@@ -167,7 +172,5 @@ def _choose(
 def _tags(model: type[pydantic.BaseModel]) -> tuple[str, ...]:
     for name, _, annotation, _ in _fields(model):
         if name == "type":
-            return tuple(
-                v for m in _members(annotation) if cast(Any, get_origin(m)) is Literal for v in get_args(m)
-            )
+            return tuple(v for m in _members(annotation) if _origin(m) is Literal for v in get_args(m))
     return ()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from streaming_assistants import _sdk
+from streaming_assistants._json import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -131,7 +132,7 @@ class OpenPart(BaseModel):
     SDK leaves such things in, and whatever the name is.
     """
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Json:
         return _sdk.extras(self)[name]
 
     def __contains__(self, name: object) -> bool:

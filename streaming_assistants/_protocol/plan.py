@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from streaming_assistants._json import Json
+
 ResultT = TypeVar("ResultT")
 
 
@@ -25,7 +27,7 @@ class Ask:
     """
 
     path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, Json] = field(default_factory=dict)
     retries: int | None = None
     within: float | None = None
 
@@ -33,7 +35,7 @@ class Ask:
 class Received(NamedTuple):
     """What a server answered: the value, the headers (found by any case), and the request that was made."""
 
-    value: Any
+    value: Json
     headers: Mapping[str, str]
     request: Any = None
 
