@@ -175,6 +175,12 @@ def sync(made: OpenAI) -> None:
         "thread_1", assistant_id="asst_1", stream=True, if_active="wait", max_wait_seconds=60
     )
     assert_type(streamed, EventStream[AssistantStreamEvent])
+    with threads.runs.stream(
+        thread_id="thread_1", assistant_id="asst_1", resume=True, cancel_on_close=True, raise_on_failure=True,
+        retries=2, if_active="wait", max_wait_seconds=60,
+    ) as stream:  # fmt: skip
+        assert_type(stream, AssistantEventHandler)
+    patch(OpenAI(), resume=True)
     said = threads.messages.create("thread_1", role="user", content="Hi", if_active="wait")
     assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):
