@@ -16,12 +16,13 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import anyio
 
 from streaming_assistants import _sdk
-from streaming_assistants._protocol.plan import Invoke, Outcome, Read, Say, Sleep, Together
+from streaming_assistants._protocol.plan import Invoke, Outcome, Plan, Read, Say, Sleep, Together
+from streaming_assistants._sdk.untyped import Model
 
 from .body import drained
-from .calls import made, made_async, together, together_async
 from .halt import Halt
 from .loops import spawn
+from .together import made, made_async, together, together_async
 
 ResultT = TypeVar("ResultT")
 Invoking: TypeAlias = Callable[[Any], Invoke]
@@ -30,7 +31,7 @@ Invoking: TypeAlias = Callable[[Any], Invoke]
 class Farewell(Protocol):
     """Gives the plan for when nothing is read any more, None for nothing to do; ``left``: before its end."""
 
-    def __call__(self, *, left: bool) -> Generator[Any, Any, None] | None: ...
+    def __call__(self, *, left: bool) -> Plan[None] | None: ...
 
 
 _NOTHING = Outcome()
@@ -96,9 +97,7 @@ async def run_async(
         plan.close()
 
 
-def said(
-    plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt, farewell: Farewell
-) -> Iterator[Any]:
+def said(plan: Plan[None], invoking: Invoking, halt: Halt, farewell: Farewell) -> Iterator[Model]:
     """Carries out ``plan`` and yields what it says and reads, until its end or until ``halt`` is called.
 
     Then the plan that ``farewell`` gives is carried out, whoever leaves and why.
@@ -147,8 +146,8 @@ def said(
 
 
 async def said_async(
-    plan: Generator[Any, Any, None], invoking: Invoking, halt: Halt, farewell: Farewell
-) -> AsyncIterator[Any]:
+    plan: Plan[None], invoking: Invoking, halt: Halt, farewell: Farewell
+) -> AsyncIterator[Model]:
     """The async form of :func:`said`."""
     outcome, left = Outcome(), True
     try:
@@ -197,13 +196,13 @@ async def said_async(
         await part_async(farewell(left=left))
 
 
-def part(farewell: Generator[Any, Any, None] | None) -> None:
+def part(farewell: Plan[None] | None) -> None:
     """Carries out what is done at the end, where something is."""
     if farewell is not None:
         run(farewell)
 
 
-async def part_async(farewell: Generator[Any, Any, None] | None) -> None:
+async def part_async(farewell: Plan[None] | None) -> None:
     """The async form of :func:`part`: in a task of its own, which the cancellation that may be the reason
     does not reach. It is waited for, unless that is cancelled once more."""
     if farewell is None:

@@ -20,7 +20,8 @@ from streaming_assistants.errors import (
     PollTimeoutError,
 )
 
-from .reading import Reading, Span, transport_broken
+from .raised import transport_broken
+from .reading import Reading, Span
 
 _KEY, BETA = "streaming_assistants", "openai-beta"
 

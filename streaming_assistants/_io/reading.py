@@ -21,14 +21,14 @@ from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Receive
 from streaming_assistants._protocol.resume import Told
 from streaming_assistants._protocol.settle import Pending, Progress, settle
 from streaming_assistants._protocol.tool_calls import ToolOutput
-from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpRequest, HttpResponse, Model
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Model
 from streaming_assistants.errors import (
     IncompleteStreamError,
     MalformedEventError,
-    both,
 )
 
 from .halt import Halt
+from .raised import reported, transport_broken
 
 ReaderT = TypeVar("ReaderT", EventReader, ChunkReader)
 
@@ -284,30 +284,3 @@ class Ways(NamedTuple):
     def keep(self, response: HttpResponse) -> None:
         """Puts them where the stream finds them: a raw response makes its stream later, and by itself."""
         response.extensions[_KEY] = self
-
-
-@contextlib.contextmanager
-def transport_broken(request: HttpRequest) -> Iterator[None]:
-    """Turns what the transport raises into what a caller expects."""
-    try:
-        yield
-    except _sdk.transport_errors() as error:
-        if isinstance(error, openai.APIError):
-            raise  # it is both by now
-        _sdk.name_request(error, request)
-        raise broken(error, request) from error
-
-
-def reported(message: str, request: HttpRequest, body: object) -> openai.APIError:
-    """The error that a server reports in what it sends."""
-    error = both(openai.APIError)(message, request, body=body)
-    error.body = body  # releases before 1.3 do not keep it
-    return error
-
-
-def broken(error: Exception, request: HttpRequest) -> openai.APIConnectionError:
-    """A transport's error as the SDK's, and still the transport's: ``except`` finds it by either class."""
-    if isinstance(error, _sdk.timeout_errors()):
-        return both(openai.APITimeoutError, type(error))(request=request)
-    said = f"Connection error: {str(error) or type(error).__name__}"
-    return both(openai.APIConnectionError, type(error))(message=said, request=request)

@@ -15,7 +15,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.message_reading import BETA, Following, is_stream
 from streaming_assistants._io.message_streams import AsyncMessageStream, MessageStream, PendingMessageStream
-from streaming_assistants._io.reading import broken
+from streaming_assistants._io.raised import broken
 from streaming_assistants._protocol.plan import Invoke, Plan, WaitedTooLong
 from streaming_assistants._protocol.waits import WHOLE_SECONDS, Terms, Wait
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse, Method, Model

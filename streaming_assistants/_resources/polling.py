@@ -17,7 +17,7 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants._io import drive
-from streaming_assistants._io.reading import broken, reported
+from streaming_assistants._io.raised import broken, reported
 from streaming_assistants._protocol.failures import failure, is_failure
 from streaming_assistants._protocol.plan import Invoke, Plan, Received, WaitedTooLong
 from streaming_assistants._protocol.poll import Expired, poll

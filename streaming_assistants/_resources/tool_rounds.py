@@ -12,7 +12,8 @@ from urllib.parse import quote
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants._io.reading import RunSpan, Way, transport_broken
+from streaming_assistants._io.raised import transport_broken
+from streaming_assistants._io.reading import RunSpan, Way
 from streaming_assistants._protocol import models
 from streaming_assistants._protocol.build import build
 from streaming_assistants._protocol.held import Owed

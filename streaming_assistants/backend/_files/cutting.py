@@ -10,7 +10,7 @@ from .kinds import MAX_TOKENS, TOO_LARGE, Unreadable
 from .tokens import measured
 
 if TYPE_CHECKING:
-    from .reading import Place, Section
+    from .sections import Place, Section
 
 BETWEEN = "\n\n"
 """What stands between two sections in the text of a file."""

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .reading import Section
+    from .sections import Section
 
 SECONDS = 120.0
 MEMORY = 1 << 30
@@ -31,12 +31,12 @@ _SAID = 4096  # bytes of what the process says of a fault
 def read_apart(
     filename: str, path: str, *, seconds: float = SECONDS, memory: int = MEMORY
 ) -> Iterator[Section]:
-    """What :func:`.reading.sections` gives, read in another process.
+    """What :func:`.sections.sections` gives, read in another process.
 
     ``seconds`` and ``memory`` (bytes) bound it. Raises Unreadable, also where a bound was met.
     """
     from .kinds import TOO_LARGE, Unreadable
-    from .reading import LONGEST, Section
+    from .sections import LONGEST, Section
 
     command = [sys.executable, __file__, filename, os.path.abspath(path), str(memory), str(int(seconds) + 1)]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -105,17 +105,17 @@ def _main() -> None:
     apart.__path__ = [str(Path(__file__).parent)]
     sys.modules[apart.__name__] = apart
     sys.path[:] = [each for each in sys.path if each != str(Path(__file__).parent)]
-    reading = importlib.import_module("files_apart.reading")
+    read = importlib.import_module("files_apart.sections")
     out = sys.stdout
 
     def tell(**what: object) -> None:
         out.write(json.dumps(what) + "\n")
 
     try:
-        for section in reading.sections(filename, path):
+        for section in read.sections(filename, path):
             tell(text=section.text, place=section.place)
         tell(end=True)
-    except reading.Unreadable as error:
+    except read.Unreadable as error:
         tell(code=error.code, message=str(error))
     except (MemoryError, RecursionError):
         tell(code="invalid_file", message="The file could not be parsed in the memory that its parser has.")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streaming_assistants.backend._files import cutting, kinds, tokens
 from streaming_assistants.backend._files.cutting import chunks
 from streaming_assistants.backend._files.kinds import Unreadable
-from streaming_assistants.backend._files.reading import Section
+from streaming_assistants.backend._files.sections import Section
 
 TEXTS = st.text(alphabet="ab 1,.\n\u4e2d\u6587\u0e01\U0001f600_", max_size=400)
 

@@ -15,7 +15,7 @@ import pytest
 from streaming_assistants.backend._files import reader_process
 from streaming_assistants.backend._files.kinds import Unreadable
 from streaming_assistants.backend._files.reader_process import read_apart
-from streaming_assistants.backend._files.reading import Section, sections
+from streaming_assistants.backend._files.sections import Section, sections
 
 from . import documents
 

@@ -11,7 +11,7 @@ import pytest
 
 from streaming_assistants.backend._files import office
 from streaming_assistants.backend._files.kinds import SEARCHABLE, Unreadable, extension
-from streaming_assistants.backend._files.reading import sections
+from streaming_assistants.backend._files.sections import sections
 
 from . import documents
 
