@@ -17,12 +17,13 @@ from streaming_assistants import _sdk
 from streaming_assistants._io import resuming
 from streaming_assistants._protocol import resume
 
+from . import objects
 from .clients import Colour
 from .framings import Event
 from .held_runs import NOTED, HeldRun, Story, said, told
 from .loopback import CUT, Loopback, Reply, Request
-from .objects import function
-from .samples import call, calls, message, recorded_streams, run, step, text, writes
+from .objects import MESSAGES, ONE_RUN, RUNS, STEPS, function
+from .samples import call, calls, message, recorded_streams, run, sse, step, text, writes
 
 pytestmark = pytest.mark.anyio
 
@@ -224,3 +225,15 @@ async def test_a_loopback_server_cut_anywhere(colour: Colour, server: Loopback, 
         except BaseException:
             print(f"{number=}, {seed=}: {held.asked}")  # noqa: T201
             raise
+
+
+async def test_a_run_that_was_seen_to_go_on_is_not_queued_again(colour: Colour, server: Loopback) -> None:
+    server.on("POST", RUNS, Reply.sse([sse([run("queued", "created"), run("in_progress")], end=b""), CUT]))
+    server.on("GET", ONE_RUN, Reply.json(objects.run("completed", started_at=1700000001)))
+    server.on("GET", STEPS, Reply.json(objects.page())).on("GET", MESSAGES, Reply.json(objects.page()))
+    events = await colour.list(await colour.created(colour.client(server.url), resume=True))
+    assert [event.event for event in events] == [
+        "thread.run.created",
+        "thread.run.in_progress",
+        "thread.run.completed",
+    ]

@@ -83,9 +83,12 @@ class Told:
         id = run["id"]
         young = {**run, "status": "queued", "started_at": None, **_UNENDED}
         # An earlier stream told of the run whose calls this one answers.
-        for change in ("created", "queued") if self.progress.answered is None else ("queued",):
-            if (id, change) not in self._told:
-                yield Owed(f"thread.run.{change}", young)
+        # What a server leaves out at the beginning is not told once its run was seen to go on.
+        told = {change for each, change in self._told if each == id}
+        if not told and self.progress.answered is None:
+            yield Owed("thread.run.created", young)
+        if not told - {"created"}:
+            yield Owed("thread.run.queued", young)
         has_begun = status == "in_progress" or (status != "queued" and run.get("started_at") is not None)
         if has_begun and (id, "in_progress") not in self._told:
             yield Owed("thread.run.in_progress", {**run, "status": "in_progress", **_UNENDED})
