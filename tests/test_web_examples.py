@@ -20,6 +20,7 @@ from openai import AsyncOpenAI, OpenAI
 from streaming_assistants import patch
 from streaming_assistants._protocol.events import EventReader
 
+from . import objects
 from .loopback import Loopback, Reply
 from .samples import frame, run, text
 
@@ -89,16 +90,23 @@ def test_a_question_is_answered_event_by_event(framework: str, serving: Any, kin
 
 
 @FRAMEWORKS
-def test_a_browser_that_leaves_ends_the_stream(framework: str, serving: Any, kind: Any) -> None:
+def test_a_browser_that_leaves_cancels_the_run(framework: str, serving: Any, kind: Any) -> None:
     module, asked_for = example(framework), threading.Event()
     with Loopback() as server:
         pieces = [frame(run("queued")), asked_for, *[frame(text("a" * 9000))] * 500]
         server.on("POST", "/threads/.*/messages", Reply.json({"id": "msg_1", "object": "thread.message"}))
         server.on("POST", "/threads/.*/runs", Reply.sse(pieces))
+        cancelled = threading.Event()
+
+        def cancel(_: object) -> Reply:
+            cancelled.set()
+            return Reply.json(objects.run("cancelling"))
+
+        server.on("POST", "/threads/.*/cancel", cancel)
         module.client = patch(kind(base_url=server.url, api_key="test", max_retries=0))
         with serving(module.app) as url:
             stream = post(f"{url}/threads/thread_1/ask?assistant_id=asst_1&question=Hello")
             assert b"thread.run.queued" in stream.readline()
             stream.close()
             asked_for.set()
-            assert server.closed_early.acquire(timeout=10)
+            assert cancelled.wait(10)

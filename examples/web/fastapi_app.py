@@ -1,5 +1,7 @@
 """A chat's endpoints in FastAPI: a run's events go to the browser as they come.
 
+A browser that leaves cancels the run.
+
 pip install "streaming_assistants[backend]" fastapi uvicorn
 uvicorn --app-dir examples/web fastapi_app:app
 """
@@ -25,5 +27,7 @@ async def start() -> dict[str, str]:
 @app.post("/threads/{thread_id}/ask")
 async def ask(thread_id: str, assistant_id: str, question: str) -> StreamingResponse:
     await client.beta.threads.messages.create(thread_id, role="user", content=question)
-    run = client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id)
+    run = client.beta.threads.runs.stream(
+        thread_id=thread_id, assistant_id=assistant_id, cancel_on_close=True
+    )
     return StreamingResponse(sse(run), media_type="text/event-stream")

@@ -1,5 +1,7 @@
 """A chat's endpoints in Flask: a run's events go to the browser as they come.
 
+A browser that leaves cancels the run.
+
 pip install "streaming_assistants[backend]" flask
 flask --app examples/web/flask_app.py run
 """
@@ -24,5 +26,7 @@ def start() -> dict[str, str]:
 @app.post("/threads/<thread_id>/ask")
 def ask(thread_id: str) -> Response:
     client.beta.threads.messages.create(thread_id, role="user", content=request.args["question"])
-    run = client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=request.args["assistant_id"])
+    run = client.beta.threads.runs.stream(
+        thread_id=thread_id, assistant_id=request.args["assistant_id"], cancel_on_close=True
+    )
     return Response(sse(run), mimetype="text/event-stream")

@@ -27,7 +27,6 @@ PostedT = TypeVar("PostedT")
 
 TAKES = names(IfActiveParams) | names(DeadlineParams)
 _CHOICES = ("raise", "wait", "cancel")
-_NEWEST = {"order": "desc", "limit": 20}
 
 ACTIVE_WATCH = replace(RUN_WATCH, pending=is_active)
 

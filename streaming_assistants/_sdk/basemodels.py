@@ -158,7 +158,7 @@ def loads(data: bytes) -> JSON:
     """
     try:
         return json_parser()(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             return json.loads(data)
         except RecursionError as error:
