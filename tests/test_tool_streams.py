@@ -398,7 +398,7 @@ async def test_a_callback_may_close_the_stream_between_two_rounds(colour: Colour
 
 
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 from openai import OpenAI
 from streaming_assistants import patch
 
@@ -406,6 +406,7 @@ def hang() -> str:
     print("begun", flush=True)
     threading.Event().wait()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may have it ignored
 client = patch(OpenAI(api_key="x", base_url=sys.argv[1]))
 try:
     runs = client.beta.threads.runs
