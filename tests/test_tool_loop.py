@@ -632,7 +632,7 @@ async def test_an_interrupt_leaves_at_once(
 ) -> None:
     import queue
 
-    from streaming_assistants._io import calls
+    from streaming_assistants._io import together
 
     over = threading.Event()
 
@@ -642,7 +642,7 @@ async def test_an_interrupt_leaves_at_once(
         def get(self, *_: Any, **__: Any) -> Any:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(calls.queue, "SimpleQueue", Interrupted)
+    monkeypatch.setattr(together.queue, "SimpleQueue", Interrupted)
     served = ToolServer(server, [wanted("hang")])
     with pytest.raises(KeyboardInterrupt) as caught:
         await gone(

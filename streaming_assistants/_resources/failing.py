@@ -13,6 +13,7 @@ import pydantic
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol import failed_runs
+from streaming_assistants._protocol.build import opened
 from streaming_assistants._protocol.plan import Invoke, Plan, Received, Sleep
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpRequest, Model
 from streaming_assistants.errors import RunFailedError
@@ -80,7 +81,10 @@ def failed(run: Model, request: HttpRequest) -> RunFailedError:
     """The error of a run that has failed."""
     last = getattr(run, "last_error", None)
     body: Any = _sdk.dump(last) if isinstance(last, pydantic.BaseModel) else last
-    return RunFailedError(failed_runs.why(run), request, run=run, body=body)
+    error = RunFailedError(failed_runs.why(run), request, run=run, body=body)
+    if isinstance(error.incomplete_details, dict):  # of a release whose runs do not know them
+        error.incomplete_details = opened(error.incomplete_details)
+    return error
 
 
 def ended(
