@@ -102,7 +102,8 @@ async def test_a_polled_run_that_fails_raises(
     assert str(error) == WORDS[status]
     assert (error.run.id, error.run.status) == ("run_1", status)
     assert error.last_error == error.run.last_error
-    assert error.incomplete_details == getattr(error.run, "incomplete_details", None)
+    reason = getattr(error.incomplete_details, "reason", None)
+    assert reason == ("max_prompt_tokens" if status == "incomplete" else None)
     assert isinstance(error, openai.APIError)
     assert isinstance(error, StreamingAssistantsError)
     if status == "failed":
