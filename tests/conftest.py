@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "recordings: reads recorded traffic, which is kept outside the project"
     )
+    config.addinivalue_line("markers", "any_sdk: never meets the SDK, and is run on one release of it")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,8 @@ from streaming_assistants.backend._files.cutting import chunks
 from streaming_assistants.backend._files.kinds import Unreadable
 from streaming_assistants.backend._files.sections import Section
 
+pytestmark = pytest.mark.any_sdk
+
 TEXTS = st.text(alphabet="ab 1,.\n\u4e2d\u6587\u0e01\U0001f600_", max_size=400)
 
 

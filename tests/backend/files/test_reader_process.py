@@ -19,6 +19,8 @@ from streaming_assistants.backend._files.sections import Section, sections
 
 from . import documents
 
+pytestmark = pytest.mark.any_sdk
+
 
 def test_it_gives_what_is_read_here(tmp_path: Path) -> None:
     for make in documents.ALL:

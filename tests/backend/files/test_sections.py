@@ -15,6 +15,8 @@ from streaming_assistants.backend._files.sections import sections
 
 from . import documents
 
+pytestmark = pytest.mark.any_sdk
+
 
 def read(path: Path, filename: str | None = None) -> list[tuple[str, Any]]:
     return [tuple(section) for section in sections(filename or path.name, str(path))]  # type: ignore[misc]
@@ -24,6 +26,8 @@ def read(path: Path, filename: str | None = None) -> list[tuple[str, Any]]:
     ("filename", "kind"),
     [("a.PDF", ".pdf"), ("C:\\x.y\\a.md", ".md"), ("a/b.c/README", ""), (".txt", ""), ("a.tar.gz", ".gz")],
 )
+
+pytestmark = pytest.mark.any_sdk
 def test_the_kind_of_a_name(filename: str, kind: str) -> None:
     assert extension(filename) == kind
 
