@@ -26,8 +26,6 @@ def read(path: Path, filename: str | None = None) -> list[tuple[str, Any]]:
     ("filename", "kind"),
     [("a.PDF", ".pdf"), ("C:\\x.y\\a.md", ".md"), ("a/b.c/README", ""), (".txt", ""), ("a.tar.gz", ".gz")],
 )
-
-pytestmark = pytest.mark.any_sdk
 def test_the_kind_of_a_name(filename: str, kind: str) -> None:
     assert extension(filename) == kind
 
