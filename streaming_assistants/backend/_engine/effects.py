@@ -1,8 +1,8 @@
 """What goes on after an answer has begun: a plan that a driver of either colour carries out.
 
-It yields what a conversation yields to the outside (Call, Open, Next, Sleep), Say for whoever reads, and two
-things more: :class:`Do` for the store, and :class:`Changed` to wait for it. The driver throws
-:class:`Interrupted` in where it broke off a wait, :class:`Abandoned` where it cannot go on at all.
+It yields what a conversation yields to the outside (Call, Open, Next, Sleep), Say for whoever reads, and
+three things more: :class:`Do` for the store, :class:`Changed` to wait for it, and :class:`Apart`. The driver
+throws :class:`Interrupted` in where it broke off a wait, :class:`Abandoned` where it cannot go on at all.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ class Do:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """Something that takes long and needs neither the store nor an event loop (a file is read by another
+    process): done in a thread; is sent what ``action`` answers. It cannot be broken off."""
+
+    action: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Changed:
     """Asks to go on when the work's thread has changed since the last time, at the latest after so many
     seconds."""
@@ -41,7 +49,7 @@ class Changed:
     seconds: float
 
 
-WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Changed
+WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Apart | Changed
 
 Steps: TypeAlias = Generator[WorkEffect, Any, ResultT]
 

@@ -1,11 +1,13 @@
 """What the engine asks of a store. A store fills :class:`Store` and :class:`Transaction`; who opens one
 hands it to the engine, which never learns what it is. Sans-IO.
 
-Each object is a row: ``seq`` orders it among its kind, ``id`` names it, ``data`` is what a client sees and
-``hidden`` what the engine remembers beside that. Messages, runs and steps have a ``thread_id`` besides, and
-go when their thread goes. A message has the ``run_id`` of the run that wrote it, or None, a step always has
-one, and ``after_message``, the seq of the thread's newest message when it began. A run is ``active`` until
-it ends, which no two of a thread may be; ``owner`` drives it, and from ``expires_at`` on others may end it.
+Each object is a row: ``seq`` orders it among its kind, ``id`` names it (as its data do, unless the columns
+have another), ``data`` is what a client sees and ``hidden`` what the engine remembers beside that. Messages,
+runs and steps have a ``thread_id`` besides, and go when their thread goes. A message has the ``run_id`` of
+the run that wrote it, or None, a step always has one, and ``after_message``, the seq of the thread's newest
+message when it began. A run is ``active`` until it ends, which no two of a thread may be; ``owner`` drives
+it, and from ``expires_at`` on others may end it. What belongs to an upload or a vector store goes with that
+likewise (:func:`parent_of`). What is asked of files besides is in ``file_port``.
 
 A column that an object has not got is None, and what a caller does to a row does not reach the store.
 ``tests/backend/test_store_port.py`` asks all of this of each store; ``dict_store.py`` there is the smallest.
@@ -17,9 +19,38 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from .file_port import FileTransaction
 from .port import Json
 
-RowKind: TypeAlias = Literal["assistants", "threads", "messages", "runs", "steps"]
+RowKind: TypeAlias = Literal[
+    "assistants",
+    "threads",
+    "messages",
+    "runs",
+    "steps",
+    "stored_files",
+    "uploads",
+    "upload_parts",
+    "vector_stores",
+    "file_batches",
+    "store_files",
+]
+
+_PARENTS: Mapping[str, str] = {
+    "messages": "thread_id",
+    "runs": "thread_id",
+    "steps": "thread_id",
+    "upload_parts": "upload_id",
+    "file_batches": "vector_store_id",
+    "store_files": "vector_store_id",
+}
+
+
+def parent_of(kind: RowKind) -> str:
+    """The column that names what an object is a part of: a thread, an upload, a vector store. A change of
+    the object is a change of that, too. Of what stands alone it is its own id."""
+    return _PARENTS.get(kind, "id")
+
 
 LEASE = 30.0
 """Seconds that an owner may go unseen before the runs that it drives count as left behind."""
@@ -54,7 +85,7 @@ class Driven(NamedTuple):
     expires_at: float
 
 
-class Transaction(Protocol):
+class Transaction(FileTransaction, Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:

@@ -14,7 +14,7 @@ from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import in_thread, nowhere, spawn
 from streaming_assistants._protocol.plan import Say
 
-from .._engine.effects import Abandoned, Changed, Do, Events, Work, WorkEffect
+from .._engine.effects import Abandoned, Apart, Changed, Do, Events, Work, WorkEffect
 from .._engine.port import Sleep, UpstreamError
 from .._engine.store_port import Store
 from .asking import Asker, AsyncAsker
@@ -88,6 +88,8 @@ class Job(Driver):
             return None
         if isinstance(effect, Do):
             return self._done(effect)
+        if isinstance(effect, Apart):
+            return effect.action()
         if isinstance(effect, Changed):
             self._woken.wait(effect.seconds)
             self._woken.clear()
@@ -216,6 +218,8 @@ class AsyncJob(Driver):
             if self._store.blocking:
                 return await in_thread(partial(self._done, effect))
             return self._done(effect)
+        if isinstance(effect, Apart):
+            return await in_thread(effect.action)
         if isinstance(effect, Changed):
             with anyio.move_on_after(effect.seconds):
                 await self._woken.wait()

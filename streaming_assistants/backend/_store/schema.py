@@ -31,7 +31,7 @@ VERSION = 1
 metadata = MetaData()
 
 
-class _String(TypeDecorator[str]):
+class SafeString(TypeDecorator[str]):
     """Text without NUL, which PostgreSQL does not take: nothing that is stored has one in its id."""
 
     impl = String
@@ -41,19 +41,20 @@ class _String(TypeDecorator[str]):
         return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
-class _Text(_String):
+class _Text(SafeString):
     impl = Text
 
 
 _Seq = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _objects(name: str, *columns: Column[Any]) -> Table:
+def objects(name: str, *columns: Column[Any]) -> Table:
+    """A table of one kind of objects."""
     return Table(
         name,
         metadata,
         Column("seq", _Seq, primary_key=True, autoincrement=True),
-        Column("id", _String(64), nullable=False, unique=True),
+        Column("id", SafeString(64), nullable=False, unique=True),
         *columns,
         Column("data", JSON, nullable=False),
         Column("hidden", JSON),  # what the engine remembers about an object and no client sees
@@ -62,23 +63,23 @@ def _objects(name: str, *columns: Column[Any]) -> Table:
 
 
 def _thread_id() -> Column[str]:
-    return Column("thread_id", _String(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
+    return Column("thread_id", SafeString(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
 
 
-assistants = _objects("assistants")
-threads = _objects("threads")
-messages = _objects("messages", _thread_id(), Column("run_id", _String(64)))
-runs = _objects(
+assistants = objects("assistants")
+threads = objects("threads")
+messages = objects("messages", _thread_id(), Column("run_id", SafeString(64)))
+runs = objects(
     "runs",
     _thread_id(),
     Column("active", Boolean, nullable=False),
-    Column("owner", _String(64)),  # the backend that drives it; NULL while it waits for tool outputs
+    Column("owner", SafeString(64)),  # the backend that drives it; NULL while it waits for tool outputs
     Column("expires_at", Float, nullable=False),
 )
-steps = _objects(
+steps = objects(
     "steps",
     _thread_id(),
-    Column("run_id", _String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", SafeString(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("after_message", _Seq, nullable=False),  # seq of the thread's newest message when it began
 )
 
@@ -99,15 +100,15 @@ Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_wher
 removed = Table(
     "removed",
     metadata,
-    Column("id", _String(64), primary_key=True),
+    Column("id", SafeString(64), primary_key=True),
     Column("seq", _Seq, nullable=False),
-    Column("thread_id", _String(64), ForeignKey("threads.id", ondelete="CASCADE")),
+    Column("thread_id", SafeString(64), ForeignKey("threads.id", ondelete="CASCADE")),
 )
 
 files = Table(
     "files",
     metadata,
-    Column("id", _String(255), primary_key=True),
+    Column("id", SafeString(255), primary_key=True),
     Column("filename", _Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
@@ -115,10 +116,10 @@ files = Table(
 owners = Table(
     "owners",
     metadata,
-    Column("id", _String(64), primary_key=True),
-    Column("place", _String(255), nullable=False),  # host, boot and process namespace
+    Column("id", SafeString(64), primary_key=True),
+    Column("place", SafeString(255), nullable=False),  # host, boot and process namespace
     Column("pid", Integer, nullable=False),
-    Column("started", _String(64), nullable=False),
+    Column("started", SafeString(64), nullable=False),
     Column("seen_at", Float, nullable=False),
 )
 

@@ -27,13 +27,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
-from .._engine.store_port import Driven, Page, Row, RowKind
+from .._engine.store_port import Driven, Page, Row, RowKind, parent_of
 from . import schema
+from .file_rows import FileRows
+from .passage_rows import PassageRows
 
 Where = Mapping[str, object]
 
 
-class SqlTransaction:
+class SqlTransaction(FileRows, PassageRows):
     """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
@@ -41,9 +43,10 @@ class SqlTransaction:
         self.changed: set[Json] = set()  # the threads that it has written to, by their ids
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
-        self.changed.add(columns.get("thread_id") or data["id"])
+        values = {"id": data["id"], "data": data, **columns}
+        self.changed.add(values[parent_of(kind)])
         query = _insert(kind, self.connection.dialect.name)
-        result = self.connection.execute(query, {"id": data["id"], "data": data, **columns})
+        result = self.connection.execute(query, values)
         if result.returns_rows:
             return int(result.scalar() or 0)
         return int(result.lastrowid) if result.rowcount else 0
@@ -69,7 +72,7 @@ class SqlTransaction:
         where = {"where_id": known["id"], "where_data": written(known)}
         if not self.connection.execute(query, {**values, **where}).rowcount:
             return False
-        self.changed.add(known[_thread_id_of(kind)])
+        self.changed.add(known[parent_of(kind)])
         return True
 
     def remove(self, kind: RowKind, id: str) -> bool:
@@ -80,7 +83,7 @@ class SqlTransaction:
         table = _table(kind)
         self.connection.execute(delete(table).where(table.c.id == id))
         if kind != "threads":  # those are not listed
-            thread_id = None if kind == "assistants" else row["thread_id"]
+            thread_id = row["thread_id"] if parent_of(kind) == "thread_id" else None
             place = {"id": id, "seq": row["seq"], "thread_id": thread_id}
             self.connection.execute(insert(schema.removed), place)
         return True
@@ -90,7 +93,7 @@ class SqlTransaction:
         return self.connection.execute(query, {"id": id, **where}).mappings().one_or_none()
 
     def _note(self, kind: RowKind, row: Row) -> None:
-        self.changed.add(row[_thread_id_of(kind)])
+        self.changed.add(row[parent_of(kind)])
 
     def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
         row = self._find(kind, id, "", where)
@@ -168,11 +171,6 @@ def written(value: Json) -> str:
 
 def _table(name: str) -> Table:
     return schema.metadata.tables[name]
-
-
-def _thread_id_of(kind: RowKind) -> str:
-    """The column that names the thread which a change of such an object is a change of."""
-    return "id" if kind in ("assistants", "threads") else "thread_id"
 
 
 # The statements of every run are built once: building one costs more than running it.

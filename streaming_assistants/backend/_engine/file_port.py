@@ -1,0 +1,79 @@
+"""What the engine asks of a store for files: their contents, and the passages that a search finds. Sans-IO.
+
+A content is immutable and named by an id of its own; files and parts of uploads refer to it. A passage is one
+of a file in one vector store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from .port import Json
+
+PIECE = 1 << 20
+"""Bytes of a content that are read and written at once."""
+
+
+class Passage(NamedTuple):
+    """A stretch of a file's text: ``start`` and ``end`` are offsets in the whole text, in characters;
+    ``place`` is where it begins (``{"page": 3}``, ``{"heading": "Terms"}``, ``{"sheet": "Q1"}`` or nothing);
+    ``vector`` is its embedding as float32 in native order, where there is one."""
+
+    text: str
+    start: int
+    end: int
+    place: Mapping[str, Json]
+    vector: bytes | None = None
+
+
+class Hit(NamedTuple):
+    """A passage that a search has found. ``score`` is between 0 and 1, higher is better."""
+
+    vector_store_id: str
+    file_id: str
+    filename: str
+    score: float
+    text: str
+    attributes: Mapping[str, Json]
+    place: Mapping[str, Json]
+    start: int
+    end: int
+
+
+class FileTransaction(Protocol):
+    """The part of a transaction that is about files."""
+
+    def add_piece(self, content_id: str, number: int, piece: bytes) -> None:
+        """Stores a piece of a content; the first has the number 0."""
+
+    def piece(self, content_id: str, number: int) -> bytes | None:
+        """A piece of a content; None after its last one."""
+
+    def drop_content(self, content_id: str) -> None:
+        """Drops all pieces of a content."""
+
+    def add_passages(
+        self, vector_store_id: str, file_id: str, passages: Sequence[Passage], model: str | None
+    ) -> None:
+        """Stores passages of a file in a vector store, after those that it has; ``model`` made their
+        vectors. They are found once the file's entry in ``store_files`` is ``completed``."""
+
+    def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
+        """Drops those of a file in a vector store, or of all its files."""
+
+    def passages(self, vector_store_id: str, file_id: str, *, after: int, limit: int) -> Sequence[Passage]:
+        """Those of a file, in order, from the one with the number ``after`` (from 0) on, without vectors."""
+        ...
+
+    def keyword_hits(
+        self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
+    ) -> Sequence[Hit]:
+        """The best by words, best first. ``filters`` are the API's, checked, or None."""
+        ...
+
+    def vector_hits(
+        self, vector_store_ids: Sequence[str], vector: bytes, model: str, filters: Json, limit: int
+    ) -> Sequence[Hit]:
+        """The nearest by the vectors of ``model``, best first."""
+        ...
