@@ -100,11 +100,14 @@ class Kit(EitherColour):
 
     def handler_base(self) -> type[Any]:
         """The handler class that a user of this client would subclass."""
-        source = importlib.import_module("streaming_assistants") if self.patched else openai
-        found: type[Any] = getattr(
-            source, "AsyncAssistantEventHandler" if self.is_async else "AssistantEventHandler"
+        base: type[Any] = self.of_library(
+            "AsyncAssistantEventHandler" if self.is_async else "AssistantEventHandler"
         )
-        return found
+        return base
+
+    def of_library(self, name: str) -> Any:
+        """What a program imports by that name; of the SDK where the suite asks that alone."""
+        return getattr(importlib.import_module("streaming_assistants") if self.patched else openai, name)
 
     async def play(self, *pieces: Any, client: Any = None, **callbacks: Any) -> Any:
         """Streams the pieces through a recording handler to the end, and gives the handler."""
