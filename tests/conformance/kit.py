@@ -107,7 +107,10 @@ class Kit(EitherColour):
 
     def of_library(self, name: str) -> Any:
         """What a program imports by that name; of the SDK where the suite asks that alone."""
-        return getattr(importlib.import_module("streaming_assistants") if self.patched else openai, name)
+        source = importlib.import_module("streaming_assistants") if self.patched else openai
+        if not hasattr(source, name) and self.patched:
+            return importlib.import_module(f"streaming_assistants.{name}")
+        return getattr(source, name)
 
     async def play(self, *pieces: Any, client: Any = None, **callbacks: Any) -> Any:
         """Streams the pieces through a recording handler to the end, and gives the handler."""

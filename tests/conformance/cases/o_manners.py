@@ -1,7 +1,8 @@
-"""Runs with manners: busy threads, broken connections, streams that are left, runs that fail."""
+"""Runs with manners: busy threads, broken connections, streams that are left, runs that fail, citations."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.conformance.kit import Kit, equal, raises, text_of
@@ -9,7 +10,9 @@ from tests.conformance.registry import Group
 from tests.conformance.script import CUT, error, gate, reply, sse
 from tests.framings import wire
 from tests.objects import MESSAGES, ONE_RUN, RUN, RUNS, STEPS, THREAD, message, page, run, text, user
-from tests.samples import hello, opening, said
+from tests.samples import closing, hello, opening, said
+from tests.samples import message as event_of_message
+from tests.samples import text as event_of_text
 
 manners = Group("manners")
 
@@ -74,6 +77,17 @@ async def a_busy_thread_that_lists_no_runs(t: Kit) -> None:
     with t.naps():
         made = await t.value(t.client().beta.threads.runs.create(**CREATE, if_active="wait"))
     equal(made.id, "run_2")
+
+
+@manners.case(only="async")
+async def posts_in_the_order_in_which_they_came(t: Kit) -> None:
+    """`if_active="wait"` posts what tasks want to post in the order in which they asked."""
+    t.answers("GET", RUNS, reply(page()))
+    t.answers("POST", MESSAGES, reply(user()))
+    create = t.client().beta.threads.messages.create
+    posts = [create(THREAD, role="user", content=str(n), if_active="wait") for n in range(100)]
+    await asyncio.gather(*posts)
+    equal([request["json"]["content"] for request in t.seen("POST")], [str(n) for n in range(100)])
 
 
 @manners.case()
@@ -162,3 +176,59 @@ async def a_broken_stream_goes_on_by_polling(t: Kit) -> None:
         events = await t.list(await t.raw(resume=True))
     equal(text_of(events), "Hello")
     equal([event.event for event in events][-2:], ["thread.message.completed", "thread.run.completed"])
+
+
+MARKER = "【4:0†a.txt】"
+
+
+def _cites() -> list[Any]:
+    """A message of the words `😀 See【4:0†a.txt】【4:0†a.txt】.`, cut in its first marker."""
+
+    def note(index: int, start: int, file: str) -> dict[str, Any]:
+        place = {"index": index, "start_index": start, "end_index": start + len(MARKER)}
+        return {"type": "file_citation", "text": MARKER, "file_citation": {"file_id": file}, **place}
+
+    notes = [note(0, 5, "file_a"), note(1, 5 + len(MARKER), "file_b")]
+    whole = text(f"😀 See{MARKER * 2}.", notes)
+    return [
+        *opening(),
+        event_of_message("created"),
+        event_of_text("😀 See【4:"),
+        event_of_text(MARKER[3:], annotations=notes[:1]),
+        event_of_text(MARKER, annotations=notes[1:]),
+        event_of_text("."),
+        ("thread.message.completed", message(whole)),
+        *closing(),
+    ]
+
+
+@manners.case()
+async def a_cited_message(t: Kit) -> None:
+    """`cited()` gives a message's text with a number for each citation, and what it cites."""
+    t.streams(wire(_cites()))
+    t.answers("GET", "/files/file_a", reply({"id": "file_a", "object": "file", "filename": "a.txt"}))
+    t.answers("GET", "/files/file_b", error(404, "No such File object"))
+    client = t.client()
+    async with t.entered(t.managed(client)) as stream:
+        (answer,) = await t.value(stream.get_final_messages())
+    made = await t.value(t.of_library("cited")(answer, client))
+    equal(made.text, "😀 See[1][2].")
+    equal([(each.number, each.file_id, each.filename) for each in made.citations],
+          [(1, "file_a", "a.txt"), (2, "file_b", None)])  # fmt: skip
+
+
+@manners.case()
+async def cited_text_as_it_comes(t: Kit) -> None:
+    """`cited_text_deltas` gives that text as it comes; a marker is never cut in two."""
+    t.streams(wire(_cites()))
+    async with t.entered(t.managed()) as stream:
+        equal(await t.list(stream.cited_text_deltas), ["😀 See", "[1]", "[2]", "."])
+
+
+@manners.case()
+async def a_stream_for_browsers(t: Kit) -> None:
+    """`web.sse()` gives a stream's events as the frames of a `text/event-stream`, and `done` at the end."""
+    t.streams(wire(hello()))
+    frames = await t.list(t.of_library("web").sse(t.managed()))
+    equal([frame.partition(b"\n")[0].decode() for frame in frames], [f"event: {name}" for name, _ in hello()])
+    equal(frames[-1], wire(hello()[-1:]))
