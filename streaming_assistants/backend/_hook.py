@@ -13,7 +13,7 @@ from streaming_assistants._protocol.plan import WaitedTooLong
 from streaming_assistants._sdk.untyped import AnyClient, HttpClient, HttpRequest, HttpResponse
 
 from ._engine import api_errors
-from ._http.paths import assistants_path, file_content_path
+from ._http.paths import assistants_path, file_content_path, files_path
 from ._http.routes import ApiRequest, Reply
 from ._jobs.answering import Backend, Leavable, answer, answer_async
 from ._jobs.feed import AsyncFeed, Feed
@@ -64,7 +64,15 @@ class _Guest(wrapt.ObjectProxy):  # type: ignore[type-arg,unused-ignore]
         if self._self_backend is None:
             return None
         path, base_path = request.url.path, _sdk.base_path(self._self_client)
+        if self._self_backend.keeps_files and (rest := files_path(path, base_path)):
+            return rest
         return assistants_path(path, base_path) or file_content_path(request.method, path, base_path)
+
+    def _self_not_ours(self, path: str, reply: Reply) -> bool:
+        """Whether the request was for a file of the upstream's, which no run of ours has made."""
+        backend = self._self_backend
+        kept = backend is not None and backend.keeps_files
+        return not kept and reply.status == 404 and path.startswith("/files/")
 
     def _self_refusal(self, request: HttpRequest) -> HttpResponse | None:
         """The answer to a request that is not the backend's, where none may leave the process."""
@@ -89,7 +97,7 @@ class _Proxy(_Guest):
                 raise _sdk.late(request) from None
         else:
             reply, feed = answered()
-        if _not_ours(path, reply):
+        if self._self_not_ours(path, reply):
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
         response = _sdk.answer(request, reply.status, reply.headers, feed or reply.body, is_async=False)
         if not options.get("stream"):
@@ -109,17 +117,12 @@ class _AsyncProxy(_Guest):
         if answered is None:
             raise _sdk.late(request)
         reply, feed = answered
-        if _not_ours(path, reply):
+        if self._self_not_ours(path, reply):
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
         response = _sdk.answer(request, reply.status, reply.headers, feed or reply.body, is_async=True)
         if not options.get("stream"):
             await response.aread()
         return response
-
-
-def _not_ours(path: str, reply: Reply) -> bool:
-    """Whether the request was for a file that no run of ours has made."""
-    return reply.status == 404 and path.startswith("/files/")
 
 
 def _request(request: HttpRequest, path: str) -> ApiRequest:

@@ -17,6 +17,7 @@ from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
 from . import _hook
+from ._engine.file_settings import FileSettings
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
 from ._engine.store_port import Store, StoreAway, StoreClosed
@@ -25,6 +26,7 @@ from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
 from ._jobs.job import AsyncJob, Job
 from ._jobs.watch import STOP_SECONDS, JobWatch
+from ._store.places import contents_at
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import WithinMaxPromptTokens
 from .upstreams._options import checked, with_options
@@ -50,11 +52,17 @@ class LocalBackend:
     form, empty messages, ``json_schema`` beside hosted tools, and their like. ``context_window`` is how
     many tokens the models of ``"chat"`` take; older turns of a longer thread are left out under ``auto``
     truncation. With ``think="drop"`` a text loses the ``<think>...</think>`` that it begins with, where a
-    server does not tell a model's thoughts apart. ``clock`` answers with the time in seconds since the
-    epoch; by default it is the store's own.
+    server does not tell a model's thoughts apart.
+    With ``files="local"``, the default of ``"chat"`` and ``"echo"``, files, uploads and vector stores are
+    kept and searched here, with ``"upstream"`` by the client's own server. Contents of files lie in the store
+    or at ``files_at``, a folder or a URL that fsspec knows. ``embedding_model`` is a model of the upstream's
+    ``/embeddings``, for searches by meaning besides those by words. A model searches by calling a function,
+    or with ``search="always"`` is given passages before each of its turns. ``clock`` answers with the time in
+    seconds since the epoch; by default it is the store's own.
 
-    Raises ImportError when SQLAlchemy is not installed and the store is not your own, ValueError for an
-    unknown upstream or another database, TypeError for a store that is none of these.
+    Raises ImportError when SQLAlchemy is not installed and the store is not your own, or what ``files_at``
+    needs is not; ValueError for an unknown upstream, another database or options that contradict each other,
+    TypeError for a store that is none of these.
     """
 
     def __init__(
@@ -68,6 +76,10 @@ class LocalBackend:
         strict: bool = True,
         context_window: int | None = None,
         think: str = "keep",
+        files: str | None = None,
+        files_at: str | os.PathLike[str] | None = None,
+        embedding_model: str | None = None,
+        search: str = "function",
         clock: Callable[[], float] | None = None,
     ) -> None:
         infer = registry.upstream(upstream, context_window=context_window)
@@ -84,13 +96,21 @@ class LocalBackend:
         self.offline: bool = getattr(infer, "offline", False)
         self.blocking: bool = self._store.blocking
         searches = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
+        kept = _files_kept(
+            files or ("local" if registry.files_here(upstream) else "upstream"),
+            files_at,
+            embedding_model,
+            search,
+            self._keeper,
+        )
+        self.keeps_files: bool = kept is not None
         if think not in ("keep", "drop"):
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
         if think == "drop":
             infer = without_thoughts(infer)
         infer = WithinMaxPromptTokens(with_options(infer, options))
-        stores = _vector_stores if searches else None
-        settings = Settings(self._keeper, infer, self.models, generating, strict, stores)
+        stores = _vector_stores if searches and kept is None else None
+        settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept)
         self._app = App(self._store, settings)
         self._jobs = JobWatch(self._store, self._keeper, place)
         self._closing = threading.Lock()
@@ -190,6 +210,29 @@ class LocalBackend:
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
         self._jobs.settle()
+
+
+def _files_kept(
+    files: str,
+    files_at: str | os.PathLike[str] | None,
+    embedding_model: str | None,
+    search: str,
+    keeper: Keeper,
+) -> FileSettings | None:
+    """How files are kept; None where the upstream's server has them. Raises ValueError, and ImportError for
+    a place that takes fsspec."""
+    if files not in ("local", "upstream"):
+        raise ValueError(f"files= takes 'local' or 'upstream', not {files!r}.")
+    if search not in ("function", "always"):
+        raise ValueError(f"search= takes 'function' or 'always', not {search!r}.")
+    if files == "upstream":
+        given = {"files_at": files_at, "embedding_model": embedding_model}
+        named = [name for name, value in given.items() if value is not None]
+        if named or search != "function":
+            raise ValueError(f'{(named or ["search"])[0]}= is for files that are kept here: files="local".')
+        return None
+    contents = None if files_at is None else contents_at(files_at)
+    return FileSettings(keeper, embedding_model, contents, "always" if search == "always" else "function")
 
 
 def _opened(store: str | os.PathLike[str] | Store) -> Store:

@@ -28,7 +28,7 @@ FAR = Reply.json({"id": "from the server"})
 async def test_other_requests_go_where_they_went(make_api: MakeApi) -> None:
     with Loopback() as server:
         server.on("GET", "/v1/files/file-1", FAR).on("POST", "/v1/vector_stores/threads", FAR)
-        api = make_api("chat", client={"base_url": server.url + "/v1"})
+        api = make_api("chat", files="upstream", client={"base_url": server.url + "/v1"})
         assert await api.get("/files/file-1") == {"id": "from the server"}
         assert await api.post("/vector_stores/threads", {}) == {"id": "from the server"}
         assert (await api.post("/threads"))["object"] == "thread"
@@ -38,7 +38,7 @@ async def test_other_requests_go_where_they_went(make_api: MakeApi) -> None:
 @pytest.mark.parametrize("upstream", ["echo", Echo(delay=0.01)], ids=["by name", "made"])
 async def test_echo_sends_nothing_anywhere(make_api: MakeApi, upstream: Any) -> None:
     with Loopback() as server:
-        api = make_api(upstream, client={"base_url": server.url + "/v1"})
+        api = make_api(upstream, files="upstream", client={"base_url": server.url + "/v1"})
         copy = api.client.with_options(timeout=5)
         for client in (api.client, copy):
             with pytest.raises(openai.BadRequestError, match=r"echo.* sends nothing anywhere"):

@@ -42,7 +42,7 @@ def url() -> Iterator[str]:
         far.on("POST", "/v1/files", Reply.json(fakes.file_object("file-1")))
         far.on("GET", "/v1/files/file-1/content", Reply(200, {"content-type": "text/plain"}, [b"content"]))
         far.on("POST", "/v1/vector_stores", Reply.json(fakes.vector_store("vs_1")))
-        backend = LocalBackend("chat", models={"gpt-4-turbo": "tiny"})
+        backend = LocalBackend("chat", models={"gpt-4-turbo": "tiny"}, files="upstream")
         upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far.url + "/v1", max_retries=0)
         with served(backend, upstream, api_keys=["k-node"]) as address:
             yield address

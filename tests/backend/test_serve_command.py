@@ -64,7 +64,7 @@ def test_it_says_where_it_is_and_how_it_is_used() -> None:
         assert {model["id"] for model in listed["data"]} == {"echo", "gpt-4-turbo"}
         assert json.loads(ask(command.url, "GET /v1/models/echo HTTP/1.1").body)["object"] == "model"
         assert ask(command.url, "GET /v1/models/other HTTP/1.1").status == 404
-        assert "has no server" in ask(command.url, "GET /v1/files HTTP/1.1").error["message"]
+        assert "has no server" in ask(command.url, "GET /v1/containers HTTP/1.1").error["message"]
 
 
 def test_keys_come_from_options_and_the_environment() -> None:

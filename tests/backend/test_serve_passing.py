@@ -35,7 +35,7 @@ def far(server: Loopback) -> Loopback:
 @pytest.fixture
 def url(far: Loopback) -> Iterator[str]:
     upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far.url + "/v1", max_retries=0)
-    with served(LocalBackend("chat", models=NAMES), upstream) as address:
+    with served(LocalBackend("chat", models=NAMES, files="upstream"), upstream) as address:
         yield address
 
 
@@ -183,7 +183,7 @@ def test_it_is_passed_on_as_the_client_itself_asks_azure(far: Loopback, auth: An
     )
     far.on("GET", "/openai/v1/files", Reply.json({"reached": True}))
     far.on("POST", "/openai/v1/embeddings", Reply.json({"reached": True}))
-    with served(LocalBackend("chat"), upstream) as url:
+    with served(LocalBackend("chat", files="upstream"), upstream) as url:
         assert ask(url, "GET /v1/files?limit=2 HTTP/1.1").status == 200
         assert post(url, "/v1/embeddings", {"model": "m", "input": "x"}, "api-key: caller").status == 200
     for request in far.requests:
@@ -198,7 +198,7 @@ def test_a_version_that_is_no_date_is_passed_on(far: Loopback) -> None:
         azure_endpoint=far.url, api_version="preview", api_key="azure-key", max_retries=0
     )
     far.on("GET", "/openai/v1/files", Reply.json({"reached": True}))
-    with served(LocalBackend("chat"), upstream) as url:
+    with served(LocalBackend("chat", files="upstream"), upstream) as url:
         assert ask(url, "GET /v1/files?limit=2&api-version=2024-05-01 HTTP/1.1").status == 200
     assert far.requests[0].query == {"api-version": ["preview"], "limit": ["2"]}
 
@@ -208,7 +208,7 @@ def test_the_upstream_is_not_asked_on_for_a_caller_who_has_left() -> None:
         listener.settimeout(10)
         far = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         upstream = openai.AsyncOpenAI(api_key=KEY, base_url=far, max_retries=0)
-        with served(LocalBackend("chat"), upstream) as url:
+        with served(LocalBackend("chat", files="upstream"), upstream) as url:
             with connected(url) as caller:
                 body = b'{"model": "m", "messages": []}'
                 head = (

@@ -87,7 +87,7 @@ async def test_an_upstream_that_is_not_there_is_a_bad_gateway(colour: Colour) ->
     with served(LocalBackend("chat"), openai.AsyncOpenAI(api_key="k", base_url="http://127.0.0.1:9")) as url:
         client = colour.bare(url)
         with pytest.raises(openai.InternalServerError, match="could not be reached") as caught:
-            await done(client.get("/files", cast_to=JSON))
+            await done(client.get("/models", cast_to=JSON))
         assert caught.value.status_code == 502
 
 

@@ -34,10 +34,29 @@ def bad(message: str, param: str | None = None, code: str | None = None) -> ApiE
 
 
 def missing(kind: str, id: str) -> ApiError:
-    """``kind`` is the word of the API: assistant, thread, message, run, run step, file."""
+    """``kind`` is the word of the API: assistant, thread, message, run, run step, file, vector
+    store."""
     error = ApiError(404, f"No {kind} found with id '{id}'.")
     error.missing = (kind, id)
     return error
+
+
+def missing_in_store(file_id: str, vector_store_id: str) -> ApiError:
+    return ApiError(404, f"No file found with id '{file_id}' in vector store '{vector_store_id}'.")
+
+
+def unsupported_files(extensions: Iterable[str], param: str = "file_ids") -> ApiError:
+    named = ", ".join(sorted(set(extensions)))
+    return bad(
+        f"Files with extensions [{named}] are not supported for retrieval. See the file search documentation "
+        "for the list.",
+        param,
+        "unsupported_file",
+    )
+
+
+def expired_store(id: str) -> ApiError:
+    return bad(f"Vector store {id} is expired.", code="vector_store_expired")
 
 
 def missing_in_memory(kind: str, id: str) -> ApiError:

@@ -6,7 +6,7 @@ of a file in one vector store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .port import Json
@@ -39,6 +39,32 @@ class Hit(NamedTuple):
     place: Mapping[str, Json]
     start: int
     end: int
+
+
+class Contents(Protocol):
+    """Where contents are kept that do not lie in the store: a folder, a bucket. Each is written once.
+
+    From before it is written until something refers to it, and from before nothing does until it is gone, a
+    content is marked, so that what a crash leaves behind can be told. Everything raises OSError where the
+    place is out of reach.
+    """
+
+    def write(self, content_id: str, pieces: Iterable[bytes]) -> None:
+        """Keeps a content, marked."""
+
+    def pieces(self, content_id: str) -> Iterator[bytes]:
+        """A content from its beginning; raises FileNotFoundError where there is none."""
+        ...
+
+    def drop(self, content_id: str) -> None:
+        """Drops a content, if it is there, and its mark."""
+
+    def mark(self, content_id: str, marked: bool) -> None:
+        """Sets a content's mark, or takes it away."""
+
+    def marked(self) -> Sequence[str]:
+        """The ids of those that are marked."""
+        ...
 
 
 class FileTransaction(Protocol):

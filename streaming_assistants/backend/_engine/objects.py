@@ -24,8 +24,8 @@ RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 _ALPHABET = string.ascii_letters + string.digits
 
 
-def new_id(prefix: str) -> str:
-    return prefix + "_" + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])
+def new_id(prefix: str, separator: str = "_") -> str:
+    return prefix + separator + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])
 
 
 def is_made(prefix: str, id: str) -> bool:

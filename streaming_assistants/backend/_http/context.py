@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .._engine import api_errors
 from .._engine.api_types import Deleted, Listed
 from .._engine.effects import Errand, Work
+from .._engine.file_settings import FileSettings
 from .._engine.lifecycle import Keeper
 from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
 from .._engine.store_port import Row, RowKind, Transaction
@@ -28,7 +29,8 @@ class NeedsErrand(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for every request of a backend."""
+    """What is the same for every request of a backend. ``vector_stores`` are those of the upstream's server,
+    ``files`` says how files and vector stores are kept here: it is one or the other, or neither."""
 
     keeper: Keeper
     upstream: Upstream
@@ -36,6 +38,7 @@ class Settings:
     generating: bool
     strict: bool
     vector_stores: VectorStoreCalls | None
+    files: FileSettings | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 # put into every path when the client was made with one.
 _PREFIX = re.compile(r"(?:/openai)?(?:/v1)?(?:/deployments/[^/]+)?(?=/)")
 _OURS = re.compile(r"/(?:assistants|threads)(?:/.*)?")
+_OF_FILES = re.compile(r"/(?:files|uploads|vector_stores)(?:/.*)?")
 _FILE = re.compile(r"/files/[^/]+/content")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
@@ -27,6 +28,18 @@ def assistants_path(path: str, base_path: str) -> str | None:
     """
     rest = _rest(path, base_path)
     return rest if _OURS.fullmatch(rest) else None
+
+
+def files_path(path: str, base_path: str) -> str | None:
+    """The path of a request for files, uploads or vector stores, which a backend that keeps files answers.
+
+    >>> files_path("/v1/vector_stores/vs_1/files", "/v1")
+    '/vector_stores/vs_1/files'
+    >>> files_path("/v1/containers/c/files", "/v1") is None
+    True
+    """
+    rest = _rest(path, base_path)
+    return rest if _OF_FILES.fullmatch(rest) else None
 
 
 def file_content_path(method: str, path: str, base_path: str) -> str | None:

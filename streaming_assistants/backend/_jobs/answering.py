@@ -33,6 +33,9 @@ class Backend(Protocol):
     offline: bool
     """Whether no request may leave the process: those that the backend cannot answer are refused."""
 
+    keeps_files: bool
+    """Whether files, uploads and vector stores are its own, and not the upstream's."""
+
     blocking: bool
     """Whether :meth:`handle` may wait for a disk, a network or another process."""
 

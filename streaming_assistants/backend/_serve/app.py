@@ -15,7 +15,7 @@ from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
-from .._http.paths import assistants_path, deployment_of, requested_path, without_prefix
+from .._http.paths import assistants_path, deployment_of, files_path, requested_path, without_prefix
 from .._local import LocalBackend
 from .guard import Guard
 from .requests import is_form, target, while_there
@@ -199,7 +199,7 @@ class Served:
     async def _routed(self, http: Request, path: str, headers: dict[str, str]) -> Response:
         from .._http.routes import ApiRequest
 
-        ours = assistants_path(path, "")
+        ours = assistants_path(path, "") or (files_path(path, "") if self._backend.keeps_files else None)
         rest = ours or without_prefix(path)
         query = http.scope["query_string"].decode("latin-1")
         route = None if ours else self._forwarding.route(http.method, rest)

@@ -65,6 +65,16 @@ def upstream(given: str | Upstream, **options: object) -> Upstream:
     return chosen.make(**asked)
 
 
+def files_here(given: str | Upstream) -> bool:
+    """Whether a backend keeps files itself unless it is told otherwise: the upstream's server has none that
+    a run could search."""
+    if isinstance(given, str):
+        return not built_in(given).vector_stores
+    kinds = [entry.make for name in NAMES if not (entry := built_in(name)).vector_stores]
+    made_here = any(isinstance(kind, type) and isinstance(given, kind) for kind in kinds)
+    return made_here or bool(getattr(given, "offline", False))
+
+
 def _only_for(option: str) -> str:
     takers = {name: entry.make.__name__ for name in NAMES if option in (entry := built_in(name)).options}
     named = " or ".join(f'upstream="{name}"' for name in takers)
