@@ -33,17 +33,12 @@ from ._io.streams import (
     EventStream,
 )
 from ._protocol.chunks import MessageChunk
+from ._protocol.tool_calls import ToolOutput
 from ._resources.message_list import MessageStreamParams
 from ._resources.params import (
-    BatchPollParams,
-    BatchUploadParams,
     CreateAndRunParams,
     CreateAndRunPollParams,
     CreateAndRunStreamParams,
-    FilePollParams,
-    FileUploadParams,
-    FileUploadPollParams,
-    FileWaitParams,
     MessageCreateParams,
     MessageListParams,
     MessageUpdateParams,
@@ -58,13 +53,28 @@ from ._resources.params import (
     SubmitToolOutputsParams,
     SubmitToolOutputsStreamParams,
 )
+from ._resources.store_params import (
+    BatchPollParams,
+    BatchUploadParams,
+    FilePollParams,
+    FileUploadParams,
+    FileUploadPollParams,
+    FileWaitParams,
+)
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
+from .tools import ToolHandlers
 
 LeftOut: TypeAlias = NotGiven | Omit
 
 # Ours, or any of the SDK's, which is adopted.
 HandlerT = TypeVar("HandlerT", bound=openai.AssistantEventHandler)
 AsyncHandlerT = TypeVar("AsyncHandlerT", bound=openai.AsyncAssistantEventHandler)
+
+class HandledRun(Run):
+    """A Run of a helper that polled it under ``tool_handlers=``."""
+
+    tool_outputs: list[ToolOutput]
+    """The outputs that were computed and not submitted, where the run waits for others, too."""
 
 class PatchedMessages(resources.Messages):
     def create(self, thread_id: str, **params: Unpack[MessageCreateParams]) -> Message: ...
@@ -116,9 +126,35 @@ class PatchedRuns(resources.Runs):
     def submit_tool_outputs(
         self, run_id: str, *, stream: bool, **params: Unpack[SubmitToolOutputsStreamParams]
     ) -> Run | openai.Stream[AssistantStreamEvent]: ...
-    def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
-    def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
-    def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
+    @overload
+    def poll(
+        self, run_id: str, thread_id: str, *, tool_handlers: ToolHandlers, **params: Unpack[RunWaitParams]
+    ) -> HandledRun: ...
+    @overload
+    def poll(
+        self,
+        run_id: str,
+        thread_id: str,
+        *,
+        tool_handlers: LeftOut | None = ...,
+        **params: Unpack[RunWaitParams],
+    ) -> Run: ...
+    @overload
+    def create_and_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[RunPollParams]
+    ) -> HandledRun: ...
+    @overload
+    def create_and_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[RunPollParams]
+    ) -> Run: ...
+    @overload
+    def submit_tool_outputs_and_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[SubmitPollParams]
+    ) -> HandledRun: ...
+    @overload
+    def submit_tool_outputs_and_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[SubmitPollParams]
+    ) -> Run: ...
     @overload
     def stream(self, **params: Unpack[RunStreamParams]) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
@@ -159,7 +195,14 @@ class PatchedThreads(resources.Threads):
     def create_and_run(
         self, *, stream: bool, **params: Unpack[CreateAndRunStreamParams]
     ) -> Run | openai.Stream[AssistantStreamEvent]: ...
-    def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
+    @overload
+    def create_and_run_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[CreateAndRunPollParams]
+    ) -> HandledRun: ...
+    @overload
+    def create_and_run_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[CreateAndRunPollParams]
+    ) -> Run: ...
     @overload
     def create_and_run_stream(
         self, **params: Unpack[CreateAndRunStreamParams]
@@ -254,9 +297,35 @@ class PatchedAsyncRuns(resources.AsyncRuns):
     async def submit_tool_outputs(
         self, run_id: str, *, stream: bool, **params: Unpack[SubmitToolOutputsStreamParams]
     ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
-    async def poll(self, run_id: str, thread_id: str, **params: Unpack[RunWaitParams]) -> Run: ...
-    async def create_and_poll(self, **params: Unpack[RunPollParams]) -> Run: ...
-    async def submit_tool_outputs_and_poll(self, **params: Unpack[SubmitPollParams]) -> Run: ...
+    @overload
+    async def poll(
+        self, run_id: str, thread_id: str, *, tool_handlers: ToolHandlers, **params: Unpack[RunWaitParams]
+    ) -> HandledRun: ...
+    @overload
+    async def poll(
+        self,
+        run_id: str,
+        thread_id: str,
+        *,
+        tool_handlers: LeftOut | None = ...,
+        **params: Unpack[RunWaitParams],
+    ) -> Run: ...
+    @overload
+    async def create_and_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[RunPollParams]
+    ) -> HandledRun: ...
+    @overload
+    async def create_and_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[RunPollParams]
+    ) -> Run: ...
+    @overload
+    async def submit_tool_outputs_and_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[SubmitPollParams]
+    ) -> HandledRun: ...
+    @overload
+    async def submit_tool_outputs_and_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[SubmitPollParams]
+    ) -> Run: ...
     @overload
     def stream(
         self, **params: Unpack[RunStreamParams]
@@ -299,7 +368,14 @@ class PatchedAsyncThreads(resources.AsyncThreads):
     async def create_and_run(
         self, *, stream: bool, **params: Unpack[CreateAndRunStreamParams]
     ) -> Run | openai.AsyncStream[AssistantStreamEvent]: ...
-    async def create_and_run_poll(self, **params: Unpack[CreateAndRunPollParams]) -> Run: ...
+    @overload
+    async def create_and_run_poll(
+        self, *, tool_handlers: ToolHandlers, **params: Unpack[CreateAndRunPollParams]
+    ) -> HandledRun: ...
+    @overload
+    async def create_and_run_poll(
+        self, *, tool_handlers: LeftOut | None = ..., **params: Unpack[CreateAndRunPollParams]
+    ) -> Run: ...
     @overload
     def create_and_run_stream(
         self, **params: Unpack[CreateAndRunStreamParams]

@@ -19,18 +19,21 @@ from streaming_assistants._resources import operations as requests
 from streaming_assistants._resources import stores as vector_stores
 from streaming_assistants._resources.endpoint import Endpoint
 from streaming_assistants._resources.params import (
-    BatchPollParams,
-    BatchUploadParams,
     CreateAndRunPollParams,
-    FilePollParams,
-    FileUploadParams,
-    FileUploadPollParams,
-    FileWaitParams,
     RunPollParams,
     RunWaitParams,
     SubmitPollParams,
     names,
 )
+from streaming_assistants._resources.store_params import (
+    BatchPollParams,
+    BatchUploadParams,
+    FilePollParams,
+    FileUploadParams,
+    FileUploadPollParams,
+    FileWaitParams,
+)
+from streaming_assistants._resources.tool_params import TOOLS
 from streaming_assistants._sdk.untyped import AnyClient, Method
 
 from . import stories
@@ -106,11 +109,11 @@ def _helping(
 
 
 def _waiting(
-    resource: str, method: str, plan: polling.Helper, params: type, story: Story, ids: str = ""
+    resource: str, method: str, plan: polling.Helper, params: frozenset[str], story: Story, ids: str = ""
 ) -> tuple[Capability, ...]:
     """A helper that waits, and apart from it the parameters that a release's own helper lacks."""
     leads = tuple(ids.split())
-    takes = names(params) | {*leads}
+    takes = params | {*leads}
     later = _later(resource, method, plan, takes, "on_poll", "max_wait_seconds=, on_poll=")
     return _helping(resource, method, plan, takes, story, leads), later
 
@@ -148,35 +151,45 @@ TABLE: tuple[Capability, ...] = (
     *_manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
     _posting(RUNS),
     _posting(MESSAGES),
-    *_waiting(RUNS, "poll", run_polling.poll_run, RunWaitParams, polled.RUNS, ids="run_id thread_id"),
-    *_waiting(RUNS, "create_and_poll", run_polling.create_and_poll, RunPollParams, polled.RUNS),
     *_waiting(
-        RUNS, "submit_tool_outputs_and_poll", run_polling.submit_and_poll, SubmitPollParams, polled.RUNS
+        RUNS, "poll", run_polling.poll_run, names(RunWaitParams) | TOOLS, polled.RUNS, ids="run_id thread_id"
+    ),
+    *_waiting(
+        RUNS, "create_and_poll", run_polling.create_and_poll, names(RunPollParams) | TOOLS, polled.RUNS
+    ),
+    *_waiting(
+        RUNS,
+        "submit_tool_outputs_and_poll",
+        run_polling.submit_and_poll,
+        names(SubmitPollParams) | TOOLS,
+        polled.RUNS,
     ),
     *_waiting(
         THREADS,
         "create_and_run_poll",
         run_polling.create_and_run_poll,
-        CreateAndRunPollParams,
+        names(CreateAndRunPollParams) | TOOLS,
         polled.RUNS,
     ),
     _method(MESSAGES, messages.DELETE),
     *(_method(STORES, endpoint) for endpoint in vector_stores.STORES),
     *(_method(FILES, endpoint) for endpoint in vector_stores.FILES),
     *(_method(BATCHES, endpoint) for endpoint in vector_stores.BATCHES),
-    *_waiting(FILES, "poll", uploads.poll_file, FileWaitParams, polled.FILES, ids="file_id"),
-    *_waiting(FILES, "create_and_poll", uploads.create_file, FilePollParams, polled.FILES, ids="file_id"),
+    *_waiting(FILES, "poll", uploads.poll_file, names(FileWaitParams), polled.FILES, ids="file_id"),
+    *_waiting(
+        FILES, "create_and_poll", uploads.create_file, names(FilePollParams), polled.FILES, ids="file_id"
+    ),
     _helping(FILES, "upload", uploads.upload, names(FileUploadParams)),
     _later(
         FILES, "upload", uploads.upload, names(FileUploadParams), "chunking_strategy", "chunking_strategy="
     ),
-    *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, FileUploadPollParams, polled.FILES),
-    *_waiting(BATCHES, "poll", uploads.poll_batch, FileWaitParams, polled.BATCHES, ids="batch_id"),
+    *_waiting(FILES, "upload_and_poll", uploads.upload_and_poll, names(FileUploadPollParams), polled.FILES),
+    *_waiting(BATCHES, "poll", uploads.poll_batch, names(FileWaitParams), polled.BATCHES, ids="batch_id"),
     *_waiting(
         BATCHES,
         "create_and_poll",
         uploads.create_batch,
-        BatchPollParams,
+        names(BatchPollParams),
         polled.BATCHES,
         ids="vector_store_id",
     ),
@@ -184,7 +197,7 @@ TABLE: tuple[Capability, ...] = (
         BATCHES,
         "upload_and_poll",
         uploads.upload_batch,
-        BatchUploadParams,
+        names(BatchUploadParams),
         polled.BATCHES,
         ids="vector_store_id",
     ),

@@ -13,8 +13,7 @@ from typing_extensions import Required, TypedDict
 
 if TYPE_CHECKING:
     from openai import Timeout
-    from openai._types import FileTypes, NotGiven, Omit
-    from openai.types import FileChunkingStrategyParam
+    from openai._types import NotGiven, Omit
     from openai.types.beta import (
         AssistantResponseFormatOptionParam,
         AssistantToolChoiceOptionParam,
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
     from openai.types.beta.threads import MessageContentPartParam
     from openai.types.beta.threads.message_create_params import Attachment
     from openai.types.beta.threads.run_create_params import AdditionalMessage, TruncationStrategy
-    from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput
+    from openai.types.beta.threads.run_submit_tool_outputs_params import ToolOutput as TheirToolOutput
     from openai.types.beta.threads.runs import RunStepInclude
     from openai.types.shared_params import ReasoningEffort
-    from openai.types.vector_stores.file_batch_create_params import File
 
+    from streaming_assistants._protocol.tool_calls import ToolOutput
     from streaming_assistants._sdk.untyped import Model
     from streaming_assistants.tools import ToolError, ToolHandlers
 
@@ -88,23 +87,30 @@ class RetryParams(FailureParams, total=False):
     retries: int | LeftOut
 
 
-class ToolParams(TypedDict, total=False):
-    """What a call does that follows a run: the functions that the run calls are called, and their outputs
-    submitted, until it calls no more.
+class ToolTermsParams(TypedDict, total=False):
+    """How the functions are called that a run calls, together with ``tool_handlers``.
 
-    ``tool_handlers``: a list of functions or tools, called by keyword, or a mapping from names to tools, or
-    to functions that take the arguments as one dict. ``on_tool_error`` is told of each call that fails; a
-    text that it returns is the output instead, an exception that it raises ends the loop.
-    ``tool_timeout``: seconds for each call; left out, no end. ``max_concurrent_calls``: so many at once;
-    left out, all of a round. ``max_rounds``: so many submits, 25 where it is left out, after which
-    ToolRoundsError is raised.
+    ``on_tool_error`` is told of each call that fails; a text that it returns is the output instead, an
+    exception that it raises ends the loop. ``tool_timeout``: seconds for each call; left out, no end.
+    ``max_concurrent_calls``: so many at once; left out, all of a round. ``max_rounds``: so many submits, 25
+    where it is left out, after which ToolRoundsError is raised.
     """
 
-    tool_handlers: ToolHandlers | LeftOut | None
     on_tool_error: Callable[[ToolError], object] | LeftOut | None
     tool_timeout: float | LeftOut | None
     max_concurrent_calls: int | LeftOut | None
     max_rounds: int | LeftOut | None
+
+
+class ToolParams(ToolTermsParams, total=False):
+    """What a call does that follows a run: the functions that the run calls are called, and their outputs
+    submitted, until it calls no more.
+
+    ``tool_handlers``: a list of functions or tools, called by keyword, or a mapping from names to tools, or
+    to functions that take the arguments as one dict.
+    """
+
+    tool_handlers: ToolHandlers | LeftOut | None
 
 
 class StreamParams(ToolParams, total=False):
@@ -175,7 +181,7 @@ class SubmitParams(RequestParams, total=False):
 
     thread_id: Required[str]
     run_id: Required[str]
-    tool_outputs: Required[Iterable[ToolOutput]]
+    tool_outputs: Required[Iterable[ToolOutput | TheirToolOutput]]
 
 
 class CreateAndRunStreamParams(CreateAndRunParams, StreamParams, RetryParams, total=False):
@@ -190,73 +196,27 @@ class SubmitToolOutputsParams(RequestParams, total=False):
     """``runs.submit_tool_outputs``, besides the run."""
 
     thread_id: Required[str]
-    tool_outputs: Required[Iterable[ToolOutput]]
+    tool_outputs: Required[Iterable[ToolOutput | TheirToolOutput]]
 
 
 class SubmitToolOutputsStreamParams(SubmitToolOutputsParams, StreamParams, FailureParams, total=False):
     """``runs.submit_tool_outputs(stream=True)``, besides the run."""
 
 
-class RunPollParams(RunParams, PollParams, ToolParams, IfActiveParams, RetryParams, total=False):
-    """``runs.create_and_poll``."""
+class RunPollParams(RunParams, PollParams, ToolTermsParams, IfActiveParams, RetryParams, total=False):
+    """``runs.create_and_poll``, besides ``tool_handlers``, which decides what it gives."""
 
 
-class CreateAndRunPollParams(CreateAndRunParams, PollParams, ToolParams, RetryParams, total=False):
-    """``threads.create_and_run_poll``."""
+class CreateAndRunPollParams(CreateAndRunParams, PollParams, ToolTermsParams, RetryParams, total=False):
+    """``threads.create_and_run_poll``, besides ``tool_handlers``."""
 
 
-class SubmitPollParams(SubmitParams, PollParams, ToolParams, FailureParams, total=False):
-    """``runs.submit_tool_outputs_and_poll``."""
+class SubmitPollParams(SubmitParams, PollParams, ToolTermsParams, FailureParams, total=False):
+    """``runs.submit_tool_outputs_and_poll``, besides ``tool_handlers``."""
 
 
-class RunWaitParams(RequestParams, PollParams, ToolParams, FailureParams, total=False):
-    """``runs.poll``, besides the ids."""
-
-
-class InStore(TypedDict, total=False):
-    """What names the vector store, for methods that take it by name."""
-
-    vector_store_id: Required[str]
-
-
-class StoreFileParams(TypedDict, total=False):
-    """How a file is put into a vector store."""
-
-    attributes: dict[str, str | float | bool] | LeftOut | None
-    chunking_strategy: FileChunkingStrategyParam | LeftOut
-
-
-class FileWaitParams(InStore, PollParams, total=False):
-    """``files.poll`` and ``file_batches.poll``."""
-
-
-class FilePollParams(FileWaitParams, StoreFileParams, RequestParams, total=False):
-    """``files.create_and_poll``."""
-
-
-class FileUploadParams(InStore, StoreFileParams, RequestParams, total=False):
-    """``files.upload``."""
-
-    file: Required[FileTypes]
-
-
-class FileUploadPollParams(FileUploadParams, PollParams, total=False):
-    """``files.upload_and_poll``."""
-
-
-class BatchPollParams(StoreFileParams, PollParams, RequestParams, total=False):
-    """``file_batches.create_and_poll``, besides the vector store."""
-
-    file_ids: Iterable[str] | LeftOut
-    files: Iterable[File] | LeftOut
-
-
-class BatchUploadParams(StoreFileParams, PollParams, RequestParams, total=False):
-    """``file_batches.upload_and_poll``, besides the vector store."""
-
-    files: Required[Iterable[FileTypes]]
-    file_ids: Iterable[str] | LeftOut
-    max_concurrency: int | LeftOut
+class RunWaitParams(RequestParams, PollParams, ToolTermsParams, FailureParams, total=False):
+    """``runs.poll``, besides the ids and ``tool_handlers``."""
 
 
 class MessageListParams(RequestParams, total=False):

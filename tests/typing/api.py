@@ -80,7 +80,30 @@ def tools(made: OpenAI) -> None:
     runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[], stream=True, tool_handlers=[get_weather])
     client.beta.threads.create_and_run(assistant_id="a", stream=True, tool_handlers=[get_weather])
     client.beta.threads.create_and_run_stream(assistant_id="a", tool_handlers=[get_weather])
-    assert_type(runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=[get_weather]), Run)
+    show(runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=[get_weather]))
+    assert_type(runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=None), Run)
+    handled = runs.poll("r", "t", tool_handlers=[get_weather], on_tool_error=excuse, max_wait_seconds=5)
+    rest = [*handled.tool_outputs, *stream.tool_outputs, *events.tool_outputs]
+    runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[*rest, {"tool_call_id": "c", "output": "1"}])
+    handled = runs.submit_tool_outputs_and_poll(
+        thread_id="t", run_id="r", tool_outputs=rest, tool_handlers={"get_weather": get_weather}
+    )
+    handled = client.beta.threads.create_and_run_poll(assistant_id="a", tool_handlers=[get_weather])
+    assert_type(handled.tool_outputs[0]["output"], str)
+    with runs.create_and_stream(thread_id="t", assistant_id="a", tool_handlers=[get_weather]) as stream:
+        assert_type(stream, AssistantEventHandler)
+    with runs.submit_tool_outputs_stream(
+        thread_id="t", run_id="r", tool_outputs=rest, tool_handlers=[get_weather], tool_timeout=2.5
+    ) as stream:
+        stream.until_done()
+
+
+def maybe(made: OpenAI, some: list[FunctionTool[[str, int], str]] | None) -> None:
+    """Handlers that there may be."""
+    runs = patch(made).beta.threads.runs
+    run: Run = runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=some)
+    with runs.stream(thread_id="t", assistant_id="a", tool_handlers=some):
+        str(run)
 
 
 async def tools_async(made: AsyncOpenAI) -> None:
@@ -88,7 +111,25 @@ async def tools_async(made: AsyncOpenAI) -> None:
     runs = patch(made).beta.threads.runs
     async with runs.stream(thread_id="t", assistant_id="a", tool_handlers=[get_weather, wait]) as stream:
         assert_type(len(stream.tool_outputs), int)
-    await runs.poll("r", "t", tool_handlers=[wait], max_concurrent_calls=2)
+    handled = await runs.poll("r", "t", tool_handlers=[wait], max_concurrent_calls=2)
+    handled = await runs.create_and_poll(thread_id="t", assistant_id="a", tool_handlers=[wait])
+    handled = await runs.submit_tool_outputs_and_poll(
+        thread_id="t", run_id="r", tool_outputs=handled.tool_outputs, tool_handlers=[wait]
+    )
+    assert_type(handled.tool_outputs[0]["tool_call_id"], str)
+    threads = patch(made).beta.threads
+    handled = await threads.create_and_run_poll(assistant_id="a", tool_handlers=[wait, get_weather])
+    async with runs.create_and_stream(thread_id="t", assistant_id="a", tool_handlers=[wait]):
+        pass
+    async with threads.create_and_run_stream(assistant_id="a", tool_handlers=[wait], max_rounds=3):
+        pass
+    async with runs.submit_tool_outputs_stream(
+        thread_id="t", run_id="r", tool_outputs=[], tool_handlers=[wait]
+    ):
+        pass
+    await runs.create("t", assistant_id="a", stream=True, tool_handlers=[wait])
+    await runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[], stream=True, tool_handlers=[wait])
+    await threads.create_and_run(assistant_id="a", stream=True, tool_handlers=[wait])
 
 
 def handle(handler: openai.AssistantEventHandler) -> None: ...
