@@ -11,11 +11,15 @@ from streaming_assistants.backend._engine.port import (
     ContentDelta,
     Conversation,
     FileContent,
+    Indexed,
     Kept,
     MessageEnd,
     Next,
     Open,
+    ReadFile,
+    Search,
     Sleep,
+    StepEnd,
     ThreadResources,
     ToolCallDelta,
     Turn,
@@ -27,7 +31,7 @@ from . import talk
 
 @dataclass
 class Transcript:
-    asked: list[Any] = field(default_factory=list)  # Call, Open, Sleep
+    asked: list[Any] = field(default_factory=list)  # Call, Open, Sleep, Search, Indexed, ReadFile
     said: list[Any] = field(default_factory=list)  # what changes the run
     noted: list[Any] = field(default_factory=list)  # Kept, ThreadResources, FileContent
 
@@ -67,7 +71,7 @@ class Transcript:
                     found.append([])
                 open_ = True
                 _grow(found[-1], piece.call)
-            elif isinstance(piece, ContentDelta):
+            elif isinstance(piece, (ContentDelta, StepEnd)):
                 open_ = False
         return found
 
@@ -104,9 +108,9 @@ def drive(
     events: Iterable[Any] = (),
     answers: Iterable[Any] | Callable[[Any], Any] = (),
 ) -> Transcript:
-    """Answers each Call and Open with the next of ``answers`` (None for an Open when they are used up) and
-    each Next with the next of ``events``, then None. An exception among them is thrown in. ``answers`` may
-    be a function of the Call or Open."""
+    """Answers each Call, Open, Search and ReadFile with the next of ``answers`` (None for an Open when they
+    are used up) and each Next with the next of ``events``, then None. An exception among them is thrown in.
+    ``answers`` may be a function of what is asked."""
     transcript = Transcript()
     stream = iter(events)
     results = iter(() if callable(answers) else answers)
@@ -122,16 +126,16 @@ def drive(
         result = None
         if isinstance(piece, Next):
             result = next(stream, None)
-        elif isinstance(piece, (Call, Open)) and callable(answers):
+        elif isinstance(piece, (Call, Open, Search, ReadFile)) and callable(answers):
             transcript.asked.append(piece)
             result = answers(piece)
         elif isinstance(piece, Open):
             transcript.asked.append(piece)
             result = next(results, None)
-        elif isinstance(piece, Call):
+        elif isinstance(piece, (Call, Search, ReadFile)):
             transcript.asked.append(piece)
             result = next(results)
-        elif isinstance(piece, Sleep):
+        elif isinstance(piece, (Sleep, Indexed)):
             transcript.asked.append(piece)
         elif isinstance(piece, (Kept, ThreadResources, FileContent)):
             transcript.noted.append(piece)

@@ -15,7 +15,7 @@ An upstream with an attribute ``offline`` that is true has the client's other re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -30,13 +30,17 @@ __all__ = [
     "Failed",
     "FileContent",
     "Finished",
+    "Indexed",
     "Json",
     "Kept",
     "MessageEnd",
     "Next",
     "Open",
     "Piece",
+    "ReadFile",
+    "Search",
     "Sleep",
+    "StepEnd",
     "ThreadResources",
     "ToolCallDelta",
     "Turn",
@@ -79,6 +83,8 @@ class Turn:
     truncation: str = "auto"
     assistant_tool_resources: Json = None
     thread_tool_resources: Json = None
+    search: str | None = None
+    """The name of the one among the functions of ``tools`` that the backend answers itself: file_search."""
 
 
 # What a conversation asks of the outside.
@@ -111,6 +117,34 @@ DONE = "[DONE]"
 @dataclass(frozen=True)
 class Next:
     """Asks for the next event of the open stream: decoded JSON, :data:`DONE`, or None at its end."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Asks for what vector stores of the backend's own hold about ``query``; is sent a list of ``limit``
+    passages at most, best first, each a :class:`~.file_port.Hit`. ``ranking`` is the tool's
+    ``ranking_options``."""
+
+    vector_store_ids: Sequence[str]
+    query: str
+    limit: int
+    ranking: Json = None
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Asks to go on once the files of vector stores of the backend's own can be searched, after a minute at
+    the latest."""
+
+    vector_store_ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Asks for the content of a file that the backend keeps; is sent bytes. UpstreamError with the status 404
+    where it has no such file."""
+
+    file_id: str
 
 
 class UpstreamError(Exception):
@@ -156,6 +190,14 @@ class ToolCallDelta:
     """
 
     call: Json
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """The open tool step is over, and the turn goes on: the model is asked again. ``usage`` is what has been
+    used so far, as :class:`Finished` has it, and is not told again."""
+
+    usage: Json = None
 
 
 @dataclass(frozen=True)
@@ -219,9 +261,13 @@ Piece: TypeAlias = (
     | Open
     | Next
     | Sleep
+    | Search
+    | Indexed
+    | ReadFile
     | ContentDelta
     | MessageEnd
     | ToolCallDelta
+    | StepEnd
     | Kept
     | ThreadResources
     | FileContent
@@ -238,7 +284,8 @@ class Upstream(Protocol):
 
     One that cuts conversations to what fits may have a method ``wants_more(turn) -> bool`` besides: whether
     it could send more than the newest items, which are all that the turn holds yet. Older ones are read
-    while it says so.
+    while it says so. And a method ``room(turn) -> int | None``: how many tokens a prompt may have, where it
+    knows.
     """
 
     def __call__(self, turn: Turn, /) -> Conversation:
@@ -250,6 +297,12 @@ def wants_more(upstream: Upstream, turn: Turn) -> bool:
     """What an upstream says of a turn that holds the newest items of its conversation."""
     says: Callable[[Turn], bool] | None = getattr(upstream, "wants_more", None)
     return says is None or says(turn)
+
+
+def room_for(upstream: Upstream, turn: Turn) -> int | None:
+    """How many tokens an upstream takes for the turn's prompt, as far as it knows."""
+    says: Callable[[Turn], int | None] | None = getattr(upstream, "room", None)
+    return None if says is None else says(turn)
 
 
 class VectorStoreCalls(Protocol):

@@ -17,20 +17,59 @@ _MARKER = re.compile(r"【[^【】]*†[^【】]*】\Z")
 _LINK = re.compile(r"sandbox:/[^\s)\]>\"'`]+")
 
 
+class AnnotatedText:
+    """One text part as it is shown, in characters; what grows it are values of a text delta:
+    ``{"value", "annotations"?}``, the list empty in the first, as the hosted API had it."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._annotations = 0
+
+    def say(self, value: str) -> Json:
+        first = not self.length
+        self.length += len(value)
+        return {"value": value, "annotations": []} if first else {"value": value}
+
+    def annotate(self, value: str, start: int, text: str, mark: Json) -> Json:
+        """Says ``value``, with the annotation of ``text``, which is in the whole from ``start`` on."""
+        self.length += len(value)
+        annotation = {
+            "index": self.next_number(),
+            "type": mark["type"],
+            "text": text,
+            "start_index": start,
+            "end_index": start + len(text),
+            **mark,
+        }
+        return {"value": value, "annotations": [annotation]}
+
+    def next_number(self) -> int:
+        """The index of one more annotation."""
+        self._annotations += 1
+        return self._annotations - 1
+
+    def cite(self, marker: str, file_id: str) -> Json:
+        """Says a marker that stands for a file."""
+        return self.annotate(marker, self.length, marker, citation(file_id))
+
+
+def citation(file_id: str) -> Json:
+    """What an annotation of a delta says of the file; the quote was always empty in the hosted API."""
+    return {"type": "file_citation", "file_citation": {"file_id": file_id, "quote": ""}}
+
+
 class MarkedText:
-    """One text part as it grows, in characters. Its methods yield values of a text delta:
-    ``{"value", "annotations"?}``, the list empty in the first, as the hosted API had it.
+    """One text part as it grows, in characters, as values of a text delta.
 
     What was said cannot be changed: a citation for a place already passed is put at the end of the text.
     """
 
     def __init__(self) -> None:
         self.received = 0  # length of the upstream's text so far
+        self._text = AnnotatedText()  # with its markers
         self._shown: list[str] = []
-        self._length = 0  # length of the text with its markers
         self._shifts: list[tuple[int, int]] = []  # (position in the upstream's text, length put in there)
         self._waiting: list[tuple[int, int, str, str]] = []  # (index, arrival, marker, file id)
-        self._count = 0
         self._claimed: set[int] = set()
 
     def feed(self, delta: str) -> Iterator[Json]:
@@ -61,7 +100,7 @@ class MarkedText:
 
         None if there is neither. Call after :meth:`flush`.
         """
-        text = self._text()
+        text = self._whole()
         low, high = self._shift(start), self._shift(end)
         if 0 <= start < end <= self.received:
             link = _LINK.search(text, low, high)
@@ -82,45 +121,30 @@ class MarkedText:
     def append_link(self, filename: str, file_id: str) -> Json:
         """A file_path whose text, a link, is put at the end because the model wrote none."""
         marker = f"sandbox:/mnt/data/{filename}"
-        separator = "\n" if self._length else ""
-        start = self._length + len(separator)
+        separator = "\n" if self._text.length else ""
+        start = self._text.length + len(separator)
         mark = {"type": "file_path", "file_path": {"file_id": file_id}}
         return self._annotate(separator + marker, start, start + len(marker), mark)
 
     def _mark(self, marker: str, file_id: str) -> Json:
-        mark = {"type": "file_citation", "file_citation": {"file_id": file_id, "quote": ""}}
-        own = _MARKER.search(self._text()) if self._shown else None
+        own = _MARKER.search(self._whole()) if self._shown else None
         if own and own.start() not in self._claimed:  # some models write the marker themselves
-            return self._annotate("", own.start(), own.end(), mark)
-        start = self._length
+            return self._annotate("", own.start(), own.end(), citation(file_id))
+        start = self._text.length
         self._shifts.append((self.received, len(marker)))
-        return self._annotate(marker, start, start + len(marker), mark)
+        return self._annotate(marker, start, start + len(marker), citation(file_id))
 
     def _annotate(self, value: str, start: int, end: int, mark: Json) -> Json:
-        self._append(value)
+        self._shown.append(value)
         self._claimed.add(start)
-        annotation = {
-            "index": self._count,
-            "type": mark["type"],
-            "text": self._text()[start:end],
-            "start_index": start,
-            "end_index": end,
-            **mark,
-        }
-        self._count += 1
-        return {"value": value, "annotations": [annotation]}
+        return self._text.annotate(value, start, self._whole()[start:end], mark)
 
     def _say(self, value: str) -> Json:
-        first = not self._shown
         self.received += len(value)
-        self._append(value)
-        return {"value": value, "annotations": []} if first else {"value": value}
-
-    def _append(self, value: str) -> None:
         self._shown.append(value)
-        self._length += len(value)
+        return self._text.say(value)
 
-    def _text(self) -> str:
+    def _whole(self) -> str:
         self._shown = ["".join(self._shown)]
         return self._shown[0]
 

@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from .._engine.port import Conversation, Finished, Json, Turn, Upstream, UpstreamError, wants_more
+from .._engine.port import Conversation, Finished, Json, Turn, Upstream, UpstreamError, room_for, wants_more
 
 _MESSAGE_TOKENS = 4  # what a chat template puts around a message
 _IMAGE_TOKENS = {"low": 85}
@@ -110,6 +110,12 @@ class WithinMaxPromptTokens:
     def wants_more(self, turn: Turn) -> bool:
         return not exceeds(turn, turn.max_prompt_tokens) and wants_more(self._upstream, turn)
 
+    def room(self, turn: Turn) -> int | None:
+        takes = room_for(self._upstream, turn)
+        takes = known(turn.model).room(turn) if takes is None else takes
+        limit = turn.max_prompt_tokens
+        return takes if limit is None else min(limit, limit if takes is None else takes)
+
 
 def _refused() -> Conversation:
     yield Finished("max_prompt_tokens")
@@ -164,7 +170,7 @@ def _always(turn: Turn) -> int:
     """What no cutting takes away."""
     form = turn.response_format if isinstance(turn.response_format, dict) else None
     told = [turn.instructions or "", *(json.dumps(tool, ensure_ascii=False) for tool in turn.tools)]
-    return sum(_text(text) for text in told) + (_text(json.dumps(form)) if form else 0)
+    return sum(text_tokens(text) for text in told) + (text_tokens(json.dumps(form)) if form else 0)
 
 
 def _item(item: Json) -> int:
@@ -177,7 +183,7 @@ def _part(part: Json) -> int:
     value = part.get(part["type"])
     if part["type"] in ("image_url", "image_file"):
         return _IMAGE_TOKENS.get((value or {}).get("detail") or "", _IMAGE_TOKENS_ELSE)
-    return _text(value.get("value") or "" if isinstance(value, dict) else value or "")
+    return text_tokens(value.get("value") or "" if isinstance(value, dict) else value or "")
 
 
 def _call(call: Json) -> int:
@@ -185,8 +191,9 @@ def _call(call: Json) -> int:
     if kind == "file_search":
         return 0  # what was found is not repeated to the model
     held = call.get(kind) or {}
-    return 2 * _MESSAGE_TOKENS + _text(json.dumps(held, ensure_ascii=False))
+    return 2 * _MESSAGE_TOKENS + text_tokens(json.dumps(held, ensure_ascii=False))
 
 
-def _text(text: str) -> int:
+def text_tokens(text: str) -> int:
+    """An estimate of what a text costs."""
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 4)

@@ -17,6 +17,10 @@ NO_OUTPUT = "(no output: the run ended before one was submitted)"
 """Stands for a missing output, since both upstreams refuse a history with an unanswered call."""
 
 
+SEARCHES = "searches"
+"""Where a step keeps what its searches were for."""
+
+
 @dataclass(frozen=True)
 class PastCall:
     """A call of an earlier round. ``arguments`` is JSON text and never empty; ``output`` is text."""
@@ -55,6 +59,12 @@ def past_calls(item: Json) -> Iterator[PastCall]:
             logger.debug("an earlier file_search call is not repeated to the model")
         else:
             raise Fault(f"An earlier tool call has the type {kind!r}, which this backend cannot repeat.")
+
+
+def past_searches(item: Json) -> dict[str, Json]:
+    """What the backend's own searches of a stored tool step were for, by the ids of their calls: ``query``,
+    and for each result where it stands in its file (``places``)."""
+    return dict((item.get("kept") or {}).get(SEARCHES) or {})
 
 
 def _past_output(output: Json) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from .._engine.objects import RANKING
 from .._engine.port import Conversation, Json, Turn
 from ._citations import MarkedText
 from ._containers import wanted_files
 from ._files import Results
 from ._members import Fault, member, members, optional
 from ._output import Output
+from ._passages import ranking
 from ._response_items import OutputItem, OutputItems
 
 logger = logging.getLogger("streaming_assistants")
@@ -27,7 +27,7 @@ class Response:
     """
 
     def __init__(self, turn: Turn) -> None:
-        self._ranking = _ranking(turn)
+        self._ranking = ranking(turn)
         self._code_files = wanted_files(turn)
         self._items = OutputItems()
         self._output = Output()
@@ -285,12 +285,3 @@ def _call_id(item: Json) -> str:
 def _place(turn: Turn) -> int:
     """How many messages the model has before it; two of them were the hosted API's own."""
     return 2 + sum(1 if item["kind"] == "message" else 1 + len(item["calls"]) for item in turn.items)
-
-
-def _ranking(turn: Turn) -> Json:
-    """What the step says of the ranking: the tool's own options, or the hosted API's defaults."""
-    for tool in turn.tools:
-        if tool.get("type") == "file_search":
-            options = (tool.get("file_search") or {}).get("ranking_options") or {}
-            return {name: options.get(name) or default for name, default in RANKING.items()}
-    return dict(RANKING)

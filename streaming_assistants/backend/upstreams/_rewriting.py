@@ -7,7 +7,17 @@ from typing import Protocol
 
 from streaming_assistants._protocol.plan import Outcome
 
-from .._engine.port import Conversation, Piece, Turn, Upstream, UpstreamError, wants_more
+from .._engine.port import (
+    Conversation,
+    Failed,
+    Finished,
+    Piece,
+    Turn,
+    Upstream,
+    UpstreamError,
+    room_for,
+    wants_more,
+)
 
 
 class Rewriter(Protocol):
@@ -32,20 +42,28 @@ class Rewritten:
     def wants_more(self, turn: Turn) -> bool:
         return wants_more(self._upstream, turn)
 
+    def room(self, turn: Turn) -> int | None:
+        return room_for(self._upstream, turn)
+
     def __call__(self, turn: Turn) -> Conversation:
-        conversation = self._upstream(turn)
-        rewrites = self._rewriter()
-        outcome = Outcome()
-        try:
-            while True:
-                piece = outcome.into(conversation)
-                outcome = Outcome()
-                for each in rewrites.read(piece):
-                    try:
-                        outcome = Outcome((yield each))
-                    except UpstreamError as error:  # noqa: PERF203 - what was asked for failed
-                        outcome = Outcome(error=error)
-        except StopIteration:
-            yield from rewrites.end()
-        finally:
-            conversation.close()
+        yield from rewritten(self._upstream(turn), self._rewriter())
+
+
+def rewritten(conversation: Conversation, rewriter: Rewriter) -> Conversation:
+    """The conversation, its pieces as the rewriter gives them."""
+    outcome = Outcome()
+    try:
+        while True:
+            piece = outcome.into(conversation)
+            outcome = Outcome()
+            for each in rewriter.read(piece):
+                try:
+                    outcome = Outcome((yield each))
+                except UpstreamError as error:  # noqa: PERF203 - what was asked for failed
+                    outcome = Outcome(error=error)
+            if isinstance(piece, (Finished, Failed)):
+                return  # whatever may follow
+    except StopIteration:
+        yield from rewriter.end()
+    finally:
+        conversation.close()

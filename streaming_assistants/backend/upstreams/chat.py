@@ -48,7 +48,11 @@ class Chat:
 
     def wants_more(self, turn: Turn) -> bool:
         """Whether older items could be sent besides those of the turn."""
-        return turn.truncation != "auto" or not exceeds(turn, self._window(turn).room(turn))
+        return turn.truncation != "auto" or not exceeds(turn, self.room(turn))
+
+    def room(self, turn: Turn) -> int | None:
+        """How many tokens the prompt may have, where the model's window is known."""
+        return self._window(turn).room(turn)
 
     def _window(self, turn: Turn) -> Window:
         return self._learned.get(turn.model) or self._given or known(turn.model)
