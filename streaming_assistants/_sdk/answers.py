@@ -54,7 +54,8 @@ async def send_as(
 
 class Chunks(Protocol):
     """A body that comes bit by bit, read by iterating in the response's colour. TimeoutError, where it waits
-    for longer than its ``patience``, becomes the transport's own."""
+    for longer than its ``patience``, becomes the transport's own, and so does any OSError of a body that
+    breaks off."""
 
     patience: float | None
 
@@ -87,10 +88,12 @@ def patience(request: JSON) -> float | None:
     return seconds
 
 
-def late(request: JSON, error: TimeoutError | None = None) -> Exception:
-    """The transport's own error of a caller who has waited for too long."""
+def late(request: JSON, error: OSError | None = None) -> Exception:
+    """The transport's own error of a caller who has waited for too long, or whose answer has broken off."""
     words = str(error or "The backend had no answer in time.")
-    made: Exception = _transport_of(request).ReadTimeout(words, request=request)
+    broken = error is not None and not isinstance(error, TimeoutError)
+    http = _transport_of(request)
+    made: Exception = (http.ReadError if broken else http.ReadTimeout)(words, request=request)
     return made
 
 
@@ -105,7 +108,7 @@ def _at_once(response: JSON) -> JSON:
 
 
 class _Body:
-    def __init__(self, body: JSON, late: Callable[[TimeoutError], Exception]) -> None:
+    def __init__(self, body: JSON, late: Callable[[OSError], Exception]) -> None:
         self._body = body
         self._late = late
 
@@ -119,7 +122,7 @@ class _SyncBody(_Body):
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._body
-        except TimeoutError as error:
+        except OSError as error:
             raise self._late(error) from None
 
     def close(self) -> None:
@@ -131,7 +134,7 @@ class _AsyncBody(_Body):
         try:
             async for chunk in self._body:
                 yield chunk
-        except TimeoutError as error:
+        except OSError as error:
             raise self._late(error) from None
 
     async def aclose(self) -> None:

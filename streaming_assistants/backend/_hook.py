@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
@@ -13,10 +14,13 @@ from streaming_assistants._protocol.plan import WaitedTooLong
 from streaming_assistants._sdk.untyped import AnyClient, HttpClient, HttpRequest, HttpResponse
 
 from ._engine import api_errors
+from ._engine.api_errors import ApiError
+from ._http.forms import Form, FormReader, form_reader
 from ._http.paths import assistants_path, file_content_path, files_path
 from ._http.routes import ApiRequest, Reply
 from ._jobs.answering import Backend, Leavable, answer, answer_async
 from ._jobs.feed import AsyncFeed, Feed
+from ._jobs.pieces import AsyncPieces, Pieces
 from .upstreams import registry
 
 _LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread to count them costs time
@@ -87,8 +91,11 @@ class _Proxy(_Guest):
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
             return self._self_refusal(request) or self.__wrapped__.send(request, **options)
-        request.read()
-        answered = partial(answer, backend, self._self_client, _request(request, path))
+        try:
+            asked = _request(request, path)
+        except ApiError as error:
+            return _sdk.refusal(request, error.status, error.body)
+        answered = partial(answer, backend, self._self_client, asked)
         patience = _sdk.patience(request)
         if backend.blocking and patience is not None and patience < _LONG:
             try:
@@ -110,10 +117,13 @@ class _AsyncProxy(_Guest):
         path, backend = self._self_path(request), self._self_backend
         if path is None or backend is None:
             return self._self_refusal(request) or await self.__wrapped__.send(request, **options)
-        await request.aread()
-        answered: tuple[Reply, AsyncFeed | None] | None = None
+        try:
+            asked = await _request_async(request, path)
+        except ApiError as error:
+            return _sdk.refusal(request, error.status, error.body)
+        answered: tuple[Reply, AsyncFeed | AsyncPieces | None] | None = None
         with anyio.move_on_after(_sdk.patience(request)):
-            answered = await answer_async(backend, self._self_client, _request(request, path))
+            answered = await answer_async(backend, self._self_client, asked)
         if answered is None:
             raise _sdk.late(request)
         reply, feed = answered
@@ -126,10 +136,48 @@ class _AsyncProxy(_Guest):
 
 
 def _request(request: HttpRequest, path: str) -> ApiRequest:
+    """The request with its body. Raises ApiError for a form that is none."""
+    reader = _reader(request, path)
+    if reader is None:
+        request.read()
+        return _asked(request, path)
+    with _abandoning(reader):
+        for chunk in request.stream:
+            reader.feed(chunk)
+        return _asked(request, path, reader.close())
+
+
+async def _request_async(request: HttpRequest, path: str) -> ApiRequest:
+    reader = _reader(request, path)
+    if reader is None:
+        await request.aread()
+        return _asked(request, path)
+    with _abandoning(reader):
+        async for chunk in request.stream:
+            reader.feed(chunk)
+        return _asked(request, path, reader.close())
+
+
+def _reader(request: HttpRequest, path: str) -> FormReader | None:
+    return form_reader(request.method, path, request.headers)
+
+
+@contextmanager
+def _abandoning(reader: FormReader) -> Iterator[None]:
+    """Drops what has come of a form where the rest does not."""
+    try:
+        yield
+    except BaseException:
+        reader.abandon()
+        raise
+
+
+def _asked(request: HttpRequest, path: str, form: Form | None = None) -> ApiRequest:
     headers = dict(request.headers.items())  # which give the names in lower case
-    return ApiRequest(request.method, path, request.url.query.decode("ascii"), headers, request.content)
+    body = b"" if form is not None else request.content
+    return ApiRequest(request.method, path, request.url.query.decode("ascii"), headers, body, form)
 
 
-def _close_feed(answer: tuple[Reply, Feed | None]) -> None:
+def _close_feed(answer: tuple[Reply, Feed | Pieces | None]) -> None:
     if answer[1] is not None:
         answer[1].close()

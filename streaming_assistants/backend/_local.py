@@ -111,8 +111,8 @@ class LocalBackend:
         infer = WithinMaxPromptTokens(with_options(infer, options))
         stores = _vector_stores if searches and kept is None else None
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept)
-        self._app = App(self._store, settings)
         self._jobs = JobWatch(self._store, self._keeper, place)
+        self._app = App(self._store, settings, self._jobs.stay_seen)
         self._closing = threading.Lock()
         self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()
         self._leaves_with_them = False

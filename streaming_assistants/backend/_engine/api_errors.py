@@ -55,6 +55,10 @@ def unsupported_files(extensions: Iterable[str], param: str = "file_ids") -> Api
     )
 
 
+def required(name: str) -> ApiError:
+    return bad(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
+
+
 def expired_store(id: str) -> ApiError:
     return bad(f"Vector store {id} is expired.", code="vector_store_expired")
 
@@ -75,6 +79,10 @@ def not_json(error: ValueError) -> ApiError:
         "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
         f"JSON: {error})"
     )
+
+
+def no_form(reason: str) -> ApiError:
+    return bad(f"Could not parse multipart form: {reason}.")
 
 
 def wrong_type(given: str) -> ApiError:

@@ -7,12 +7,19 @@ of a file in one vector store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from .port import Json
 
+if TYPE_CHECKING:
+    from .store_port import Row
+
 PIECE = 1 << 20
 """Bytes of a content that are read and written at once."""
+
+
+LapsingKind: TypeAlias = Literal["stored_files", "uploads", "vector_stores"]
+"""What a client may have expire."""
 
 
 class Passage(NamedTuple):
@@ -78,6 +85,14 @@ class FileTransaction(Protocol):
 
     def drop_content(self, content_id: str) -> None:
         """Drops all pieces of a content."""
+
+    def loose_contents(self) -> Sequence[str]:
+        """Ids of contents in the store that no file and no part of an upload refers to."""
+        ...
+
+    def lapsed(self, kind: LapsingKind, now: float) -> Sequence[Row]:
+        """The rows whose ``expires_at`` has come, oldest first."""
+        ...
 
     def add_passages(
         self, vector_store_id: str, file_id: str, passages: Sequence[Passage], model: str | None

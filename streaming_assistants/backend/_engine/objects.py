@@ -13,6 +13,9 @@ from .port import Json
 RUN_SECONDS = 600
 """How long a run may take before it expires."""
 
+UPLOAD_SECONDS = 3600
+"""How long the parts of an upload may take to come."""
+
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 HOSTED_TOOLS = ("file_search", "code_interpreter")
@@ -95,6 +98,34 @@ def answer(run: Json, now: int) -> Message:
         "run_id": run["id"],
         "status": "in_progress",
         "completed_at": None,
+    }
+
+
+def file(filename: str, size: int, purpose: str, expires_at: int | None, now: int) -> Json:
+    return {
+        "id": new_id("file", "-"),
+        "object": "file",
+        "bytes": size,
+        "created_at": now,
+        "expires_at": expires_at,
+        "filename": filename,
+        "purpose": purpose,
+        "status": "processed",
+        "status_details": None,
+    }
+
+
+def upload(body: Json, now: int) -> Json:
+    return {
+        "id": new_id("upload"),
+        "object": "upload",
+        "bytes": body["bytes"],
+        "created_at": now,
+        "expires_at": now + UPLOAD_SECONDS,
+        "filename": body["filename"],
+        "purpose": body["purpose"],
+        "status": "pending",
+        "file": None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .._engine import api_errors
 from .._engine.api_types import Deleted, Listed
@@ -11,7 +12,8 @@ from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
 from .._engine.lifecycle import Keeper
 from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
-from .._engine.store_port import Row, RowKind, Transaction
+from .._engine.store_port import Row, RowKind, Store, Transaction, parent_of
+from .forms import Form
 
 
 class NeedsWrite(Exception):
@@ -41,10 +43,40 @@ class Settings:
     files: FileSettings | None = None
 
 
+def _nothing() -> None: ...
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something long that a request needs done in no transaction of its own; undone should the request be
+    refused after it."""
+
+    key: str
+    do: Callable[[Store], Json]
+    undo: Callable[[Store], object]
+
+
+class NeedsDeed(Exception):
+    """A request needs something done outside of its transaction first: it is run again with the result."""
+
+    def __init__(self, deed: Deed) -> None:
+        super().__init__(deed.key)
+        self.deed = deed
+
+
+class Download(NamedTuple):
+    """A file's contents, one after another, as the body of an answer; or its ``content`` as it is."""
+
+    content_ids: Sequence[str]
+    size: int
+    filename: str
+    content: bytes | None = None
+
+
 @dataclass(frozen=True)
 class ApiAnswer:
-    """``work`` goes on after the answer; with ``stream`` its events are the answer. ``interrupts`` are
-    the runs whose drivers have to look at the store now."""
+    """``work`` goes on after the answer; with ``stream`` its events are the answer, and ``download`` is one.
+    ``interrupts`` are the runs whose drivers have to look at the store now."""
 
     data: Json
     work: Work | None = None
@@ -52,13 +84,20 @@ class ApiAnswer:
     include: bool = False
     poll_after_ms: int | None = None
     interrupts: Sequence[str] = ()
+    download: Download | None = None
 
 
 @dataclass(frozen=True)
 class Context:
     """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
     whether contents of file search results were asked for, ``v1`` whether the client speaks
-    assistants=v1, ``done`` what came of :meth:`errand`, and ``wanted`` the errands still to be done."""
+    assistants=v1, ``form`` the form that the body is, whose fields are ``body``, ``stay_seen``
+    says that this backend lives, to be called while something takes long. ``done`` is what came of
+    :meth:`errand` and :meth:`deed`, ``wanted`` and ``deeds`` what is still to be done.
+
+    ``to_index`` are the vector stores that somebody has to index files of when the transaction is committed,
+    ``kept`` the contents that it refers to now and ``dropped`` those that it does not any more.
+    """
 
     settings: Settings
     tx: Transaction
@@ -70,6 +109,12 @@ class Context:
     v1: bool = False
     done: Mapping[str, Json] = field(default_factory=dict)
     wanted: list[Errand] = field(default_factory=list)
+    form: Form | None = None
+    stay_seen: Callable[[], object] = _nothing
+    deeds: list[Deed] = field(default_factory=list)
+    to_index: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
 
     @property
     def keeper(self) -> Keeper:
@@ -91,6 +136,35 @@ class Context:
             raise api_errors.of_upstream(result)
         return result
 
+    def deed(
+        self, key: str, do: Callable[[Store], Json], undo: Callable[[Store], object], meanwhile: Json
+    ) -> Json:
+        """What came of something long, which is done as an errand is: once, and when nothing refuses the
+        rest."""
+        if key not in self.done:
+            self.deeds.append(Deed(key, do, undo))
+            return meanwhile
+        return self.done[key]
+
+    @property
+    def files(self) -> FileSettings:
+        """How files are kept here, for endpoints that are there only where they are."""
+        assert self.settings.files is not None
+        return self.settings.files
+
+    def drop_content(self, content_id: str) -> None:
+        """Drops a content with this transaction; one outside the store when it is committed."""
+        if self.files.contents is None:
+            self.tx.drop_content(content_id)
+        else:
+            self.files.contents.mark(content_id, True)
+            self.dropped.append(content_id)
+
+    def index(self, store_id: str) -> None:
+        """Has somebody index the files of a vector store that wait for it, once this is committed."""
+        if store_id not in self.to_index:
+            self.to_index.append(store_id)
+
     def row(self, kind: RowKind, word: str, id: str, **where: object) -> Row:
         """The row, or the API's 404. ``word`` is the API's for it."""
         row = self.tx.get(kind, id, lock=self.writes, **where)
@@ -98,21 +172,30 @@ class Context:
             raise api_errors.missing(word, id)
         return row
 
-    def page(self, kind: RowKind, word: str, **where: object) -> Listed:
-        """The list envelope of what fits, by the request's limit, order and cursors."""
+    def page(
+        self,
+        kind: RowKind,
+        word: str,
+        *,
+        limits: tuple[int, int] = (20, 100),
+        row_id: Callable[[str], str] = str,
+        **where: object,
+    ) -> Listed:
+        """The list envelope of what fits, by the request's limit, order and cursors. ``limits`` are the limit
+        that holds where none is given and the highest, ``row_id`` makes a row's id of the id in a cursor."""
         ascending = self._order() == "asc"
         page = self.tx.page(
             kind,
             where,
-            limit=self._limit(),
+            limit=self._limit(*limits),
             ascending=ascending,
-            after=self._cursor(kind, word, "after", where),
-            before=self._cursor(kind, word, "before", where),
+            after=self._cursor(kind, word, "after", row_id, where),
+            before=self._cursor(kind, word, "before", row_id, where),
         )
         return listed([row["data"] for row in page.rows], more=page.more)
 
-    def _limit(self) -> int:
-        given = self.query.get("limit", "20")
+    def _limit(self, default: int, highest: int) -> int:
+        given = self.query.get("limit", str(default))
         try:
             limit = int(given)
         except ValueError:
@@ -123,7 +206,11 @@ class Context:
             ) from None
         for wrong, words, code in (
             (limit < 1, "below minimum value. Expected a value >= 1", "integer_below_min_value"),
-            (limit > 100, "above maximum value. Expected a value <= 100", "integer_above_max_value"),
+            (
+                limit > highest,
+                f"above maximum value. Expected a value <= {highest}",
+                "integer_above_max_value",
+            ),
         ):
             if wrong:
                 raise api_errors.bad(
@@ -141,13 +228,16 @@ class Context:
             )
         return order
 
-    def _cursor(self, kind: RowKind, word: str, name: str, where: Mapping[str, object]) -> int | None:
+    def _cursor(
+        self, kind: RowKind, word: str, name: str, row_id: Callable[[str], str], where: Mapping[str, object]
+    ) -> int | None:
         id = self.query.get(name)
         if not id:
             return None
         # Of the same thread (of the same run, for steps), but any of its messages if one run's are listed.
-        scope = {"thread_id": where["thread_id"]} if "thread_id" in where else where
-        seq = self.tx.seq(kind, id, **scope)
+        whole = parent_of(kind)
+        scope = {whole: where[whole]} if whole in where else {} if whole == "id" else where
+        seq = self.tx.seq(kind, row_id(id), **scope)
         if seq is None:
             raise api_errors.missing(word, id)
         return seq

@@ -7,19 +7,21 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
-from .._engine import api_errors, objects, refusals
+from .._engine import api_errors, contents, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
 from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
 from . import assistants, run_requests, threads, v1_files, views
-from .context import ApiAnswer, Context, NeedsErrand, NeedsWrite, Settings
+from .context import ApiAnswer, Context, Deed, Download, NeedsDeed, NeedsErrand, NeedsWrite, Settings
+from .file_table import FILE_TABLE
+from .forms import Form
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -32,19 +34,22 @@ _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """``path`` starts at ``/assistants`` or ``/threads``; header names are in lower case."""
+    """``path`` is that within the API; header names are in lower case. A body that is a form is in ``form``,
+    which whoever answers the request closes."""
 
     method: str
     path: str
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    form: Form | None = None
 
 
 @dataclass(frozen=True)
 class Reply:
     """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
-    ``end`` its last bytes. With an ``errand`` it is none yet: that is to be done first."""
+    ``end`` its last bytes; or ``pieces`` are, one after another. ``beside`` is work that goes on as well.
+    With an ``errand`` it is none yet: that is to be done first."""
 
     status: int
     headers: dict[str, str]
@@ -54,6 +59,13 @@ class Reply:
     end: bytes = b""
     interrupts: Sequence[str] = ()
     errand: Errand | None = None
+    pieces: Iterator[bytes] | None = None
+    beside: Sequence[Work] = ()
+
+    @property
+    def works(self) -> list[Work]:
+        """All that goes on after it."""
+        return [*self.beside, *([] if self.work is None else [self.work])]
 
 
 class Route(NamedTuple):
@@ -62,7 +74,7 @@ class Route(NamedTuple):
     endpoint: Callable[[Context], ApiAnswer]
 
 
-def _routes() -> list[Route]:
+def _routes(*, files: bool) -> list[Route]:
     thread = "/threads/{thread_id}"
     run = thread + "/runs/{run_id}"
     table: list[tuple[str, str, Callable[[Context], ApiAnswer]]] = [
@@ -96,6 +108,8 @@ def _routes() -> list[Route]:
         ("GET", run + "/steps", run_requests.steps),
         ("GET", run + "/steps/{step_id}", run_requests.step),
     ]
+    if files:
+        table += FILE_TABLE
     return [
         Route(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), endpoint)
         for method, path, endpoint in table
@@ -105,16 +119,24 @@ def _routes() -> list[Route]:
 class App:
     """Every request is one transaction; an answer is sent only after it is committed."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, stay_seen: Callable[[], object]) -> None:
         self.store = store
         self.closing = False
         self._settings = settings
-        self._routes = _routes()
+        self._routes = _routes(files=settings.files is not None)
+        self._stay_seen = stay_seen
         self._pid = os.getpid()
 
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers, whatever the request holds: what goes wrong is an answer too. ``done`` are the results
         of the errands that earlier replies to this request asked for."""
+        try:
+            return self._handled(request, done or {})
+        finally:
+            if request.form is not None:
+                request.form.close()
+
+    def _handled(self, request: ApiRequest, done: Mapping[str, Json]) -> Reply:
         headers = {"x-request-id": "req_" + secrets.token_hex(16)}
         try:
             if os.getpid() != self._pid:
@@ -122,7 +144,7 @@ class App:
                 raise api_errors.forked()
             if self.closing and request.method != "GET":
                 raise StoreClosed
-            return self._answer(request, headers, done or {})
+            return self._answer(request, headers, done)
         except NeedsErrand as needs:
             return Reply(0, {}, errand=needs.errand)
         except ApiError as error:
@@ -166,41 +188,93 @@ class App:
                 return file
             raise api_errors.unknown_url(request.method, request.path)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")
-        answer = self._run(route, match.groupdict(), request, v1, done)
+        answer, beside = self._run(route, match.groupdict(), request, v1, done)
         interrupts = answer.interrupts
+        if answer.download is not None:
+            return self._sent(answer.download, headers)
         if answer.stream:
             headers["content-type"] = "text/event-stream"
             headers["cache-control"] = "no-cache"
             encode = views.encoder(include=answer.include, v1=v1)
             run = answer.work is not None and answer.work.run_id is not None
             end = views.END if run else views.END_UNNAMED
-            return Reply(200, headers, b"", answer.work, encode, end, interrupts)
+            return Reply(200, headers, b"", answer.work, encode, end, interrupts, beside=beside)
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
         headers["content-type"] = "application/json"
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
-        return Reply(200, headers, body, answer.work, interrupts=interrupts)
+        return Reply(200, headers, body, answer.work, interrupts=interrupts, beside=beside)
+
+    def _sent(self, download: Download, headers: dict[str, str]) -> Reply:
+        """A file as it is sent."""
+        assert self._settings.files is not None
+        headers["content-type"] = "application/octet-stream"
+        headers["content-length"] = str(download.size)
+        headers["content-disposition"] = "attachment; filename*=UTF-8''" + quote(download.filename, safe="")
+        if download.content is not None:
+            return Reply(200, headers, download.content)
+        pieces = contents.read(self.store, self._settings.files, download.content_ids, download.size)
+        return Reply(200, headers, pieces=pieces)
 
     def _run(
         self, route: Route, ids: dict[str, str], request: ApiRequest, v1: bool, done: Mapping[str, Json]
-    ) -> ApiAnswer:
+    ) -> tuple[ApiAnswer, Sequence[Work]]:
+        """The answer, and the work of indexing files that begins with it."""
         if self._settings.strict:
             refusals.ids(ids)
         pairs = parse_qsl(request.query, keep_blank_values=True)
         include = any(name in ("include", "include[]") and "results" in value for name, value in pairs)
-        body = _decoded(request.body) if request.method == "POST" else {}
+        form = request.form
+        body = form.fields if form else _decoded(request.body) if request.method == "POST" else {}
         writes = request.method != "GET"
-        while True:
-            with self.store.write() if writes else self.store.read() as tx:
-                context = Context(self._settings, tx, writes, ids, dict(pairs), body, include, v1, done)
+        undo: list[Deed] = []
+        try:
+            while True:
                 try:
-                    answer = route.endpoint(context)
+                    with self.store.write() if writes else self.store.read() as tx:
+                        context = Context(
+                            self._settings,
+                            tx,
+                            writes,
+                            ids,
+                            dict(pairs),
+                            body,
+                            include,
+                            v1,
+                            done,
+                            form=form,
+                            stay_seen=self._stay_seen,
+                        )
+                        answer = self._endpoint(route, context)
+                    break
                 except NeedsWrite:
                     writes = True
-                    continue
-                if context.wanted:
-                    raise NeedsErrand(context.wanted[0])
-                return answer
+                except NeedsDeed as needs:
+                    undo.append(needs.deed)
+                    done = {**done, needs.deed.key: needs.deed.do(self.store)}
+        except BaseException:
+            for deed in undo:
+                deed.undo(self.store)
+            raise
+        return answer, self._afterwards(context)
+
+    def _endpoint(self, route: Route, context: Context) -> ApiAnswer:
+        answer = route.endpoint(context)
+        if context.wanted:
+            raise NeedsErrand(context.wanted[0])
+        if context.deeds:
+            raise NeedsDeed(context.deeds[0])
+        return answer
+
+    def _afterwards(self, context: Context) -> Sequence[Work]:
+        """What a request leaves to be done that is committed: contents outside the store, files to index."""
+        settings = self._settings.files
+        if settings is None:
+            return ()
+        for content_id in context.dropped:
+            contents.drop(self.store, settings, content_id)
+        contents.settle(settings, context.kept)
+        return ()
 
 
 def _decoded(body: bytes) -> Json:

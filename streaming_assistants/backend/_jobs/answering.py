@@ -21,6 +21,7 @@ from .._http.routes import POLL_AFTER, ApiRequest, Reply
 from .asking import Asker, AsyncAsker
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
+from .pieces import AsyncPieces, Pieces
 
 _TURN_SECONDS = 0.005
 
@@ -48,38 +49,45 @@ class Backend(Protocol):
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
 
 
-def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | None]:
+def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | Pieces | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     reply = backend.handle(request)
     done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
         done[errand.key] = run(errand.steps(), Asker(client).ask)
         reply = backend.handle(request, done)
-    work = reply.work
-    if work is None:
-        return reply, None
     feed = None if reply.encode is None else Feed(reply.encode, reply.end)
-    backend.start(lambda store: Job(work, store, Asker(client), feed))
-    return reply, feed
+    for work in reply.works:
+        backend.start(partial(_job, client, work, feed if work is reply.work else None))
+    return reply, feed if reply.pieces is None else Pieces(reply.pieces)
+
+
+def _job(client: AnyClient, work: Work, feed: Feed | None, store: Store) -> Job:
+    return Job(work, store, Asker(client), feed)
+
+
+def _async_job(client: AnyClient, work: Work, feed: AsyncFeed | None, store: Store) -> AsyncJob:
+    return AsyncJob(work, store, AsyncAsker(client), feed)
 
 
 async def answer_async(
     backend: Backend, client: AnyClient, request: ApiRequest
-) -> tuple[Reply, AsyncFeed | None]:
+) -> tuple[Reply, AsyncFeed | AsyncPieces | None]:
     """Like :func:`answer`, in an event loop: the store is left to a thread where it may block."""
     reply = await _handle(backend, client, request)
     done: dict[str, Json] = {}
     while (errand := reply.errand) is not None:
         done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
         reply = await _handle(backend, client, request, done)
-    work = reply.work
-    if work is None:
+    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+    for work in reply.works:
+        backend.start(partial(_async_job, client, work, feed if work is reply.work else None))
+    if reply.work is None:
         # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
         # tasks that drive runs get their time here, as they would while a request is on the network.
         await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
-        return reply, None
-    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
-    backend.start(lambda store: AsyncJob(work, store, AsyncAsker(client), feed))
+    if reply.pieces is not None:
+        return reply, AsyncPieces(reply.pieces, blocking=backend.blocking)
     return reply, feed
 
 
@@ -92,22 +100,21 @@ async def _handle(
 
     async def drive(work: Work) -> None:
         # In a task: older releases of anyio make no event anywhere else.
-        backend.start(lambda store: AsyncJob(work, store, AsyncAsker(client), None))
+        backend.start(partial(_async_job, client, work, None))
 
     def unclaimed(reply: Reply) -> None:
         """The run that a cancelled request has begun goes on, as it would on a server."""
-        work = reply.work
-        if work is None:
-            return
-        try:
-            call_soon(spawn, partial(drive, work))
-        except RuntimeError:  # its event loop has ended, and so has the run
-            backend.start(lambda store: _stopped(Job(work, store, Asker(client), None)))
+        for work in reply.works:
+            try:
+                call_soon(spawn, partial(drive, work))
+            except RuntimeError:  # noqa: PERF203 - its event loop has ended, and so has the run
+                backend.start(partial(_stopped, client, work))
 
     return await Leavable(partial(backend.handle, request, done), unclaimed).wait_async()
 
 
-def _stopped(job: Job) -> Job:
+def _stopped(client: AnyClient, work: Work, store: Store) -> Job:
+    job = _job(client, work, None, store)
     job.stop()
     return job
 

@@ -15,6 +15,8 @@ from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
+from .._engine.contents import ContentGone
+from .._http.forms import LARGEST_FORM, Form, FormReader, takes_form
 from .._http.paths import assistants_path, deployment_of, files_path, requested_path, without_prefix
 from .._local import LocalBackend
 from .guard import Guard
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("streaming_assistants")
 
-LARGEST_UPLOAD = 512 * 1024 * 1024
+LARGEST_UPLOAD = LARGEST_FORM
 LARGEST_JSON = 20 * 1024 * 1024
 
 _ALWAYS = {
@@ -39,6 +41,7 @@ _ALWAYS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
 }
+_FORM_OVERHEAD = 128 * 1024  # what a form may have beside its file
 _STOP_SECONDS = 6.0
 _LAST_SECONDS = 1.5
 _PATIENCE = 60.0  # seconds that a body may take,
@@ -205,19 +208,23 @@ class Served:
         route = None if ours else self._forwarding.route(http.method, rest)
         if not ours and route is None:
             raise api_errors.unknown_url(http.method, path)
-        form = is_form(headers, taken=route is not None and route.uploads)
+        taken = takes_form(http.method, rest) if ours else route is not None and route.uploads
+        form = is_form(headers, taken=taken)
         limit = self._max_upload if form else self._max_json
         told = headers.get("content-length", "")
-        if told.isdecimal() and int(told) > limit:
+        if told.isdecimal() and int(told) > limit + (_FORM_OVERHEAD if form and ours else 0):
             raise api_errors.too_large(limit)
         content: bytes | AsyncIterator[bytes] = self._parts(http, limit)
+        if form and ours:
+            body = await self._form(http, headers, limit)
+            return await self._replied(ApiRequest(http.method, rest, query, headers, form=body))
         if not form:
-            body = b"".join([part async for part in self._parts(http, limit)])
+            json_body = b"".join([part async for part in self._parts(http, limit)])
             if ours or (route is not None and route.made_by_runs):
-                reply = await self._replied(ApiRequest(http.method, rest, query, headers, body))
+                reply = await self._replied(ApiRequest(http.method, rest, query, headers, json_body))
                 if route is None or reply.status_code != 404:
                     return reply
-            content = self._forwarding.named_for_upstream(body, deployment_of(path))
+            content = self._forwarding.named_for_upstream(json_body, deployment_of(path))
         assert route is not None
         answer = partial(self._forwarding.answer, http.method, route, query, headers, content)
         # A form is still being read, which shows as well that its sender is there.
@@ -228,6 +235,7 @@ class Served:
         from starlette.responses import Response, StreamingResponse
 
         from .._jobs.answering import answer_async
+        from .forwarding import Broken
 
         self._handling += 1
         try:
@@ -241,10 +249,23 @@ class Served:
             try:
                 async for chunk in feed:
                     yield chunk
+            except ContentGone as error:
+                raise Broken(str(error)) from None
             finally:
                 feed.close()
 
         return StreamingResponse(body(), reply.status, reply.headers)
+
+    async def _form(self, http: Request, headers: dict[str, str], limit: int) -> Form:
+        """The body, which is a form. What has come of one whose sender leaves is dropped."""
+        reader = FormReader(headers["content-type"], min(limit, LARGEST_FORM))
+        try:
+            async for part in self._parts(http, limit + _FORM_OVERHEAD):
+                reader.feed(part)
+            return reader.close()
+        except BaseException:
+            reader.abandon()
+            raise
 
     async def _parts(self, http: Request, limit: int) -> AsyncIterator[bytes]:
         """The body as it comes."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from collections.abc import Sequence
 
-from .file_tables import contents
+from sqlalchemy import Connection, delete, exists, insert, select
+
+from .._engine.file_port import LapsingKind
+from .._engine.store_port import Row
+from .file_tables import contents, stored_files, upload_parts
+from .schema import metadata
 
 
 class FileRows:
@@ -20,6 +25,21 @@ class FileRows:
         key = (contents.c.content_id == content_id, contents.c.number == number)
         piece = self.connection.scalar(select(contents.c.piece).where(*key))
         return None if piece is None else bytes(piece)
+
+    def loose_contents(self) -> Sequence[str]:
+        begun = select(contents.c.content_id).where(contents.c.number == 0)
+        query = begun.where(
+            *(
+                ~exists().where(table.c.content_id == contents.c.content_id)
+                for table in (stored_files, upload_parts)
+            )
+        )
+        return self.connection.execute(query).scalars().all()
+
+    def lapsed(self, kind: LapsingKind, now: float) -> Sequence[Row]:
+        table = metadata.tables[kind]
+        query = select(table).where(table.c.expires_at <= now).order_by(table.c.seq)
+        return self.connection.execute(query).mappings().all()
 
     def drop_content(self, content_id: str) -> None:
         self.connection.execute(delete(contents).where(contents.c.content_id == content_id))

@@ -38,6 +38,10 @@ Index("store_files_by_file", store_files.c.file_id)
 Index("store_files_by_status", store_files.c.status, store_files.c.vector_store_id)
 Index("file_batches_by_store", file_batches.c.vector_store_id, file_batches.c.seq)
 Index("stored_files_by_expiry", stored_files.c.expires_at)
+Index("stored_files_by_content", stored_files.c.content_id)
+Index("upload_parts_by_content", upload_parts.c.content_id)
+Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
+Index("uploads_by_expiry", uploads.c.expires_at)
 Index("vector_stores_by_expiry", vector_stores.c.expires_at)
 
 # Contents, unless they are kept elsewhere: in pieces, so that none is ever whole in memory.

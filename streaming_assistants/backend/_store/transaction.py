@@ -85,6 +85,8 @@ class SqlTransaction(FileRows, PassageRows):
         if kind != "threads":  # those are not listed
             thread_id = row["thread_id"] if parent_of(kind) == "thread_id" else None
             place = {"id": id, "seq": row["seq"], "thread_id": thread_id}
+            if kind == "store_files":  # which may come back under the same id
+                self.connection.execute(delete(schema.removed).where(schema.removed.c.id == id))
             self.connection.execute(insert(schema.removed), place)
         return True
 
