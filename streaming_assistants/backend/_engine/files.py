@@ -9,6 +9,9 @@ from . import api_errors
 from .file_port import Contents
 from .store_port import Row, Transaction
 
+PARTS = "parts"
+"""Of what is hidden of a file that came in parts: their contents. Its own is the upload, which has them."""
+
 
 def file_row(tx: Transaction, file_id: str, *, lock: bool = False) -> Row:
     """The row of a file, or the API's 404."""
@@ -20,7 +23,7 @@ def file_row(tx: Transaction, file_id: str, *, lock: bool = False) -> Row:
 
 def content_ids(row: Row) -> Sequence[str]:
     """The contents that make up a file's, one after another."""
-    parts: Sequence[str] | None = (row["hidden"] or {}).get("parts")
+    parts: Sequence[str] | None = (row["hidden"] or {}).get(PARTS)
     return [row["content_id"]] if parts is None else parts
 
 

@@ -15,6 +15,9 @@ _PREFIXES = {
     "message_id": "msg",
     "run_id": "run",
     "step_id": "step",
+    "upload_id": "upload",
+    "vector_store_id": "vs",
+    "batch_id": "vsfb",
 }
 
 # Models that make no chat, and chat models that the Assistants API never took.

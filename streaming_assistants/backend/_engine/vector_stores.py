@@ -76,21 +76,28 @@ def make_store(tx: Transaction, keeper: Keeper, body: Json) -> Json:
 
 
 def attach_files(
-    tx: Transaction, keeper: Keeper, store_id: str, entries: Sequence[Json], *, batch_id: str | None = None
+    tx: Transaction,
+    keeper: Keeper,
+    store_id: str,
+    entries: Sequence[Json],
+    *,
+    batch_id: str | None = None,
+    param: str = "file_ids",
 ) -> None:
     """Puts files into a store, to be indexed. An entry has a ``file_id`` and may have ``attributes`` and a
     ``chunking_strategy``; what is in the store already, the same way, is not indexed again.
 
-    Raises the API's errors for a file that is not there or that nothing can be searched in, and for too many.
+    Raises the API's errors for a file that is not there or that nothing can be searched in, and for too many;
+    ``param`` is the parameter that they name.
     """
     row = store_row(tx, store_id, lock=True)
     if row["data"]["status"] == "expired":
         raise api_errors.expired_store(store_id)
     entries = list({entry["file_id"]: entry for entry in entries}.values())
-    files = [file_row(tx, entry["file_id"]) for entry in entries]
+    files = [file_row(tx, entry["file_id"], lock=True) for entry in entries]
     refused = [kind for file in files if (kind := extension(file)) not in kinds.SEARCHABLE]
     if refused:
-        raise api_errors.unsupported_files(refused)
+        raise api_errors.unsupported_files(refused, param)
     batch = None if batch_id is None else tx.get("file_batches", batch_id, lock=True)
     moves: list[Move] = []
     new: list[Move] = []
@@ -99,7 +106,7 @@ def attach_files(
     _recount(tx, row, None, moves)
     _recount(tx, None, batch, new)
     if store_row(tx, store_id)["data"]["file_counts"]["total"] > MOST_FILES:
-        raise api_errors.bad(f"A vector store holds at most {MOST_FILES:,} files.", "file_ids")
+        raise api_errors.bad(f"A vector store holds at most {MOST_FILES:,} files.", param)
     used(tx, keeper, store_id)
 
 
@@ -180,9 +187,30 @@ def usable(tx: Transaction, keeper: Keeper, store_ids: Iterable[str]) -> list[st
     return [id for id, row in rows if row is not None and not expired(keeper, row)]
 
 
-def changed_expiry(data: Json) -> Json:
-    """``expires_at`` of a store as it would be."""
-    return _expiry(data)
+def change_store(tx: Transaction, row: Row, changes: Json) -> Json:
+    """A store with other values of what the API has changed; one that has expired stays so."""
+    named = {key: value or {} if key == "metadata" else value for key, value in changes.items()}
+    data = {**row["data"], **named}
+    expires_at = None if data["status"] == "expired" else _expiry(data)
+    if "expires_after" in named and data["status"] != "expired":
+        named["expires_at"] = expires_at
+    return tx.change("vector_stores", row["id"], named, row=row, expires_at=expires_at)
+
+
+def cancel_batch(tx: Transaction, row: Row) -> Json:
+    """Ends a batch: those of its files that are not indexed yet never will be. Its store is locked."""
+    store = store_row(tx, row["vector_store_id"], lock=True)
+    tx.change("file_batches", row["id"], {"status": "cancelled"}, row=row)
+    moves: list[Move] = []
+    for entry in tx.all("store_files", batch_id=row["id"], status="in_progress"):
+        changes = {"status": "cancelled"}
+        data = tx.change("store_files", entry["id"], changes, status="cancelled", owner=None)
+        tx.drop_passages(store["id"], entry["file_id"])
+        moves.append((entry["data"], data))
+    _recount(tx, store, tx.get("file_batches", row["id"]), moves)
+    batch = tx.get("file_batches", row["id"])
+    assert batch is not None
+    return batch["data"]
 
 
 def _expiry(store: Json) -> int | None:

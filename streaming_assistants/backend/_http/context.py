@@ -172,17 +172,20 @@ class Context:
             raise api_errors.missing(word, id)
         return row
 
-    def page(
+    def page(self, kind: RowKind, word: str, **where: object) -> Listed:
+        """The list envelope of what fits, by the request's limit, order and cursors."""
+        return self.listing(kind, word, where)
+
+    def listing(
         self,
         kind: RowKind,
         word: str,
-        *,
+        where: Mapping[str, object],
         limits: tuple[int, int] = (20, 100),
         row_id: Callable[[str], str] = str,
-        **where: object,
     ) -> Listed:
-        """The list envelope of what fits, by the request's limit, order and cursors. ``limits`` are the limit
-        that holds where none is given and the highest, ``row_id`` makes a row's id of the id in a cursor."""
+        """:meth:`page` with more told: ``limits`` are the limit where none is given and the highest,
+        ``row_id`` makes a row's id of the id in a cursor."""
         ascending = self._order() == "asc"
         page = self.tx.page(
             kind,

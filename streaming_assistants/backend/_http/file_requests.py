@@ -34,9 +34,8 @@ def retrieve(ctx: Context) -> ApiAnswer:
 
 def index(ctx: Context) -> ApiAnswer:
     purpose = ctx.query.get("purpose")
-    if purpose:
-        return ApiAnswer(ctx.page("stored_files", "file", limits=(_ALL, _ALL), purpose=purpose))
-    return ApiAnswer(ctx.page("stored_files", "file", limits=(_ALL, _ALL)))
+    where = {"purpose": purpose} if purpose else {}
+    return ApiAnswer(ctx.listing("stored_files", "file", where, limits=(_ALL, _ALL)))
 
 
 def remove(ctx: Context) -> ApiAnswer:
@@ -68,7 +67,7 @@ def drop_file(ctx: Context, row: Row) -> None:
         vector_stores.remove_file(ctx.tx, entry["vector_store_id"], id)
     if not ctx.tx.remove("stored_files", id):
         raise api_errors.missing("file", id)
-    if (row["hidden"] or {}).get("parts") is None:
+    if (row["hidden"] or {}).get(files.PARTS) is None:
         ctx.drop_content(row["content_id"])
     else:
         drop_parts(ctx, row["content_id"])
