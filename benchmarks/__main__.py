@@ -20,7 +20,7 @@ from pathlib import Path
 
 import openai
 
-from . import first_tokens, groups
+from . import backend, groups
 from .effort import FULL, QUICK, Effort
 from .node import Node, installed
 from .table import Line, rendered
@@ -63,7 +63,7 @@ def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
         "growth": lambda: groups.size_lines(of, effort),
         "streams": lambda: groups.stream_lines(of, sdk),
         "start": lambda: groups.start_lines(of, sdk),
-        "backend": lambda: first_tokens.lines(effort),
+        "backend": lambda: backend.lines(effort),
     }
     names = {
         "events": f"an event, microseconds of processor time; runs of {effort.events:,} deltas",

