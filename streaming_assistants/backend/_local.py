@@ -29,6 +29,7 @@ from ._jobs.watch import STOP_SECONDS, JobWatch
 from ._store.places import contents_at
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import WithinMaxPromptTokens
+from .upstreams._local_search import LocalSearch
 from .upstreams._options import checked, with_options
 from .upstreams._thinking import without_thoughts
 
@@ -109,6 +110,8 @@ class LocalBackend:
         if think == "drop":
             infer = without_thoughts(infer)
         infer = WithinMaxPromptTokens(with_options(infer, options))
+        if kept is not None:
+            infer = LocalSearch(infer, kept.search, inline_images=searches)
         stores = _vector_stores if searches and kept is None else None
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept)
         self._jobs = JobWatch(self._store, self._keeper, place)

@@ -165,7 +165,7 @@ async def test_a_run_obeys(make_api: MakeApi) -> None:
     ended = await api.settled(await api.post(path, outputs))
     assert text_of((await api.messages(ended["thread_id"]))[-1]) == "warm"
 
-    run = await api.settled(await api.run("hello", tools=[{"type": "file_search"}]))
+    run = await api.settled(await api.run("hello", tools=[{"type": "code_interpreter"}]))
     assert run["status"] == "failed"
     assert 'upstream="responses"' in run["last_error"]["message"]
 

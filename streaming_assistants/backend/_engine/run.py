@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from streaming_assistants._protocol.plan import Outcome, Say
 
-from . import lifecycle, objects
-from .effects import Abandoned, Do, Event, Events, Interrupted, Steps
+from . import lifecycle, objects, run_files
+from .effects import Abandoned, Do, Event, Events, Interrupted, Steps, WorkEffect
+from .file_settings import FileSettings
 from .held_run import HeldRun, Lost, Stopped
 from .past import Past
 from .port import (
@@ -20,12 +21,16 @@ from .port import (
     Failed,
     FileContent,
     Finished,
+    Indexed,
     Json,
     Kept,
     MessageEnd,
     Next,
     Open,
+    ReadFile,
+    Search,
     Sleep,
+    StepEnd,
     ThreadResources,
     ToolCallDelta,
     Turn,
@@ -65,8 +70,11 @@ class Execution:
         opening: list[Event],
         models: Mapping[str, str],
         generating: bool = False,
+        files: FileSettings | None = None,
     ) -> None:
         self._stretch = stretch
+        self._hidden = stretch.hidden
+        self._files = files
         self._run = HeldRun(stretch.run, keeper)
         self._keeper = keeper
         self._upstream = upstream
@@ -169,21 +177,18 @@ class Execution:
                 return Finished()
             outcome = Outcome()
             if isinstance(piece, _ASKS):
-                if self._keeper.clock() >= self._save_at:
-                    yield from self._glance()  # before the wait, which may be long
-                try:
-                    outcome = Outcome((yield piece))
-                except UpstreamError as error:
-                    outcome = Outcome(error=error)
-                except Interrupted:
-                    yield from self._glance()
-                    outcome = Outcome(error=UpstreamError("The request to the upstream was broken off."))
+                outcome = yield from self._ask(piece)
             elif isinstance(piece, ContentDelta):
                 yield from self._unfinished.add_content(piece.part)
             elif isinstance(piece, MessageEnd):
                 self._unfinished.end_message()
             elif isinstance(piece, ToolCallDelta):
                 yield from self._unfinished.add_tool_call(piece.call)
+            elif isinstance(piece, (Search, Indexed, ReadFile)):
+                outcome = yield from run_files.done(self._files, piece, self._ask)
+            elif isinstance(piece, StepEnd):
+                spent = objects.usage(piece.usage)
+                yield from self._unfinished.close(spent, partial(self._spend, spent))
             elif isinstance(piece, (Finished, Failed)):
                 return piece
             elif isinstance(piece, Kept):
@@ -194,6 +199,18 @@ class Execution:
                 yield Do(partial(_keep_file, piece))
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
+
+    def _ask(self, piece: WorkEffect) -> Steps[Outcome]:
+        """What came of a request, or of a wait."""
+        if self._keeper.clock() >= self._save_at:
+            yield from self._glance()  # before the wait, which may be long
+        try:
+            return Outcome((yield piece))
+        except UpstreamError as error:
+            return Outcome(error=error)
+        except Interrupted:
+            yield from self._glance()
+            return Outcome(error=UpstreamError("The request to the upstream was broken off."))
 
     def _glance(self) -> Steps[None]:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
@@ -229,6 +246,12 @@ class Execution:
         else:
             self._run.row(tx)
 
+    def _spend(self, spent: Json, tx: Transaction) -> None:
+        """Adds to the run's usage before its end."""
+        usage = objects.add_usage(self._hidden.get("usage"), spent)
+        self._hidden = {**self._hidden, "usage": usage}
+        self._run.change(tx, {}, hidden=self._hidden)
+
     def _failed(self, code: str, message: str) -> Ending:
         return self._end_as("failed", {"last_error": {"code": code, "message": message}})
 
@@ -242,7 +265,7 @@ class Execution:
 
     def _finish(self, said: Finished) -> Ending:
         def action(tx: Transaction) -> list[Event]:
-            hidden = self._stretch.hidden
+            hidden = self._hidden
             spent = objects.usage(said.usage)
             total = objects.add_usage(hidden.get("usage"), spent)
             hidden = {**hidden, "usage": total, "rounds": hidden.get("rounds", 0) + 1}

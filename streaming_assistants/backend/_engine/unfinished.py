@@ -37,7 +37,7 @@ class Unfinished:
 
     def add_content(self, part: Json) -> Steps[None]:
         if self._calls is not None or self._message_over:
-            yield from self._close()
+            yield from self.close()
         if not self._message_id:
             events = yield Do(self._begin_message)
             yield Say(events)
@@ -48,7 +48,7 @@ class Unfinished:
 
     def add_tool_call(self, call: Json) -> Steps[None]:
         if self._message_id:
-            yield from self._close()
+            yield from self.close()
         if self._calls is None:
             events = yield Do(self._begin_tools)
             yield Say(events)
@@ -131,10 +131,17 @@ class Unfinished:
             events.append(("thread.run.step.completed", step))
         return events
 
-    def _close(self) -> Steps[None]:
+    def close(
+        self, usage: Json = None, besides: Callable[[Transaction], object] | None = None
+    ) -> Steps[None]:
+        """Closes what is open before the turn ends; ``usage`` is then the step's, and ``besides`` what is
+        done in the same transaction."""
+
         def action(tx: Transaction) -> list[Event]:
+            if besides is not None:
+                besides(tx)
             self._on_message(tx, False)
-            return self.end_all(tx, None, None)
+            return self.end_all(tx, None, usage)
 
         events = yield Do(action)
         self._message_id = self._step_id = ""

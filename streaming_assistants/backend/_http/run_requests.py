@@ -101,6 +101,7 @@ def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -
         opening=[*events, *stretch.opening],
         models=settings.models,
         generating=settings.generating,
+        files=settings.files,
     )
     work = Work(execution.steps(), run["thread_id"], run["id"])
     stream = ctx.body.get("stream") is True

@@ -13,21 +13,22 @@ def check(turn: Turn, upstream: str, why: str) -> None:
     for tool in turn.tools:
         kind = tool.get("type")
         if kind in HOSTED_TOOLS:
-            raise _unavailable(f"The tool {kind}", upstream, why)
+            raise _unavailable(f"The tool {kind}", kind, upstream, why)
         if kind != "function":
             raise Fault(f"The tool type {kind!r} is none of the Assistants API's.")
     for kind in HOSTED_TOOLS:
         if attached(turn, kind):
-            raise _unavailable(f"A message's attachment for {kind}", upstream, why)
+            raise _unavailable(f"A message's attachment for {kind}", kind, upstream, why)
     choice = turn.tool_choice
     if isinstance(choice, dict) and choice["type"] in HOSTED_TOOLS:
-        raise _unavailable(f"The tool_choice {choice['type']}", upstream, why)
+        raise _unavailable(f"The tool_choice {choice['type']}", choice["type"], upstream, why)
     if not turn.tools and choice not in (None, "auto", "none"):
         raise Fault(f"tool_choice is {choice!r}, but the run has no tool that can be called.")
 
 
-def _unavailable(what: str, upstream: str, why: str) -> Fault:
+def _unavailable(what: str, kind: str, upstream: str, why: str) -> Fault:
+    here = ', and so has files="local"' if kind == "file_search" else ""
     return Fault(
         f'{what} is not available with upstream="{upstream}", because {why}. '
-        'upstream="responses" (OpenAI, Azure OpenAI) has it.'
+        f'upstream="responses" (OpenAI, Azure OpenAI) has it{here}.'
     )

@@ -182,9 +182,14 @@ def earlier(results: list[Json]) -> str:
     return _EARLIER.format(names=", ".join(names)) if names else "(Nothing was found.)"
 
 
-def best(output: str) -> tuple[str, str] | None:
-    """The first passage of what a search gave the model, and its marker."""
-    for listed in output.split("\n\n【")[1:2]:
-        marker, _, text = listed.partition("\n")
-        return text.strip(), f"【{marker.partition('】')[0]}】"
-    return None
+def best(given: str) -> str:
+    """The first passage of what a search gave, with its marker behind it; empty where it found none."""
+    for listed in given.split("\n\n【")[1:2]:
+        head, _, text = listed.partition("\n")
+        return f"{text.strip()}【{head.partition('】')[0]}】"
+    return ""
+
+
+def is_before(text: str) -> bool:
+    """Whether a text is that of passages put before a message."""
+    return text.startswith(_BEFORE)

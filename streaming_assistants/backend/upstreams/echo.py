@@ -9,6 +9,11 @@ the message                              the run
 ``get_weather {"city": "Paris"}``        calls that function, when the run has a tool of that name;
                                          several such calls, one a line, are made at once. The
                                          arguments may be left out. Says the outputs afterwards
+``search: QUERY``                        with ``file_search``: searches for that, and quotes the best
+                                         passage with its citation; several such lines, several
+                                         searches. Without such a line it searches for the message's
+                                         own words, and says them where nothing is found. Without
+                                         the tool the line is text like any other
 ``echo:fail`` or ``echo:fail MESSAGE``   ``failed``, ``server_error``
 ``echo:rate_limit``                      ``failed``, ``rate_limit_exceeded``
 ``echo:stall`` or ``echo:stall SECONDS`` says nothing for so long (default: until the run expires)
@@ -21,7 +26,8 @@ What follows on further lines, after such a command, is said before it takes eff
 
 ``response_format`` and ``tool_choice`` are obeyed: what is said is then JSON that fits (the message itself
 where it is such JSON, else one with the message in its strings), and a function is called, with arguments
-that fit, where one has to be. ``file_search`` and ``code_interpreter`` fail the run.
+that fit, where one has to be. ``code_interpreter`` fails the run, and so does ``file_search`` where the
+backend keeps no files itself (``files="upstream"``).
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .._engine.port import (
     ContentDelta,
@@ -44,12 +51,22 @@ from .._engine.port import (
 )
 from . import _functions_only as functions_only
 from ._members import Fault
+from ._passages import best, is_before
 from ._samples import Unfit, as_json
 from .registry import BuiltIn
 
 _FOREVER = 3600.0  # longer than any run may take
 _COMMAND = re.compile(r"echo:(fail|rate_limit|stall|limit|filter|raise)\b[ \t]*([^\n]*)\n?")
+_SEARCH = re.compile(r"^[ \t]*search:[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
+
+
+class Call(NamedTuple):
+    """A call that a message asks for: where in it, the function, and the arguments as JSON text."""
+
+    place: int
+    name: str
+    arguments: str
 
 
 class Echo:
@@ -75,13 +92,15 @@ class Echo:
             yield fault.failed()
 
     def _answer(self, turn: Turn) -> Conversation:
-        outputs = _outputs(turn.items)
-        text = _last_user_text(turn.items)
+        text, quote = _heard(turn.items)
+        command, argument, said = self._read(text)
+        outputs = _outputs(turn)
         if outputs:
-            command, argument, said = "", "", "\n".join(outputs)
+            said = "\n".join(outputs)
+        elif quote:
+            said = quote
         else:
-            command, argument, said = self._read(text)
-            calls = [] if command else _chosen(list(_calls(text, turn)), text, turn)
+            calls = _searches(said, turn) if command else _called(text, turn)
             if calls:
                 yield from self._call(calls, turn)
                 return
@@ -113,11 +132,11 @@ class Echo:
         command, _, argument = (self._command or "").partition(" ")
         return command, argument, text
 
-    def _call(self, calls: list[tuple[str, str]], turn: Turn) -> Conversation:
+    def _call(self, calls: list[Call], turn: Turn) -> Conversation:
         if turn.parallel_tool_calls is False:
             calls = calls[:1]
         count = 0
-        for index, (name, arguments) in enumerate(calls):
+        for index, (_, name, arguments) in enumerate(calls):
             seed = f"{turn.run_id} {len(turn.items)} {index}"
             id = "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
             opening = {"name": name, "arguments": "", "output": None}
@@ -127,7 +146,7 @@ class Echo:
                     yield Sleep(self._delay)
                 count += 1
                 yield ToolCallDelta({"index": index, "type": "function", "function": {"arguments": piece}})
-        yield Finished(None, _usage(len(_last_user_text(turn.items).split()), count))
+        yield Finished(None, _usage(len(_heard(turn.items)[0].split()), count))
 
 
 echo = Echo()
@@ -157,8 +176,27 @@ def _limit(turn: Turn, command: str, argument: str) -> int:
     return min(limits)
 
 
-def _calls(text: str, turn: Turn) -> Iterator[tuple[str, str]]:
-    """The function calls that a text asks for: (name, arguments as JSON text)."""
+def _called(text: str, turn: Turn) -> list[Call]:
+    """The calls that the text and ``tool_choice`` ask for; with ``file_search`` and no other a search."""
+    calls = [*_calls(text, turn), *_searches(text, turn)]
+    calls = _chosen(sorted(calls, key=lambda call: call.place), text, turn)
+    if not calls and turn.search and turn.tool_choice != "none" and text.strip():
+        return [Call(0, turn.search, _query(text))]
+    return calls
+
+
+def _searches(text: str, turn: Turn) -> list[Call]:
+    if turn.search is None or turn.tool_choice == "none":
+        return []
+    return [Call(line.start(), turn.search, _query(line[1])) for line in _SEARCH.finditer(text)]
+
+
+def _query(text: str) -> str:
+    return json.dumps({"query": text.strip()}, ensure_ascii=False)
+
+
+def _calls(text: str, turn: Turn) -> Iterator[Call]:
+    """The function calls that a text asks for."""
     if turn.tool_choice == "none":
         return
     names = {tool["function"]["name"] for tool in turn.tools if tool["type"] == "function"}
@@ -168,29 +206,30 @@ def _calls(text: str, turn: Turn) -> Iterator[tuple[str, str]]:
             continue
         rest = text[name.end() :]
         if not rest.startswith("{"):
-            yield name[1], "{}"
+            yield Call(name.start(), name[1], "{}")
             continue
         try:
             _, end = decoder.raw_decode(rest)
         except ValueError:
             continue  # not a call, then: words to repeat
-        yield name[1], rest[:end]
+        yield Call(name.start(), name[1], rest[:end])
 
 
-def _chosen(calls: list[tuple[str, str]], text: str, turn: Turn) -> list[tuple[str, str]]:
+def _chosen(calls: list[Call], text: str, turn: Turn) -> list[Call]:
     """The calls that ``tool_choice`` leaves or asks for, beyond those that the text asks for."""
     choice = turn.tool_choice
     if choice != "required" and not isinstance(choice, dict):
         return calls
     name = choice["function"]["name"] if isinstance(choice, dict) else None
-    calls = [call for call in calls if name in (None, call[0])]
+    calls = [call for call in calls if name in (None, call.name)]
     if calls:
         return calls
     for tool in turn.tools:
         function = tool["function"]
         if name in (None, function["name"]):
             parameters = function.get("parameters") or {"type": "object", "properties": {}}
-            return [(function["name"], _json(text, parameters, f"arguments of the function {name!r}"))]
+            made = _json(text, parameters, f"arguments of the function {name!r}")
+            return [Call(0, function["name"], made)]
     raise Fault(f"tool_choice asks for the function {name!r}, which this run cannot offer.")
 
 
@@ -212,22 +251,36 @@ def _json(text: str, schema: Json, what: str) -> str:
         raise Fault(f"Echo cannot make {what}: {error}. Give it one as the message.") from error
 
 
-def _last_user_text(items: list[Json]) -> str:
+def _heard(items: list[Json]) -> tuple[str, str]:
+    """What the last user message says, and the best of the passages that were put before it."""
     for item in reversed(items):
         if item["kind"] == "message" and item["role"] == "user":
-            return "\n".join(part["text"]["value"] for part in item["content"] if part["type"] == "text")
-    return ""
+            texts = [part["text"]["value"] for part in item["content"] if part["type"] == "text"]
+            if texts and is_before(texts[0]):
+                return "\n".join(texts[1:]), best(texts[0])
+            return "\n".join(texts), ""
+    return "", ""
 
 
-def _outputs(items: list[Json]) -> list[str]:
-    """The outputs of the calls that the last user message led to."""
+def _outputs(turn: Turn) -> list[str]:
+    """The outputs of the calls that the last user message led to; of a search the best passage."""
     outputs: list[str] = []
-    for item in items:
+    for item in turn.items:
         if item["kind"] == "tool_calls":
-            outputs += [call["function"]["output"] for call in item["calls"] if call["type"] == "function"]
+            calls = [call["function"] for call in item["calls"] if call["type"] == "function"]
+            outputs += [
+                _quoted(call, turn) if call["name"] == turn.search else call["output"] for call in calls
+            ]
         elif item["role"] == "user":
             outputs = []
     return outputs
+
+
+def _quoted(search: Json, turn: Turn) -> str:
+    query = json.loads(search["arguments"])["query"]
+    text, _ = _heard(turn.items)
+    asked = any(query == line[1].strip() for line in _SEARCH.finditer(text))
+    return best(search["output"]) or (f'Nothing was found for "{query}".' if asked else text)
 
 
 def _usage(prompt: int, completion: int) -> Json:

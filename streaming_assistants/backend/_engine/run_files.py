@@ -1,0 +1,113 @@
+"""What a run does with the files that the backend keeps: waits for them, searches and reads them. Sans-IO."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
+
+from streaming_assistants._protocol.plan import Outcome
+
+from . import files, vector_stores
+from .effects import Abandoned, Do, Steps, WorkEffect
+from .file_settings import FileSettings
+from .held_run import Lost, Stopped
+from .port import Calls, Indexed, Json, ReadFile, Search, Sleep, UpstreamError
+from .searching import Question, embedded, hits
+from .store_port import StoreAway, StoreClosed, Transaction
+
+logger = logging.getLogger("streaming_assistants")
+
+INDEXING_SECONDS = 60.0
+"""How long a run waits for files to be searchable; the hosted API waited as long and then went on."""
+
+Asked: TypeAlias = Search | Indexed | ReadFile
+Ask: TypeAlias = Callable[[WorkEffect], Steps[Outcome]]
+
+
+def done(settings: FileSettings | None, asked: Asked, ask: Ask) -> Steps[Outcome]:
+    """What came of something that an upstream asks of the backend's files; ``ask`` makes the requests that it
+    takes. A fault of ours is told the upstream like one of its server's."""
+    try:
+        if settings is None:
+            raise UpstreamError("This backend keeps no files of its own.", 404)
+        if isinstance(asked, Search):
+            return Outcome((yield from _found(settings, asked, ask)))
+        if isinstance(asked, Indexed):
+            return Outcome((yield from _indexed(settings, asked, ask)))
+        return Outcome((yield from _content(settings, asked)))
+    except UpstreamError as error:
+        return Outcome(error=error)
+    except (Lost, Stopped, Abandoned, StoreAway, StoreClosed):
+        raise
+    except Exception as error:
+        logger.exception("%s failed.", type(asked).__name__)
+        return Outcome(error=UpstreamError(f"The search of files raised {type(error).__name__}: {error}"))
+
+
+def _found(settings: FileSettings, asked: Search, ask: Ask) -> Steps[object]:
+    vectors = yield from _called(embedded(settings, [asked.query]), ask)
+    question = Question([asked.query], None, asked.limit, asked.ranking)
+
+    def look(tx: Transaction) -> object:
+        stores = vector_stores.usable(tx, settings.keeper, asked.vector_store_ids)
+        return hits(tx, settings, stores, question, vectors) if stores else []
+
+    return (yield Do(look, writes=False))
+
+
+def _called(calls: Calls, ask: Ask) -> Steps[Json]:
+    outcome = Outcome()
+    while True:
+        try:
+            call = outcome.into(calls)
+        except StopIteration as end:
+            return end.value
+        outcome = yield from ask(call)
+
+
+def _indexed(settings: FileSettings, asked: Indexed, ask: Ask) -> Steps[object]:
+    yield Do(partial(_use, settings, asked))
+    for pause in _pauses():
+        waiting = yield Do(partial(_waiting, asked), writes=False)
+        if not waiting:
+            return None
+        yield from ask(Sleep(pause))
+    logger.warning("Files are not searchable after %g s; the run goes on.", INDEXING_SECONDS)
+    return None
+
+
+def _use(settings: FileSettings, asked: Indexed, tx: Transaction) -> None:
+    for id in sorted(asked.vector_store_ids):
+        vector_stores.used(tx, settings.keeper, id)
+
+
+def _waiting(asked: Indexed, tx: Transaction) -> bool:
+    """Whether a file is still to be indexed."""
+    for id in asked.vector_store_ids:
+        where = {"vector_store_id": id, "status": "in_progress"}
+        if tx.page("store_files", where, limit=1, ascending=True, after=None, before=None).rows:
+            return True
+    return False
+
+
+def _pauses() -> Iterator[float]:
+    """The seconds between two looks, as long as a run waits."""
+    waited, pause = 0.0, 0.02
+    while waited < INDEXING_SECONDS:
+        yield pause
+        waited, pause = waited + pause, min(pause * 2, 0.5)
+
+
+def _content(settings: FileSettings, asked: ReadFile) -> Steps[object]:
+    def read(tx: Transaction) -> Json:
+        row = tx.get("stored_files", asked.file_id)
+        if row is None:
+            return tx.file(asked.file_id)  # one that a tool made
+        return b"".join(files.content(tx, row, settings.contents))
+
+    content = yield Do(read, writes=False)
+    if content is None:
+        raise UpstreamError(f"No file found with id '{asked.file_id}'.", 404)
+    return content
