@@ -6,6 +6,7 @@ from streaming_assistants import patch
 client = patch(OpenAI())
 """
 
+from ._activation.installed import install, uninstall
 from ._patch.client import capabilities, patch, unpatch
 from ._protocol.dialects import UnknownEvent
 from .citations import Citation, CitedText, cited
@@ -43,6 +44,8 @@ __all__ = [
     "capabilities",
     "cited",
     "function_tool",
+    "install",
     "patch",
+    "uninstall",
     "unpatch",
 ]

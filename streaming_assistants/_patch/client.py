@@ -15,6 +15,7 @@ from streaming_assistants.errors import StreamingAssistantsError
 
 from .adaptations import judge_adaptations
 from .capability import judge
+from .classes import ClientClass, PatchedClass, is_client_class, left_alone, patched_class
 from .closed import explaining
 from .defaults import KEY
 from .display import Capabilities
@@ -59,16 +60,20 @@ def patch(
 def patch(
     client: ModuleType, *, repair: bool = True, resume: bool = False, backend: Backend = None
 ) -> ModuleType: ...
+@overload
+def patch(
+    client: type[ClientT], *, repair: bool = True, resume: bool = False, backend: Backend = None
+) -> type[ClientT]: ...
 def patch(client: object, *, repair: bool = True, resume: bool = False, backend: Backend = None) -> object:
     """Makes Assistants code work on this client; gives back the same object.
 
-    ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, or the
-    ``openai`` module. What the installed SDK lacks is added; what it has and is defective is replaced,
-    unless ``repair`` is False; what is sound stays the SDK's. Whether it is sound is found out by the first
-    call that has to know, once in a process; :func:`capabilities` asks everything at once. Copies made with
-    ``with_options()`` or ``copy()`` are patched too. Patching twice changes nothing, but a client that has
-    no backend can be given one, and its streams can be made to resume. An exception leaves the client as it
-    was.
+    ``client`` is an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``, the ``openai``
+    module, or one of those classes: then each client that is made of it from now on is patched. What the
+    installed SDK lacks is added; what it has and is defective is replaced, unless ``repair`` is False; what
+    is sound stays the SDK's. Whether it is sound is found out by the first call that has to know, once in a
+    process; :func:`capabilities` asks everything at once. Copies made with ``with_options()`` or ``copy()``
+    are patched too. Patching twice changes nothing, but a client that has no backend can be given one, and
+    its streams can be made to resume. An exception leaves the client as it was.
 
     ``resume``: a run's stream whose connection breaks goes on, unless its call says ``resume=False``.
 
@@ -76,6 +81,8 @@ def patch(client: object, *, repair: bool = True, resume: bool = False, backend:
     does: ``"responses"`` and ``"chat"`` take inference from the client's own server (``POST /responses``,
     ``POST /chat/completions``), ``"echo"`` needs none, and a
     :class:`~streaming_assistants.backend.LocalBackend` says more (a store on disk, names of models).
+    Clients of one address and key share one ``"responses"`` or ``"chat"`` backend; an ``"echo"`` is each
+    client's own.
 
     Raises TypeError for anything else than a client, ValueError for another backend than the one that a
     patched client has, ImportError where the backend's packages are not installed.
@@ -83,6 +90,8 @@ def patch(client: object, *, repair: bool = True, resume: bool = False, backend:
     with PATCHING:
         if isinstance(client, ModuleType):
             _patch_module(_checked_module(client), repair, resume, backend)
+        elif is_client_class(client):
+            patch_class(client, repair=repair, resume=resume, backend=backend)
         else:
             _patch_client(_checked(client), repair, resume, backend)
     return client
@@ -107,6 +116,10 @@ def unpatch(client: object) -> object:
     with PATCHING:
         if isinstance(client, ModuleType):
             _unpatch_module(_checked_module(client))
+        elif is_client_class(client):
+            of_class = patched_class(client)
+            if of_class is not None:
+                of_class.take_back()
         else:
             patched: Patched | None = _checked(client).__dict__.pop(KEY, None)
             if patched is not None:
@@ -153,10 +166,38 @@ def _checked_module(module: ModuleType) -> ModuleType:
     return module
 
 
-def _backend(wanted: str | LocalBackend) -> LocalBackend:
+def patch_class(
+    kind: ClientClass,
+    *,
+    repair: bool = True,
+    resume: bool = False,
+    backend: Backend = None,
+    ready: Callable[[AnyClient], object] | None = None,
+) -> PatchedClass:
+    """Has the clients of a class patched as they are made; ``ready`` is called with each before that.
+
+    What :func:`patch` is told of one of them later goes over this. Raises ValueError where the class is
+    patched already.
+    """
+    if patched_class(kind) is not None:
+        raise ValueError(f"the class {kind.__name__} is patched already: unpatch() it first")
+    if isinstance(backend, str):
+        _backend(backend)  # for its errors, now and not with the first client
+
+    def patched(client: AnyClient) -> None:
+        with PATCHING:
+            if ready is not None:
+                ready(client)
+            _patch_client(client, repair, resume, backend)
+            client.__dict__[KEY].of_class = True
+
+    return PatchedClass(kind, patched)
+
+
+def _backend(wanted: str | LocalBackend, client: AnyClient = None) -> LocalBackend:
     from streaming_assistants.backend import resolve as resolve_backend  # its packages are an extra
 
-    return resolve_backend(wanted)
+    return resolve_backend(wanted, client)
 
 
 def _lacks(patched: Patched, wanted: str | LocalBackend) -> bool:
@@ -171,9 +212,12 @@ def _lacks(patched: Patched, wanted: str | LocalBackend) -> bool:
 
 def _patch_client(client: AnyClient, repair: bool, resume: bool, backend: str | LocalBackend | None) -> None:
     patched: Patched | None = client.__dict__.get(KEY)
+    if patched is not None and patched.of_class and backend is not None and patched.backend is not None:
+        client.__dict__.pop(KEY).take_back()  # what is said of one client goes over what its class was told
+        patched = None
     if patched is not None:
         if backend is not None and _lacks(patched, backend):
-            patched.attach(_backend(backend))
+            patched.attach(_backend(backend, client))
         patched.resume = patched.resume or resume
         return
     if not _sdk.declares(client.beta.__class__, "threads"):
@@ -188,7 +232,7 @@ def _patch_client(client: AnyClient, repair: bool, resume: bool, backend: str | 
             patched.method(client, name, _patching(patched))
         patched.method(client, "request", saying_once(client), explaining(client))
         if backend is not None:
-            patched.attach(_backend(backend))
+            patched.attach(_backend(backend, client))
     except BaseException:
         patched.take_back()
         raise
@@ -199,9 +243,12 @@ def _patching(patched: Patched) -> Callable[[Method], Method]:
     """For a function that makes clients: patched ones."""
 
     def make(below: Method) -> Method:
-        return lambda *args, **kwargs: patch(
-            below(*args, **kwargs), repair=patched.repair, resume=patched.resume, backend=patched.backend
-        )
+        def made(*args: object, **kwargs: object) -> AnyClient:
+            with left_alone():
+                client = below(*args, **kwargs)
+            return patch(client, repair=patched.repair, resume=patched.resume, backend=patched.backend)
+
+        return made
 
     return make
 

@@ -64,6 +64,7 @@ class Patched:
         self.repair = repair
         self.resume = resume
         self.backend: LocalBackend | None = None
+        self.of_class = False  # its class was told so, and nobody of this client
         self._is_on = True
         self._patches: list[ReplacedMethod | AddedAttribute] = []
         self._awaited: list[tuple[Place, str, Late]] = []

@@ -48,6 +48,7 @@ from .calls import (
 )
 from .classes import RAW, closer, handler_base, in_view, made_raw, raw_views, with_page_class
 from .clients import (
+    CLIENTS,
     NOT_GIVEN,
     RESOURCES,
     Client,
@@ -69,6 +70,7 @@ from .clients import (
     request_to,
     said,
     say_once,
+    send_elsewhere,
 )
 from .methods import own_method, own_methods, parameters, says
 from .moulds import DEEPEST, Place, mould
@@ -96,6 +98,7 @@ from .transports import (
 )
 
 __all__ = [
+    "CLIENTS",
     "DEEPEST",
     "JSON",
     "JSON_OBJECT",
@@ -178,6 +181,7 @@ __all__ = [
     "say_once",
     "says",
     "send_as",
+    "send_elsewhere",
     "sent",
     "set_http_client",
     "timeout_errors",

@@ -121,12 +121,34 @@ def keys_in(headers: Mapping[str, JSON]) -> list[str]:
     return [value.rpartition(" ")[2] for value in values if isinstance(value, str)]
 
 
+CLIENTS = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI")
+"""The SDK's client classes."""
+
+_ELSEWHERE = "_streaming_assistants_elsewhere"
+
+
+def send_elsewhere(client: JSON, url: str) -> None:
+    """Has a client ask ``url``, whatever it was made with."""
+    if type(client).__name__ == "_ModuleClient":
+        return  # the module's own asks where ``openai.base_url`` says
+    made = type(client.base_url)(url.rstrip("/") + "/")
+    client.base_url = made
+    if client.base_url != made:  # 1.1 gives it to its transport alone, and asks by the other
+        client._base_url = made
+    if is_azure(client):
+        client.__dict__[_ELSEWHERE] = client.base_url
+
+
 def inference_url(client: JSON, path: str) -> tuple[str, dict[str, object]]:
     """Where a client's request for inference goes, and what it adds to the query.
 
     A version of Azure's API from the Assistants years has no ``/responses``, and its routes go by and by;
     ``/openai/v1`` is there on every resource and takes no version by date.
     """
+    elsewhere = client.__dict__.get(_ELSEWHERE)
+    if elsewhere is not None:  # no server of Azure's: the SDK puts a deployment into a path, not into a URL
+        raw_path = elsewhere.raw_path.rstrip(b"/") + path.encode()
+        return str(elsewhere.copy_with(raw_path=raw_path)), {"api-version": Omit()}
     root = client.base_url.raw_path.split(b"/deployments/")[0].rstrip(b"/") if is_azure(client) else b""
     if not root.endswith((b"/openai", b"/openai/v1")):
         return path, {}

@@ -141,6 +141,11 @@ class LocalBackend:
 
         return detach
 
+    @property
+    def closing(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._app.closing
+
     def _left(self) -> None:
         if self._leaves_with_them and not self._clients:
             self._leave()
@@ -256,15 +261,9 @@ def _opened(store: str | os.PathLike[str] | Store) -> Store:
     return Database(store)
 
 
-def resolve(spec: str | LocalBackend) -> LocalBackend:
-    """The backend that ``patch(client, backend=...)`` means: one by the name of its upstream, or itself.
-
-    One that is made here is closed when the last client that it is attached to is detached from it.
-    """
-    if isinstance(spec, LocalBackend):
-        return spec
-    if not isinstance(spec, str):
-        raise TypeError(f"backend= takes a str or a LocalBackend, not {type(spec).__name__}.")
+def own(spec: str) -> LocalBackend:
+    """The backend of an upstream by its name. It is closed when the last client that it is attached to is
+    detached from it."""
     made = LocalBackend(spec)
     made._leaves_with_them = True  # nobody else can close it
     made._jobs.all_ended = made.close

@@ -1,4 +1,5 @@
-"""The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves.
+"""The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves,
+``run`` runs a program with patched clients.
 
 Only the command that is asked for is imported, as each needs other extras.
 """
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["serve"]:
             return _serve(given[1:])
+        if given[:1] == ["run"]:
+            return _run(given[1:])
         arguments = _parser().parse_args(given)
         return int(arguments.run(arguments))
     except BrokenPipeError:  # `... | head` has seen enough
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--plain", action="store_true", help="plain text, also in a terminal")
     doctor.set_defaults(run=_doctor)
 
+    running = "a program, its clients patched as it makes them; `run --help` says more"
+    commands.add_parser("run", help=running, add_help=False)
     commands.add_parser("serve", help="the backend over a socket; `serve --help` says more", add_help=False)
     return parser
 
@@ -77,6 +82,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
     return doctor.run(arguments)
+
+
+def _run(argv: Sequence[str]) -> int:
+    from . import run
+
+    return run.main(argv)
 
 
 def _serve(argv: Sequence[str]) -> int:

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import openai
 import pytest
 
-from streaming_assistants.backend import LocalBackend, app
+from streaming_assistants.backend._serve.thread import served as served
 
-uvicorn = pytest.importorskip("uvicorn", reason="serving needs streaming_assistants[serve]")
+pytest.importorskip("uvicorn", reason="serving needs streaming_assistants[serve]")
 
 ROOT = Path(__file__).parents[2]
-
-
-@contextlib.contextmanager
-def served(backend: LocalBackend, upstream: openai.AsyncOpenAI, **options: Any) -> Iterator[str]:
-    """The address of an app in a thread of this process, ``/v1`` included."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app(backend, upstream, **options), log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
-
-        async def run() -> None:
-            async with upstream:
-                await server.serve(sockets=[listener])
-
-        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        server.should_exit = True
-        thread.join(10)
-    backend.close()
 
 
 class Command:
