@@ -83,7 +83,7 @@ async def test_azure_clients(made: Any, streams: Loopback) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, 5, "client", openai.OpenAI, object()], ids=lambda w: type(w).__name__
+    "wrong", [None, 5, "client", openai.Stream, object()], ids=lambda w: type(w).__name__
 )
 @pytest.mark.parametrize("function", [patch, unpatch, capabilities])
 async def test_what_is_no_client_is_a_type_error(function: Any, wrong: Any) -> None:
