@@ -12,6 +12,8 @@ import pytest
 
 from streaming_assistants import FunctionTool, function_tool
 
+pytestmark = pytest.mark.any_sdk
+
 PYDANTIC_1 = pydantic.VERSION.startswith("1.")
 
 

@@ -20,7 +20,7 @@ from streaming_assistants import ToolError, ToolRoundsError, function_tool
 
 from .clients import Colour
 from .loopback import Loopback
-from .tool_server import EVERY, POLLED, TEXT, USUAL, ToolServer, gone, wanted
+from .tool_server import EVERY, POLLED, TEXT, USUAL, Hanging, ToolServer, get_weather, gone, hurry, wanted
 
 pytestmark = pytest.mark.anyio
 
@@ -28,9 +28,9 @@ every_way = pytest.mark.parametrize("way", EVERY)
 usual_way = pytest.mark.parametrize("way", USUAL)
 
 
-def get_weather(city: str, unit: str = "c") -> str:
-    """The weather in a city."""
-    return f"18 {unit} in {city}"
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
 
 
 def outputs_of(server: ToolServer) -> list[dict[str, str]]:
@@ -362,6 +362,7 @@ class Point:
             {"places": (Place(city="Rom", since=datetime.date(2026, 1, 2)),)},
             '{"places":[{"city":"Rom","since":"2026-01-02"}]}',
         ),
+        ({"a": 1}.keys(), '["a"]'),
     ],
 )
 async def test_outputs_become_text(colour: Colour, server: Loopback, given: object, text: str) -> None:
@@ -369,6 +370,15 @@ async def test_outputs_become_text(colour: Colour, server: Loopback, given: obje
     client = colour.client(server.url)
     await gone(colour, client, "create_and_poll", served, tool_handlers={"f": lambda _: given})
     assert outputs_of(served) == [{"call_1": text}]
+
+
+async def test_a_model_of_pydantic_1_beside_2_is_an_object(colour: Colour, server: Loopback) -> None:
+    models = pytest.importorskip("pydantic.v1", reason="this pydantic has no other beside it")
+    given = models.create_model("Old", city=(str, ...), days=(int, 1))(city="Rome")
+    served = ToolServer(server, [wanted("f")])
+    client = colour.client(server.url)
+    await gone(colour, client, "create_and_poll", served, tool_handlers={"f": lambda _: given})
+    assert outputs_of(served) == [{"call_1": '{"city":"Rome","days":1}'}]
 
 
 def raises(secret: str = "") -> str:
@@ -491,27 +501,14 @@ async def test_what_nobody_is_told_of_is_logged(
 
 @usual_way
 async def test_a_call_that_takes_too_long_is_left(colour: Colour, server: Loopback, way: str) -> None:
-    over = threading.Event()
-    cancelled: list[str] = []
-
-    def hang() -> str:
-        over.wait(10)
-        return "too late"
-
-    async def hang_async() -> str:
-        try:
-            await anyio.sleep(10)
-        except asyncio.CancelledError:
-            cancelled.append("task")
-            raise
-        return "too late"
-
+    hanging = Hanging()
     served = ToolServer(
         server,
         [wanted("hang", "call_1"), wanted("other", "call_2"), wanted("get_weather", "call_3", city="Rome")],
     )
     told: list[ToolError] = []
-    other = function_tool(hang_async if colour.is_async else hang, name="other")
+    hang = function_tool(hanging.in_thread, name="hang")
+    other = function_tool(hanging.in_task if colour.is_async else hanging.in_thread, name="other")
     await gone(
         colour,
         colour.client(server.url),
@@ -521,11 +518,11 @@ async def test_a_call_that_takes_too_long_is_left(colour: Colour, server: Loopba
         tool_timeout=0.05,
         on_tool_error=told.append,
     )
-    over.set()
+    hanging.free()
     late = "Error: The function did not answer in time."
     assert list(outputs_of(served)[0].values()) == [late, late, "18 c in Rome"]
     assert [(type(each.error), each.stage) for each in told] == [(TimeoutError, "execution")] * 2
-    assert cancelled == ["task"] * colour.is_async
+    assert hanging.cancelled == ["task"] * colour.is_async
 
 
 # ---------------------------------------------------------------- submits
@@ -593,35 +590,21 @@ async def test_a_submit_that_is_refused_is_an_error(colour: Colour, server: Loop
 @pytest.mark.parametrize("colour", ["async"], indirect=True)
 @usual_way
 async def test_a_cancelled_task_leaves_at_once(colour: Colour, server: Loopback, way: str) -> None:
-    over, begun = threading.Event(), threading.Event()
-    cancelled: list[str] = []
-
-    def hang() -> str:
-        begun.set()
-        over.wait(10)
-        return "too late"
-
-    async def hang_async() -> str:
-        try:
-            await anyio.sleep(10)
-        finally:
-            cancelled.append("task")
-        return "too late"
-
-    served = ToolServer(server, [wanted("hang", "call_1"), wanted("hang_async", "call_2")])
+    hanging = Hanging()
+    served = ToolServer(server, [wanted("hang", "call_1"), wanted("in_task", "call_2")])
     client = colour.client(server.url)
-    task = asyncio.create_task(gone(colour, client, way, served, tool_handlers=[hang, hang_async]))
-    while not begun.is_set():
+    handlers = [function_tool(hanging.in_thread, name="hang"), hanging.in_task]
+    task = asyncio.create_task(gone(colour, client, way, served, tool_handlers=handlers))
+    while not hanging.begun.is_set():
         await anyio.sleep(0.001)
     await anyio.sleep(0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
-    assert not over.is_set()
-    assert cancelled == ["task"]
+    assert hanging.cancelled == ["task"]
     assert caught.value.attempted == ("call_1", "call_2")  # type: ignore[attr-defined]
     assert caught.value.completed == ()  # type: ignore[attr-defined]
-    over.set()
+    hanging.free()
     assert served.submits == []
 
 
@@ -634,7 +617,7 @@ async def test_an_interrupt_leaves_at_once(
 
     from streaming_assistants._io import together
 
-    over = threading.Event()
+    hanging = Hanging()
 
     class Interrupted(queue.SimpleQueue):  # type: ignore[type-arg]
         """As Ctrl-C does: it is raised in whoever waits."""
@@ -650,11 +633,10 @@ async def test_an_interrupt_leaves_at_once(
             colour.client(server.url),
             way,
             served,
-            tool_handlers={"hang": lambda _: str(over.wait(10))},
+            tool_handlers={"hang": lambda _: hanging.in_thread()},
         )
-    assert not over.is_set()
     assert caught.value.completed == ()  # type: ignore[attr-defined]
-    over.set()
+    hanging.free()
     assert served.submits == []
 
 

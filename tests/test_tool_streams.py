@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,27 @@ import anyio
 import openai
 import pytest
 
-from streaming_assistants import patch
+from streaming_assistants import function_tool, patch
 
 from . import objects
 from .clients import Colour
 from .loopback import Loopback, Reply
 from .objects import ONE_RUN, RUNS
 from .samples import run, sse, step, tool_run
-from .tool_server import CREATED, MANAGED, TEXT, ToolServer, gone, wanted
-
-pytestmark = pytest.mark.anyio
-
-ROUNDS = (
-    [wanted("get_weather", "call_1", city="Rome")],
-    [wanted("get_weather", "call_2", city="Oslo"), wanted("get_weather", "call_3", city="Paris")],
+from .tool_server import (
+    CREATED,
+    MANAGED,
+    ROUNDS,
+    SUBMIT,
+    TEXT,
+    Hanging,
+    ToolServer,
+    get_weather,
+    gone,
+    wanted,
 )
 
-
-def get_weather(city: str) -> str:
-    """The weather in a city."""
-    return f"18 in {city}"
+pytestmark = pytest.mark.anyio
 
 
 def story(stream_events: list[Any]) -> list[str]:
@@ -82,11 +82,11 @@ async def test_one_handler_is_told_of_all_rounds(colour: Colour, server: Loopbac
     ]
     assert told == [
         ("on_tool_call_done", "call_1"),
-        ("on_tool_output", "call_1", "18 in Rome"),
+        ("on_tool_output", "call_1", "18 c in Rome"),
         ("on_tool_call_done", "call_2"),
         ("on_tool_call_done", "call_3"),
-        ("on_tool_output", "call_2", "18 in Oslo"),
-        ("on_tool_output", "call_3", "18 in Paris"),
+        ("on_tool_output", "call_2", "18 c in Oslo"),
+        ("on_tool_output", "call_3", "18 c in Paris"),
     ]
     created = [rest[0].id for name, *rest in log if name == "on_tool_call_created"]
     assert created == ["call_1", "call_2", "call_3"]
@@ -102,9 +102,9 @@ async def test_one_handler_is_told_of_all_rounds(colour: Colour, server: Loopbac
     steps = await colour.of(stream.get_final_run_steps())
     assert [(each.id, each.status) for each in steps] == [("step_1", "completed"), ("step_2", "completed")]
     assert [c.function.output for each in steps for c in each.step_details.tool_calls] == [
-        "18 in Rome",
-        "18 in Oslo",
-        "18 in Paris",
+        "18 c in Rome",
+        "18 c in Oslo",
+        "18 c in Paris",
     ]
     (message,) = await colour.of(stream.get_final_messages())
     assert message.content[0].text.value == TEXT
@@ -120,7 +120,7 @@ async def test_a_tool_call_that_a_callback_gets_is_whole(colour: Colour, server:
         "get_weather",
         '{"city": "Rome"}',
     )
-    assert output == "18 in Rome"
+    assert output == "18 c in Rome"
 
 
 async def test_on_tool_output_comes_before_the_submit(colour: Colour, server: Loopback) -> None:
@@ -161,7 +161,7 @@ async def test_an_exception_of_on_tool_output_is_that_of_a_callback(colour: Colo
     with pytest.raises(ZeroDivisionError) as caught:
         await gone(colour, client, "stream", served, event_handler=handler, tool_handlers=[get_weather])
     assert told == [caught.value, "end"]
-    assert handler.tool_outputs == [{"tool_call_id": "call_1", "output": "18 in Rome"}]
+    assert handler.tool_outputs == [{"tool_call_id": "call_1", "output": "18 c in Rome"}]
     assert served.submits == []
 
 
@@ -246,7 +246,7 @@ async def test_a_server_that_leaves_out_the_calls_is_asked_for_them(colour: Colo
     server.on("POST", RUNS, Reply.sse([sse(tool_run('{"city":', '"Rome"}'))]))
     ended = await gone(colour, colour.client(server.url), "stream", served, tool_handlers=[get_weather])
     assert ended.run.status == "completed"
-    assert served.submits == [[{"tool_call_id": "call_0", "output": "18 in Rome"}]]
+    assert served.submits == [[{"tool_call_id": "call_0", "output": "18 c in Rome"}]]
 
 
 async def test_a_server_that_streams_no_calls_has_them_answered(colour: Colour, server: Loopback) -> None:
@@ -280,7 +280,7 @@ async def test_a_stream_that_just_ends_is_settled_in_every_round(colour: Colour,
         return Reply(200, cut, [b"\n\n".join(frames[:2]) + b"\n\n"])
 
     server.on("POST", RUNS, lambda request: ends(started(request)))
-    server.on("POST", f"{ONE_RUN}/submit_tool_outputs", lambda request: ends(answered(request)))
+    server.on("POST", SUBMIT, lambda request: ends(answered(request)))
     log: list[Any] = []
     stream = await handled(colour, server, served, log, tool_handlers=[get_weather])
     told = [rest[0].id for name, *rest in log if name == "on_tool_call_done"]
@@ -323,59 +323,16 @@ async def test_leaving_before_the_calls_makes_none(colour: Colour, server: Loopb
 
 @pytest.mark.parametrize("kind", ["thread", "task"])
 async def test_closing_leaves_calls_that_are_under_way(colour: Colour, server: Loopback, kind: str) -> None:
-    begun, over = threading.Event(), threading.Event()
-    cancelled: list[str] = []
-
-    def hang() -> str:
-        begun.set()
-        over.wait(10)
-        return "too late"
-
-    async def hang_async() -> str:
-        begun.set()
-        try:
-            await anyio.sleep(10)
-        finally:
-            cancelled.append("task")
-        return "too late"
-
+    hanging = Hanging()
     served = ToolServer(server, [wanted("hang")])
     is_task = kind == "task" and colour.is_async
-    tool = hang_async if is_task else hang
-    stream = await colour.created(
-        colour.client(server.url),
-        tool_handlers={"hang": lambda _: tool()} if not is_task else {"hang": _taking(hang_async)},
-    )
-    read: list[Any] = []
-
-    async def close() -> None:
-        while not begun.is_set():
-            await anyio.sleep(0.001)
-        await anyio.sleep(0.02)
-        await colour.of(stream.close())
-
-    if colour.is_async:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(close)
-            read += await colour.list(stream)
-    else:
-        reader = threading.Thread(target=lambda: read.extend(stream))
-        reader.start()
-        await close()
-        await anyio.to_thread.run_sync(reader.join, 10)
-        assert not reader.is_alive()
-    assert not over.is_set()
-    over.set()
+    tool = function_tool(hanging.in_task if is_task else hanging.in_thread, name="hang")
+    stream = await colour.created(colour.client(server.url), tool_handlers=[tool])
+    read = await colour.read_until_closed(stream, hanging.begun.is_set)
+    hanging.free()
     assert story(read)[-1] == "run.requires_action"
-    assert cancelled == ["task"] * is_task
+    assert hanging.cancelled == ["task"] * is_task
     assert served.submits == []
-
-
-def _taking(function: Any) -> Any:
-    async def call(_: Any) -> Any:
-        return await function()
-
-    return call
 
 
 async def test_a_callback_may_close_the_stream_between_two_rounds(colour: Colour, server: Loopback) -> None:
@@ -400,7 +357,7 @@ async def test_a_callback_may_close_the_stream_between_two_rounds(colour: Colour
 PROGRAM = """
 import signal, sys, threading
 from openai import OpenAI
-from streaming_assistants import patch
+from streaming_assistants import function_tool, patch
 
 def hang() -> str:
     print("begun", flush=True)

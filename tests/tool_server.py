@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any
+
+import anyio
+import pytest
+
+from streaming_assistants._io import resuming
+from streaming_assistants._protocol import resume, tool_loop
 
 from . import objects
 from .clients import Colour
@@ -13,11 +20,58 @@ from .objects import MESSAGES, ONE_RUN, RUNS, STEPS, THREAD
 from .samples import Event, call, calls, message, run, sse, step, text
 
 TEXT = "It is warm."
+SUBMIT = f"{ONE_RUN}/submit_tool_outputs"
 
 
 def wanted(name: str, id: str = "call_1", **arguments: Any) -> dict[str, Any]:
     """A call of a function, as a run waits for it."""
     return objects.function(name, json.dumps(arguments), id)
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has nobody wait before a run is asked again."""
+    monkeypatch.setattr(tool_loop, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(resume, "_FIRST_PAUSE", 0.001)
+    for module in (resume, resuming):
+        monkeypatch.setattr(module, "PATIENCE", (0.001,) * 10)
+
+
+def get_weather(city: str, unit: str = "c") -> str:
+    """The weather in a city."""
+    return f"18 {unit} in {city}"
+
+
+ROUNDS = (
+    [wanted("get_weather", "call_1", city="Rome")],
+    [wanted("get_weather", "call_2", city="Oslo"), wanted("get_weather", "call_3", city="Paris")],
+)
+
+
+class Hanging:
+    """Functions that hang until :meth:`free`, and the news of what became of them."""
+
+    def __init__(self) -> None:
+        self.begun, self.over = threading.Event(), threading.Event()
+        self.cancelled: list[str] = []
+
+    def in_thread(self) -> str:
+        self.begun.set()
+        self.over.wait(10)
+        return "too late"
+
+    async def in_task(self) -> str:
+        self.begun.set()
+        try:
+            await anyio.sleep(10)
+        except BaseException:
+            self.cancelled.append("task")
+            raise
+        return "too late"
+
+    def free(self) -> None:
+        """Ends those in threads; says that nobody has waited for that."""
+        assert not self.over.is_set()
+        self.over.set()
 
 
 class ToolServer:
@@ -39,7 +93,7 @@ class ToolServer:
         server.on("POST", RUNS, self._started)
         server.on("POST", "/threads/runs", self._started)
         server.on("GET", ONE_RUN, lambda _: Reply.json(self.run()))
-        server.on("POST", f"{ONE_RUN}/submit_tool_outputs", self._submitted)
+        server.on("POST", SUBMIT, self._submitted)
         server.on("GET", STEPS, lambda _: Reply.json(objects.page(*reversed(self._steps()))))
         server.on("GET", MESSAGES, lambda _: Reply.json(objects.page(*self._messages())))
 

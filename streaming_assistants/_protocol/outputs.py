@@ -35,6 +35,8 @@ def _plain(value: object) -> object:
     """What ``json`` can write in the place of ``value``."""
     if isinstance(value, pydantic.BaseModel):
         return _sdk.jsonable(value)
+    if hasattr(type(value), "__fields__") and hasattr(value, "json"):  # a model of pydantic.v1, beside 2
+        return json.loads(value.json())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, (datetime.date, datetime.time)):

@@ -16,7 +16,9 @@ from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import Model
 from streaming_assistants.errors import ToolRoundsError
 
+from .failed_runs import FAILED
 from .plan import Plan, Sleep
+from .status import status_of
 from .tool_calls import Call, Terms, ToolOutput, carried_out
 
 Tell = Callable[[Model, str], object]
@@ -124,12 +126,13 @@ def safely(
     *,
     ask: Callable[[], Plan[Model]],
     pause: Callable[[Exception, int], float | None],
-    gone_on: Callable[[Exception], Plan[Model]],
+    gone_on: Callable[[Exception, bool], Plan[Model]],
 ) -> Plan[Model]:
     """Submits ``outputs`` by ``once()``, again where that broke and the run still waits for exactly them.
 
-    ``ask()`` gives the run as it is; ``pause(error, failures before it)`` the seconds until then, None for
-    an error that is not worth it; ``gone_on(error)`` goes on with a run that took them all the same.
+    ``ask()`` gives the run as it is, None where the server does not say; ``pause(error, failures before it)``
+    the seconds until then, None for an error that is not worth it; ``gone_on(error, took)`` goes on with a
+    run that ``took`` them all the same, or that ended while they were computed.
     """
     failures = 0
     while True:
@@ -140,11 +143,22 @@ def safely(
             if seconds is None:
                 raise
             broke = error
+        # What was never sent before was refused by a run that cannot have taken it.
+        is_refused = not failures and isinstance(broke, openai.BadRequestError)
         failures += 1
         yield Sleep(seconds)
-        run = yield from ask()
-        if not _waits_for(run, outputs):
-            return (yield from gone_on(broke))
+        try:
+            run = yield from ask()
+        except (openai.APIError, ValueError) as error:  # ValueError: an answer that is no JSON
+            raise broke from error
+        if run is None or (is_refused and status_of(run) not in _OVER):
+            raise broke
+        if is_refused or not _waits_for(run, outputs):
+            return (yield from gone_on(broke, not is_refused))
+
+
+_OVER = FAILED | {"cancelling"}
+"""The statuses of a run that takes no outputs any more, whoever gave any."""
 
 
 def _waits_for(run: Model, outputs: list[ToolOutput]) -> bool:
@@ -154,16 +168,17 @@ def _waits_for(run: Model, outputs: list[ToolOutput]) -> bool:
 
 
 _TRIES = 3
+_FIRST_PAUSE = 0.5  # seconds
 
 
 def worth_asking(error: Exception, failures: int) -> float | None:
     """The seconds until a run is asked that may have taken outputs; None where asking is of no use.
 
-    A connection that broke says nothing. A refusal says that it had taken them before, where they were sent
-    before.
+    A connection that broke says nothing. A refusal says that the run had taken them before, where they were
+    sent before, and else perhaps that it has ended.
     """
     if failures >= _TRIES:
         return None
     if isinstance(error, openai.APIConnectionError):
-        return 0.5 * 2.0**failures
-    return 0.0 if failures and isinstance(error, openai.BadRequestError) else None
+        return _FIRST_PAUSE * 2.0**failures
+    return 0.0 if isinstance(error, openai.BadRequestError) else None

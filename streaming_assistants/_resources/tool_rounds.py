@@ -84,16 +84,18 @@ def polled_rounds(
 
         def once() -> Plan[Model]:
             with transport_broken(_sdk.request(client, "POST", request.path)):
-                return (yield from start(client, _SUBMIT, request, waited, "id", "thread_id"))
+                yield from start(client, _SUBMIT, request, waited, "id", "thread_id")
+            loop.taken()
 
         def ask() -> Plan[Model]:
             return (yield Invoke(partial(RETRIEVE_RUN.send, client, RETRIEVE_RUN.request((), ids))))
 
-        def gone_on(_: Exception) -> Plan[Model]:
+        def gone_on(_: Exception, took: bool) -> Plan[Model]:
             yield from ()
+            if took:
+                loop.taken()
 
         yield from safely(outputs, once, ask=ask, pause=partial(_pause, client), gone_on=gone_on)
-        loop.taken()
         run = yield from RUN_WATCH.plan(client, waited, ids)
         came = time.monotonic()
         return run
@@ -146,11 +148,12 @@ def _submitted(
         # What has begun to be told was taken.
         return None if span.heard else _pause(client, error, failures)
 
-    def gone_on(error: Exception) -> Plan[Model]:
-        loop.taken()
+    def gone_on(error: Exception, took: bool) -> Plan[Model]:
+        if took:
+            loop.taken()
         if span.ways.answer:
             span.has_answer = True
-            raise error  # they go on with it
+            raise span.incomplete(None, error)  # they go on with it
         try:
             yield from settle(span.progress, span.owed, math.inf)
         except (Pending, ValueError) as why:
