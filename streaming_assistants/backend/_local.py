@@ -120,6 +120,7 @@ class LocalBackend:
         self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()
         self._leaves_with_them = False
         self.settle()
+        self._app.sweep()
 
     def attach(self, client: AnyClient) -> Callable[[], None]:
         """Answers the client's Assistants requests from now on; its other requests go where they went.

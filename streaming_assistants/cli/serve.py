@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "strict": not given.no_strict,
                 "context_window": given.context_window,
                 "think": given.think,
+                "files": given.files,
+                "files_at": given.files_at,
+                "embedding_model": given.embedding_model,
+                "search": given.search,
                 "upstream_options": dict(given.upstream_option),
             },
             announce=_announce,
@@ -117,6 +121,19 @@ def _parser() -> argparse.ArgumentParser:
         help='a member of every request for inference (service_tier="flex"); may be repeated',
     )
     add("--think", default="keep", choices=["keep", "drop"], help="what becomes of <think> in a text")
+    add(
+        "--files",
+        choices=["local", "upstream"],
+        help="who keeps files and vector stores; default: local for chat and echo, else upstream",
+    )
+    add("--files-at", metavar="PLACE", help="a folder or an fsspec URL for files; default: the store")
+    add("--embedding-model", metavar="MODEL", help="search by meaning, too, with this model of /embeddings")
+    add(
+        "--search",
+        default="function",
+        choices=["function", "always"],
+        help="always: for models that cannot call functions",
+    )
     add("--no-strict", action="store_true", help="take what the hosted API refused though it can be done")
     return parser
 

@@ -10,12 +10,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from streaming_assistants._json import Json
-from streaming_assistants.backend._engine.store_port import Driven, Page, Row, RowKind, StoreClosed
+from streaming_assistants.backend._engine.store_port import (
+    Driven,
+    Page,
+    Row,
+    RowKind,
+    StoreClosed,
+    parent_of,
+)
 from streaming_assistants.backend._store.changes import Changes
 
 NOTHING: dict[str, Any] = {
     "hidden": None, "thread_id": None, "run_id": None, "active": None, "owner": None, "expires_at": None,
-    "after_message": None,
+    "after_message": None, "purpose": None, "content_id": None, "upload_id": None, "vector_store_id": None,
+    "file_id": None, "batch_id": None, "status": None,
 }  # fmt: skip
 """The columns that an object may have besides ``seq``, ``id`` and ``data``."""
 
@@ -76,7 +84,7 @@ class DictTransaction:
         self.changed.clear()
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
-        thread_id, id = columns.get("thread_id"), data["id"]
+        thread_id, id = columns.get("thread_id"), columns.get("id", data["id"])
         if thread_id is not None and thread_id not in self._table("threads"):
             raise KeyError(thread_id)
         if id in self._table(kind):
@@ -118,8 +126,14 @@ class DictTransaction:
         self._drop(kind, id)
         if kind != "threads":  # those are not listed
             self._put("removed", id, {"id": id, "seq": row["seq"], "thread_id": row["thread_id"]})
-        gone_with_it = {"threads": ("messages", "runs", "steps", "removed"), "runs": ("steps",)}
-        column = {"threads": "thread_id", "runs": "run_id"}.get(kind, "")
+        gone_with_it = {
+            "threads": ("messages", "runs", "steps", "removed"), "runs": ("steps",),
+            "uploads": ("upload_parts",), "vector_stores": ("file_batches", "store_files"),
+        }  # fmt: skip
+        column = {
+            "threads": "thread_id", "runs": "run_id", "uploads": "upload_id",
+            "vector_stores": "vector_store_id",
+        }.get(kind, "")  # fmt: skip
         for table in gone_with_it.get(kind, ()):
             for each in self._rows(table, **{column: id}):
                 self._drop(table, each["id"])
@@ -173,6 +187,32 @@ class DictTransaction:
         kept = self._table("files").get(id)
         return None if kept is None else kept["content"]
 
+    # files -----------------------------------------------------------------------------------------------
+
+    def add_piece(self, content_id: str, number: int, piece: bytes) -> None:
+        key = f"{content_id} {number}"
+        self._put("pieces", key, {"content_id": content_id, "number": number, "piece": piece})
+
+    def piece(self, content_id: str, number: int) -> bytes | None:
+        kept = self._table("pieces").get(f"{content_id} {number}")
+        return None if kept is None else kept["piece"]
+
+    def drop_content(self, content_id: str) -> None:
+        for key, kept in list(self._table("pieces").items()):
+            if kept["content_id"] == content_id:
+                self._drop("pieces", key)
+
+    def loose_contents(self) -> Sequence[str]:
+        kept = dict.fromkeys(each["content_id"] for each in self._table("pieces").values())
+        needed = [row["content_id"] for kind in ("stored_files", "upload_parts") for row in self._rows(kind)]
+        return [id for id in kept if id not in needed]
+
+    def lapsed(self, kind: RowKind, now: float) -> Sequence[Row]:
+        rows = self._rows(kind)
+        return [row for row in rows if row["expires_at"] is not None and row["expires_at"] <= now]
+
+    # owners ----------------------------------------------------------------------------------------------
+
     def owner(self, id: str) -> Row | None:
         return self._table("owners").get(id)
 
@@ -206,7 +246,7 @@ class DictTransaction:
         self._put(kind, row["id"], row)
 
     def _changed(self, kind: RowKind, row: Row) -> None:
-        self.changed.add(row["id"] if kind in ("assistants", "threads") else row["thread_id"])
+        self.changed.add(row[parent_of(kind)])
 
     def _put(self, table: str, id: str, row: Any) -> None:
         self._before.append((table, id, self._table(table).get(id)))

@@ -80,7 +80,15 @@ def settle(settings: FileSettings, content_ids: Iterable[str]) -> None:
 
 
 def sweep(store: Store, settings: FileSettings) -> None:
-    """Drops what a process that is gone has left: contents that nothing refers to."""
+    """Drops what a process that is gone has left: contents that nothing refers to. A place that is away is
+    swept another time."""
+    try:
+        _sweep(store, settings)
+    except (StoreAway, OSError) as error:
+        logger.warning("Contents that nothing refers to are left for later: %s", error)
+
+
+def _sweep(store: Store, settings: FileSettings) -> None:
     keeper = settings.keeper
 
     def dead(tx: Transaction, content_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Vector stores and their files: what each is made of, how they are counted, and when they expire.
+"""Vector stores and their files: what each is made of, and when they expire.
 
 Where more than one of them is locked, it is the store first, then a batch, then a file of it.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 from .._files import kinds
 from . import api_errors, objects
+from .file_counts import Move, no_files, recount
 from .files import file_row
 from .lifecycle import Keeper
 from .port import Json
@@ -24,11 +24,7 @@ THREAD_EXPIRY = {"anchor": "last_active_at", "days": 7}
 
 AUTO = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
 
-Move: TypeAlias = "tuple[Json | None, Json | None]"
-"""A file of a store as it was and as it is: None where it was not, or is no more, in there."""
-
 _DAY = 86_400
-_STATUSES = ("in_progress", "completed", "failed", "cancelled")
 
 
 def entry_id(store_id: str, file_id: str) -> str:
@@ -42,11 +38,6 @@ def store_row(tx: Transaction, store_id: str, *, lock: bool = False) -> Row:
     if row is None:
         raise api_errors.missing("vector store", store_id)
     return row
-
-
-def no_files() -> Json:
-    """``file_counts`` of what has none."""
-    return {**dict.fromkeys(_STATUSES, 0), "total": 0}
 
 
 def make_store(tx: Transaction, keeper: Keeper, body: Json) -> Json:
@@ -103,8 +94,8 @@ def attach_files(
     new: list[Move] = []
     for entry in entries:
         _attach(tx, store_id, entry, batch_id, keeper.now(), moves, new)
-    _recount(tx, row, None, moves)
-    _recount(tx, None, batch, new)
+    recount(tx, row, None, moves)
+    recount(tx, None, batch, new)
     if store_row(tx, store_id)["data"]["file_counts"]["total"] > MOST_FILES:
         raise api_errors.bad(f"A vector store holds at most {MOST_FILES:,} files.", param)
     used(tx, keeper, store_id)
@@ -129,7 +120,7 @@ def set_file(tx: Transaction, store_id: str, file_id: str, changes: Json, **colu
     if "status" in changes:
         columns["status"] = changes["status"]
     data = tx.change("store_files", before["id"], changes, row=before, **columns)
-    _recount(tx, store, batch, [(before["data"], data)])
+    recount(tx, store, batch, [(before["data"], data)])
     return data
 
 
@@ -143,18 +134,8 @@ def remove_file(tx: Transaction, store_id: str, file_id: str) -> bool:
     tx.drop_passages(store_id, file_id)
     if not tx.remove("store_files", before["id"]):
         return False
-    _recount(tx, store, batch, [(before["data"], None)])
+    recount(tx, store, batch, [(before["data"], None)])
     return True
-
-
-def counted(tx: Transaction, store_id: str) -> None:
-    """Counts a store's files anew, all of them; :func:`set_file` does so by what it changes."""
-    store = tx.get("vector_stores", store_id, lock=True)
-    if store is None:
-        return
-    files = [(None, row["data"]) for row in tx.all("store_files", vector_store_id=store_id)]
-    totals = _moved({"file_counts": no_files(), "usage_bytes": 0}, files)
-    tx.change("vector_stores", store_id, _with_status(store["data"], totals), row=store)
 
 
 def used(tx: Transaction, keeper: Keeper, store_id: str) -> None:
@@ -207,7 +188,7 @@ def cancel_batch(tx: Transaction, row: Row) -> Json:
         data = tx.change("store_files", entry["id"], changes, status="cancelled", owner=None)
         tx.drop_passages(store["id"], entry["file_id"])
         moves.append((entry["data"], data))
-    _recount(tx, store, tx.get("file_batches", row["id"]), moves)
+    recount(tx, store, tx.get("file_batches", row["id"]), moves)
     batch = tx.get("file_batches", row["id"])
     assert batch is not None
     return batch["data"]
@@ -236,7 +217,7 @@ def _attach(
         data = there["data"]
         old = _batch(tx, there)
         if old is not None and old["id"] != batch_id:
-            _recount(tx, None, old, [(data, None)])
+            recount(tx, None, old, [(data, None)])
         if data["chunking_strategy"] == strategy and data["status"] in ("completed", "in_progress"):
             changes = {"attributes": entry["attributes"]} if entry.get("attributes") is not None else {}
             kept = tx.change("store_files", there["id"], changes, row=there, batch_id=batch_id)
@@ -269,43 +250,3 @@ def as_kept(strategy: Json) -> Json:
 
 def _batch(tx: Transaction, row: Row) -> Row | None:
     return None if row["batch_id"] is None else tx.get("file_batches", row["batch_id"], lock=True)
-
-
-def _recount(tx: Transaction, store: Row | None, batch: Row | None, moves: Sequence[Move]) -> None:
-    """Puts into the counts of a store and of a batch what has changed of their files."""
-    if store is not None:
-        totals = {key: store["data"][key] for key in ("file_counts", "usage_bytes")}
-        told = _with_status(store["data"], _moved(totals, moves))
-        if any(store["data"][key] != value for key, value in told.items()):
-            tx.change("vector_stores", store["id"], told, row=store)
-    if batch is not None:
-        totals = {"file_counts": batch["data"]["file_counts"], "usage_bytes": 0}
-        counts = _moved(totals, moves)["file_counts"]
-        status = _batch_status(batch["data"]["status"], counts)
-        tx.change("file_batches", batch["id"], {"file_counts": counts, "status": status}, row=batch)
-
-
-def _moved(totals: Json, moves: Iterable[Move]) -> Json:
-    counts, size = dict(totals["file_counts"]), totals["usage_bytes"]
-    for move in moves:
-        for data, by in zip(move, (-1, 1), strict=True):
-            if data is not None:
-                counts[data["status"]] += by
-                counts["total"] += by
-                size += by * data["usage_bytes"]
-    return {"file_counts": counts, "usage_bytes": size}
-
-
-def _with_status(store: Json, totals: Json) -> Json:
-    if store["status"] == "expired":
-        return totals
-    busy = totals["file_counts"]["in_progress"] > 0
-    return {**totals, "status": "in_progress" if busy else "completed"}
-
-
-def _batch_status(status: str, counts: Json) -> str:
-    if status == "cancelled":
-        return status
-    if counts["in_progress"]:
-        return "in_progress"
-    return "failed" if counts["failed"] and counts["failed"] == counts["total"] else "completed"

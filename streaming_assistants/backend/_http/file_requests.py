@@ -40,7 +40,8 @@ def index(ctx: Context) -> ApiAnswer:
 
 def remove(ctx: Context) -> ApiAnswer:
     id = ctx.ids["file_id"]
-    drop_file(ctx, files.file_row(ctx.tx, id))
+    if not drop_file(ctx, files.file_row(ctx.tx, id)):
+        raise api_errors.missing("file", id)
     return ApiAnswer({"id": id, "object": "file", "deleted": True})
 
 
@@ -57,8 +58,8 @@ def content(ctx: Context) -> ApiAnswer:
     return ApiAnswer(None, download=Download((), len(made), id, made))
 
 
-def drop_file(ctx: Context, row: Row) -> None:
-    """Deletes a file: out of every vector store, with its content."""
+def drop_file(ctx: Context, row: Row) -> bool:
+    """Deletes a file: out of every vector store, with its content. Whether it was there."""
     id = row["id"]
     for entry in ctx.tx.all("store_files", file_id=id):
         vector_stores.remove_file(ctx.tx, entry["vector_store_id"], id)
@@ -66,11 +67,12 @@ def drop_file(ctx: Context, row: Row) -> None:
     for entry in ctx.tx.all("store_files", file_id=id):  # of a store that it has just been put into
         vector_stores.remove_file(ctx.tx, entry["vector_store_id"], id)
     if not ctx.tx.remove("stored_files", id):
-        raise api_errors.missing("file", id)
+        return False
     if (row["hidden"] or {}).get(files.PARTS) is None:
         ctx.drop_content(row["content_id"])
     else:
         drop_parts(ctx, row["content_id"])
+    return True
 
 
 def drop_parts(ctx: Context, upload_id: str, *, but: frozenset[str] = frozenset()) -> None:

@@ -7,9 +7,9 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
 
 from .._engine import api_errors, contents, objects, refusals
@@ -18,13 +18,16 @@ from .._engine.effects import Errand, Work
 from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
-from . import assistants, run_requests, threads, v1_files, views
+from . import views
 from .context import ApiAnswer, Context, Deed, Download, NeedsDeed, NeedsErrand, NeedsWrite, Settings
-from .file_table import FILE_TABLE
 from .forms import Form
+from .lapsing import lapse
+from .route_table import Route, routes
 
 logger = logging.getLogger("streaming_assistants")
 
+
+_SWEEP_SECONDS = 3600.0
 
 POLL_AFTER = "openai-poll-after-ms"
 """The header of a run that is pending, which the SDK's polling heeds."""
@@ -68,54 +71,6 @@ class Reply:
         return [*self.beside, *([] if self.work is None else [self.work])]
 
 
-class Route(NamedTuple):
-    method: str
-    pattern: re.Pattern[str]
-    endpoint: Callable[[Context], ApiAnswer]
-
-
-def _routes(*, files: bool) -> list[Route]:
-    thread = "/threads/{thread_id}"
-    run = thread + "/runs/{run_id}"
-    table: list[tuple[str, str, Callable[[Context], ApiAnswer]]] = [
-        ("POST", "/assistants", assistants.create),
-        ("GET", "/assistants", assistants.index),
-        ("GET", "/assistants/{assistant_id}", assistants.retrieve),
-        ("POST", "/assistants/{assistant_id}", assistants.update),
-        ("DELETE", "/assistants/{assistant_id}", assistants.remove),
-        ("GET", "/assistants/{assistant_id}/files", v1_files.index),
-        ("POST", "/assistants/{assistant_id}/files", v1_files.create),
-        ("GET", "/assistants/{assistant_id}/files/{file_id}", v1_files.retrieve),
-        ("DELETE", "/assistants/{assistant_id}/files/{file_id}", v1_files.remove),
-        ("POST", "/threads", threads.create),
-        ("POST", "/threads/runs", run_requests.create_thread_and_run),
-        ("GET", thread, threads.retrieve),
-        ("POST", thread, threads.update),
-        ("DELETE", thread, threads.remove),
-        ("POST", thread + "/messages", threads.add_message),
-        ("GET", thread + "/messages", threads.messages),
-        ("GET", thread + "/messages/{message_id}", threads.retrieve_message),
-        ("POST", thread + "/messages/{message_id}", threads.update_message),
-        ("DELETE", thread + "/messages/{message_id}", threads.remove_message),
-        ("GET", thread + "/messages/{message_id}/files", v1_files.of_message),
-        ("GET", thread + "/messages/{message_id}/files/{file_id}", v1_files.of_message_one),
-        ("POST", thread + "/runs", run_requests.create),
-        ("GET", thread + "/runs", run_requests.index),
-        ("GET", run, run_requests.retrieve),
-        ("POST", run, run_requests.update),
-        ("POST", run + "/cancel", run_requests.cancel),
-        ("POST", run + "/submit_tool_outputs", run_requests.submit),
-        ("GET", run + "/steps", run_requests.steps),
-        ("GET", run + "/steps/{step_id}", run_requests.step),
-    ]
-    if files:
-        table += FILE_TABLE
-    return [
-        Route(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), endpoint)
-        for method, path, endpoint in table
-    ]
-
-
 class App:
     """Every request is one transaction; an answer is sent only after it is committed."""
 
@@ -123,8 +78,9 @@ class App:
         self.store = store
         self.closing = False
         self._settings = settings
-        self._routes = _routes(files=settings.files is not None)
+        self._routes = routes(files=settings.files is not None)
         self._stay_seen = stay_seen
+        self._sweep_at = 0.0
         self._pid = os.getpid()
 
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
@@ -259,6 +215,8 @@ class App:
         return answer, self._afterwards(context)
 
     def _endpoint(self, route: Route, context: Context) -> ApiAnswer:
+        if route.of_files:
+            lapse(context)
         answer = route.endpoint(context)
         if context.wanted:
             raise NeedsErrand(context.wanted[0])
@@ -274,7 +232,15 @@ class App:
         for content_id in context.dropped:
             contents.drop(self.store, settings, content_id)
         contents.settle(settings, context.kept)
+        if context.kept and time.monotonic() >= self._sweep_at:
+            self.sweep()
         return ()
+
+    def sweep(self) -> None:
+        """Drops the contents that other backends of the store have left behind."""
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        if self._settings.files is not None:
+            contents.sweep(self.store, self._settings.files)
 
 
 def _decoded(body: bytes) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._engine import api_errors, checks, file_shapes, objects, vector_stores
+from .._engine import api_errors, checks, file_counts, file_shapes, objects, vector_stores
 from .._engine.port import Json
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, deleted
@@ -56,7 +56,7 @@ def create_batch(ctx: Context) -> ApiAnswer:
         "created_at": ctx.keeper.now(),
         "vector_store_id": store["id"],
         "status": "in_progress",
-        "file_counts": vector_stores.no_files(),
+        "file_counts": file_counts.no_files(),
     }
     entries, param = _entries(ctx.body)
     ctx.tx.add("file_batches", batch, vector_store_id=store["id"])

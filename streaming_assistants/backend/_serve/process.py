@@ -30,6 +30,10 @@ class BackendOptions(TypedDict, total=False):
     strict: bool
     context_window: int | None
     think: str
+    files: str | None
+    files_at: str | None
+    embedding_model: str | None
+    search: str
 
 
 def serve(

@@ -12,18 +12,25 @@ from urllib.parse import unquote, urlsplit
 
 from .._engine.file_port import PIECE, Contents
 
-_MARK = ".new"
+_MARKS = "marks"
+"""Where marks are, within the place: empty files, so that few names are listed to see them."""
 
 
 def contents_at(place: str | os.PathLike[str]) -> Contents:
     """The contents kept at a folder, which is made where there is none, or at a URL.
 
-    Raises ValueError for a URL of an unknown kind, ImportError where fsspec or what it needs is missing, and
-    OSError for a folder that cannot be made.
+    Raises ValueError for a URL of an unknown kind and for a place that cannot be used, ImportError where
+    fsspec or what it needs is missing.
     """
     if not isinstance(place, (str, os.PathLike)):
         raise TypeError(f"files_at= takes a str or a path, not {type(place).__name__}.")
-    text = os.fspath(place)
+    try:
+        return _contents_at(os.fspath(place))
+    except OSError as error:
+        raise ValueError(f"files_at={os.fspath(place)!r} cannot be used: {error}") from None
+
+
+def _contents_at(text: str) -> Contents:
     if "://" not in text:
         return Folder(Path(text))
     if text.startswith("file://"):
@@ -36,7 +43,8 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._marks = self._folder / _MARKS
+        self._marks.mkdir(parents=True, exist_ok=True)
 
     def write(self, content_id: str, pieces: Iterable[bytes]) -> None:
         self.mark(content_id, True)
@@ -54,14 +62,14 @@ class Folder:
         self.mark(content_id, False)
 
     def mark(self, content_id: str, marked: bool) -> None:
-        mark = self._folder / (content_id + _MARK)
+        mark = self._marks / content_id
         if marked:
             mark.touch()
         else:
             mark.unlink(missing_ok=True)
 
     def marked(self) -> Sequence[str]:
-        return [path.name[: -len(_MARK)] for path in self._folder.glob("*" + _MARK)]
+        return [path.name for path in self._marks.iterdir()]
 
 
 class Bucket:
@@ -80,7 +88,8 @@ class Bucket:
         except ImportError as error:
             raise ImportError(f"files_at={url!r} needs more than fsspec: {error}") from None
         self._root = root.rstrip("/")
-        self._system.makedirs(self._root, exist_ok=True)
+        self._marks = f"{self._root}/{_MARKS}"
+        self._system.makedirs(self._marks, exist_ok=True)
 
     def write(self, content_id: str, pieces: Iterable[bytes]) -> None:
         self.mark(content_id, True)
@@ -99,7 +108,7 @@ class Bucket:
         self.mark(content_id, False)
 
     def mark(self, content_id: str, marked: bool) -> None:
-        path = self._path(content_id + _MARK)
+        path = f"{self._marks}/{content_id}"
         if marked:
             self._system.pipe_file(path, b"")
             return
@@ -107,9 +116,13 @@ class Bucket:
             self._system.rm_file(path)
 
     def marked(self) -> Sequence[str]:
-        self._system.invalidate_cache(self._root)
-        names = [path.rpartition("/")[2] for path in self._system.ls(self._root, detail=False)]
-        return [name[: -len(_MARK)] for name in names if name.endswith(_MARK)]
+        self._system.invalidate_cache(self._marks)
+        try:
+            paths = self._system.ls(self._marks, detail=False)
+        except FileNotFoundError:  # a bucket has no empty folders
+            return []
+        names = [path.rstrip("/").rpartition("/")[2] for path in paths]
+        return [name for name in names if name and name != _MARKS]
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
