@@ -133,7 +133,7 @@ def test_what_is_imported_is_declared() -> None:
                 found |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
-    names = re.findall(r'"([A-Za-z_]+)[\[>=]', declared.read_text(encoding="utf-8"))
-    known = {name.lower() for name in names} | set(sys.stdlib_module_names) | {"streaming_assistants"}
+    names = re.findall(r'"([A-Za-z_-]+)[\[>=]', declared.read_text(encoding="utf-8"))
+    known = {name.lower().replace("-", "_") for name in names} | set(sys.stdlib_module_names) | {"streaming_assistants"}
     # trio is asked for only where it is the loop that runs, and pydantic_core is a part of pydantic 2.
     assert found - known <= {"trio", "pydantic_core"}

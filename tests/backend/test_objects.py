@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,7 +73,8 @@ async def test_metadata_round_trips(api: Api) -> None:
     assert changed["content"] == made["content"]
 
 
-async def test_a_message_keeps_its_parts_and_attachments(api: Api) -> None:
+async def test_a_message_keeps_its_parts_and_attachments(make_api: Callable[..., Api]) -> None:
+    api = make_api("echo", files="upstream")
     thread_id = await api.thread()
     body = {
         "role": "user",

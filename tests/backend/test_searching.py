@@ -259,7 +259,7 @@ async def test_a_store_that_another_request_gave_meanwhile_is_used(
 
 
 async def test_chat_has_no_stores_and_makes_none(make_api: MakeApi, server: Loopback) -> None:
-    api = make_api("chat", client={"base_url": server.url})
+    api = make_api("chat", files="upstream", client={"base_url": server.url})
     made = await api.post("/assistants", {"model": "m", "tools": [SEARCH], "tool_resources": HELPER})
     assert made["tool_resources"] == {"file_search": {"vector_store_ids": []}}
     await api.post("/threads", {"messages": [attaching("file-a")]})

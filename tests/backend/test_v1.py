@@ -52,7 +52,8 @@ async def test_an_assistants_files(api: Api) -> None:
     assert error["message"] == "No file found with id 'file-1'."
 
 
-async def test_a_messages_files(api: Api) -> None:
+async def test_a_messages_files(make_api: Callable[..., Api]) -> None:
+    api = make_api("echo", files="upstream")
     thread_id = await api.thread()
     given = {"role": "user", "content": "see", "file_ids": ["file-1"]}
     message = await v1(api, "post", f"/threads/{thread_id}/messages", **given)
