@@ -134,6 +134,10 @@ def test_what_is_imported_is_declared() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     names = re.findall(r'"([A-Za-z_-]+)[\[>=]', declared.read_text(encoding="utf-8"))
-    known = {name.lower().replace("-", "_") for name in names} | set(sys.stdlib_module_names) | {"streaming_assistants"}
+    known = (
+        {name.lower().replace("-", "_") for name in names}
+        | set(sys.stdlib_module_names)
+        | {"streaming_assistants"}
+    )
     # trio is asked for only where it is the loop that runs, and pydantic_core is a part of pydantic 2.
     assert found - known <= {"trio", "pydantic_core"}

@@ -228,6 +228,54 @@ def test_files_are_kept_as_they_are(store: Store) -> None:
         assert (tx.file("file_1"), tx.file("file_2")) == (content, None)
 
 
+def test_contents_come_in_pieces(store: Store) -> None:
+    with store.write() as tx:
+        tx.add_piece("c_1", 0, b"\0one")
+        tx.add_piece("c_1", 1, b"two")
+        tx.add_piece("c_2", 0, b"other")
+    with store.write() as tx:
+        assert [tx.piece("c_1", number) for number in range(3)] == [b"\0one", b"two", None]
+        tx.drop_content("c_1")
+        assert (tx.piece("c_1", 0), tx.piece("c_2", 0)) == (None, b"other")
+
+
+def test_contents_that_nothing_refers_to_are_told(store: Store) -> None:
+    with store.write() as tx:
+        for id in ("of a file", "of a part", "loose"):
+            tx.add_piece(id, 0, b"x")
+            tx.add_piece(id, 1, b"x")
+        tx.add("stored_files", {"id": "file-1"}, purpose="batch", content_id="of a file")
+        tx.add("uploads", {"id": "upload_1"})
+        tx.add("upload_parts", {"id": "part_1"}, upload_id="upload_1", content_id="of a part")
+        assert tx.loose_contents() == ["loose"]
+        tx.remove("uploads", "upload_1")  # and its parts
+        assert sorted(tx.loose_contents()) == ["loose", "of a part"]
+
+
+def test_what_has_lapsed_is_told(store: Store) -> None:
+    with store.write() as tx:
+        for id, expires_at in (("file-1", NOW), ("file-2", None), ("file-3", NOW + 1), ("file-4", NOW - 1)):
+            columns = {"purpose": "batch", "content_id": id, "expires_at": expires_at}
+            tx.add("stored_files", {"id": id}, **columns)
+        assert ids(tx.lapsed("stored_files", NOW)) == ["file-1", "file-4"]
+        assert ids(tx.lapsed("uploads", NOW)) == []
+
+
+def test_a_stores_files_go_with_it_and_may_come_back(store: Store) -> None:
+    entry = {"vector_store_id": "vs_1", "file_id": "file-1", "status": "completed"}
+    with store.write() as tx:
+        tx.add("vector_stores", {"id": "vs_1"})
+        tx.add("file_batches", {"id": "vsfb_1"}, vector_store_id="vs_1")
+        for _ in range(3):
+            tx.add("store_files", {"id": "file-1"}, id="vsf_1", **entry)
+            assert ids(tx.all("store_files", file_id="file-1", status="completed")) == ["vsf_1"]
+            assert tx.remove("store_files", "vsf_1")
+        seq = tx.add("store_files", {"id": "file-1"}, id="vsf_1", **entry)
+        assert tx.seq("store_files", "vsf_1", vector_store_id="vs_1") == seq
+        tx.remove("vector_stores", "vs_1")
+        assert [tx.all(kind) for kind in ("file_batches", "store_files")] == [[], []]
+
+
 def test_owners_are_seen_and_forgotten(store: Store) -> None:
     with store.write() as tx:
         for number in range(3):
