@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import openai
 import pytest
 
 import streaming_assistants as sa
@@ -237,3 +238,21 @@ async def test_a_run_that_was_seen_to_go_on_is_not_queued_again(colour: Colour, 
         "thread.run.in_progress",
         "thread.run.completed",
     ]
+
+
+@pytest.mark.parametrize("body", [[CUT], [b"event: thread.run.created\ndata: {", CUT], []], ids=repr)
+@pytest.mark.parametrize("method", ["create_and_run", "create_and_run_stream"])
+async def test_a_run_that_nothing_names_is_said_to_exist_perhaps_and_not_started_again(
+    colour: Colour, server: Loopback, method: str, body: list[Any]
+) -> None:
+    server.on("POST", "/threads/runs", Reply.sse(body))
+    call = getattr(colour.client(server.url, max_retries=2).beta.threads, method)
+    with pytest.raises(sa.IncompleteStreamError, match="may have been started all the same") as caught:
+        if method == "create_and_run":
+            await colour.list(await colour.of(call(assistant_id="asst_1", stream=True, resume=True)))
+        else:
+            async with colour.entered(call(assistant_id="asst_1", resume=True)) as stream:
+                await colour.of(stream.until_done())
+    assert (caught.value.run_id, caught.value.thread_id) == (None, None)
+    assert isinstance(caught.value.__cause__, openai.APIConnectionError)
+    assert [request.path for request in server.requests] == ["/threads/runs"]

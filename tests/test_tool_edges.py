@@ -182,6 +182,19 @@ async def test_a_run_that_ends_during_a_call_has_failed(colour: Colour, server: 
 
 
 @usual_way
+@pytest.mark.parametrize("failing", ["the submit's answer", "the next round's"])
+async def test_a_run_that_was_given_outputs_is_not_started_anew(
+    colour: Colour, server: Loopback, way: str, failing: str
+) -> None:
+    served = ToolServer(server, *(ROUNDS if failing == "the next round's" else ROUNDS[:1]))
+    served.end = {"status": "failed", "last_error": {"code": "server_error", "message": "Sorry."}}
+    client = colour.client(server.url)
+    ended = await gone(colour, client, way, served, tool_handlers=[get_weather], retries=2)
+    assert ended.run.status == "failed"
+    assert [name for _, name in served.asked].count("runs") == 1
+
+
+@usual_way
 @pytest.mark.parametrize("resumes", [False, True])
 async def test_outputs_that_are_refused_as_taken_before_are_no_error(
     colour: Colour, server: Loopback, way: str, resumes: bool

@@ -257,7 +257,11 @@ async def test_methods_are_called_on_their_object(colour: Colour, server: Loopba
         )
 
 
-async def test_the_sdks_own_tools_are_handlers(colour: Colour, server: Loopback) -> None:
+@pytest.mark.parametrize("given", ["list", "mapping"])
+@usual_way
+async def test_the_sdks_own_tools_are_handlers(
+    colour: Colour, server: Loopback, way: str, given: str
+) -> None:
     agents = pytest.importorskip("openai.lib.beta.agents", reason="this release has no tools of its own")
 
     @agents.function_tool
@@ -268,22 +272,25 @@ async def test_the_sdks_own_tools_are_handlers(colour: Colour, server: Loopback)
     async def thrice(n: int) -> str:
         return str(3 * n)
 
+    def fails(n: int) -> str:
+        raise ZeroDivisionError
+
+    tools = [twice, agents.function_tool(fails), *([thrice] if colour.is_async else [])]
+    handlers = tools if given == "list" else {each.name: each for each in tools}
+    calls = [
+        wanted("twice", "call_1", n=2), wanted("twice", "call_2", n="x"), wanted("fails", "call_3", n=1)
+    ]  # fmt: skip
+    more = [wanted("thrice", "call_4", n=2)] if colour.is_async else []
     told: list[ToolError] = []
-    served = ToolServer(
-        server,
-        [wanted("twice", "call_1", n=2), wanted("twice", "call_2", n="x"), wanted("thrice", "call_3", n=2)],
-    )
+    served = ToolServer(server, [*calls, *more])
     client = colour.client(server.url)
-    handlers = (
-        [twice, thrice] if colour.is_async else {"twice": twice, "thrice": lambda said: str(3 * said["n"])}
-    )
-    await gone(colour, client, "create_and_poll", served, tool_handlers=handlers, on_tool_error=told.append)
-    assert outputs_of(served)[0]["call_1"] == '{"twice":4}'
-    assert outputs_of(served)[0]["call_3"] == "6"
-    assert [(each.call_id, each.stage) for each in told] == [("call_2", "arguments")]
+    await gone(colour, client, way, served, tool_handlers=handlers, on_tool_error=told.append)
+    (outputs,) = outputs_of(served)
+    assert (outputs["call_1"], outputs.get("call_4", "6")) == ('{"twice":4}', "6")
+    assert [(each.call_id, each.stage) for each in told] == [("call_2", "arguments"), ("call_3", "execution")]
     if not colour.is_async:
         with pytest.raises(TypeError, match="thrice is declared with `async def`"):
-            await gone(colour, client, "create_and_poll", served, tool_handlers=[thrice])
+            await gone(colour, client, way, served, tool_handlers=[thrice])
 
 
 @pytest.mark.parametrize("colour", ["sync"], indirect=True)

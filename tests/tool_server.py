@@ -88,6 +88,7 @@ class ToolServer:
         self.submits: list[list[dict[str, str]]] = []
         self.fields = fields
         self.streams_calls = True
+        self.end: dict[str, Any] = {}  # what is otherwise of the run when it is over
         self._server = server
         self._round = 0
         server.on("POST", RUNS, self._started)
@@ -102,7 +103,7 @@ class ToolServer:
         if self._round < len(self.rounds):
             waits = objects.required(*self.rounds[self._round])
             return objects.run("requires_action", **{**waits, **self.fields})
-        return objects.run("completed", **self.fields)
+        return objects.run(**{"status": "completed", **self.fields, **self.end})
 
     @property
     def asked(self) -> list[tuple[str, str]]:

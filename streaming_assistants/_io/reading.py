@@ -256,6 +256,8 @@ class RunSpan(Span):
             hint = "; poll the run to see how it ends"
         elif progress.thread_id is not None:
             hint = f"; list the runs of thread {progress.thread_id} to see whether one was started"
+        else:
+            hint = "; one may have been started all the same, in a thread that nothing names"
         return IncompleteStreamError(
             f"The stream ended before its run did, and {said}{hint}.",
             self.halt.response.request,

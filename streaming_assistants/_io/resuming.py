@@ -33,10 +33,12 @@ def resumed(span: RunSpan, plan: Plan[None]) -> Plan[None]:
     try:
         yield from plan
         return
-    except openai.APIConnectionError:
-        # The error is not kept: what it remembers holds the stream, which could not close by itself.
-        if not span.has_answer or span.progress.thread_id is None:
+    except openai.APIConnectionError as error:
+        if not span.has_answer:
             raise
+        if span.progress.thread_id is None:
+            raise span.incomplete(None, error) from error
+        # The error is not kept: what it remembers holds the stream, which could not close by itself.
     # Between the run's last event and the end of its stream there is nothing to miss.
     if not (span.progress.ended or (yield from _numbered(span))):
         yield from _polled(span)
