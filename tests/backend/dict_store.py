@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from streaming_assistants._json import Json
+from streaming_assistants.backend._engine.file_port import Hit, Passage
 from streaming_assistants.backend._engine.store_port import (
     Driven,
     Page,
@@ -18,6 +20,10 @@ from streaming_assistants.backend._engine.store_port import (
     StoreClosed,
     parent_of,
 )
+from streaming_assistants.backend._search.filters import matches
+from streaming_assistants.backend._search.ranking import Posting, scored
+from streaming_assistants.backend._search.vectors import numbers, similarity
+from streaming_assistants.backend._search.words import asked, words
 from streaming_assistants.backend._store.changes import Changes
 
 NOTHING: dict[str, Any] = {
@@ -137,6 +143,8 @@ class DictTransaction:
         for table in gone_with_it.get(kind, ()):
             for each in self._rows(table, **{column: id}):
                 self._drop(table, each["id"])
+        if kind == "vector_stores":
+            self.drop_passages(id)
         return True
 
     def seq(self, kind: RowKind, id: str, **where: object) -> int | None:
@@ -211,8 +219,82 @@ class DictTransaction:
         rows = self._rows(kind)
         return [row for row in rows if row["expires_at"] is not None and row["expires_at"] <= now]
 
-    # owners ----------------------------------------------------------------------------------------------
+    # passages --------------------------------------------------------------------------------------------
 
+    def add_passages(
+        self, vector_store_id: str, file_id: str, passages: Sequence[Passage], model: str | None
+    ) -> None:
+        entry = f"{vector_store_id} {file_id}"
+        there = self._table("passages").get(entry) or {"passages": []}
+        with_model = [(each, None if each.vector is None else model) for each in passages]
+        self._put("passages", entry, {"passages": [*there["passages"], *with_model]})
+
+    def put_vectors(
+        self, vector_store_id: str, file_id: str, after: int, vectors: Sequence[bytes], model: str
+    ) -> None:
+        entry = f"{vector_store_id} {file_id}"
+        there = list(self._table("passages")[entry]["passages"])
+        for number, vector in enumerate(vectors, after):
+            there[number] = (there[number][0]._replace(vector=vector), model)
+        self._put("passages", entry, {"passages": there})
+
+    def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
+        for entry in list(self._table("passages")):
+            if entry.split() == [vector_store_id, file_id or entry.split()[1]]:
+                self._drop("passages", entry)
+
+    def sweep_passages(self) -> bool:
+        return False
+
+    def passages(self, vector_store_id: str, file_id: str, *, after: int, limit: int) -> Sequence[Passage]:
+        there = self._table("passages").get(f"{vector_store_id} {file_id}") or {"passages": []}
+        return [each._replace(vector=None) for each, _ in there["passages"][after : after + limit]]
+
+    def keyword_hits(
+        self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
+    ) -> Sequence[Hit]:
+        every = self._passages(vector_store_ids)
+        said = [Counter(words(each.text)) for _, each, _ in every]
+        postings = [
+            Posting(times, {at: each[word] for at, each in enumerate(said) if word in each})
+            for word, times in asked(query).items()
+        ]
+        lengths = {at: each.total() for at, each in enumerate(said)}
+        ranked = scored(postings, lengths, len(every), sum(lengths.values()))
+        return self._hits([(*every[at][:2], score) for at, score in ranked], filters, limit)
+
+    def vector_hits(
+        self, vector_store_ids: Sequence[str], vector: bytes, model: str, filters: Json, limit: int
+    ) -> Sequence[Hit]:
+        near = [
+            (entry, each, sum(a * b for a, b in zip(numbers(each.vector), numbers(vector), strict=True)))
+            for entry, each, of in self._passages(vector_store_ids)
+            if of == model and each.vector is not None and len(each.vector) == len(vector)
+        ]
+        near.sort(key=lambda each: -each[2])
+        return self._hits([(*each[:2], similarity(each[2])) for each in near], filters, limit)
+
+    def _passages(self, vector_store_ids: Sequence[str]) -> list[tuple[str, Passage, str | None]]:
+        return [
+            (entry, each, model)
+            for entry, there in self._table("passages").items()
+            if entry.split()[0] in vector_store_ids
+            for each, model in there["passages"]
+        ]
+
+    def _hits(self, ranked: Any, filters: Json, limit: int) -> list[Hit]:
+        hits = []
+        for entry, each, score in ranked:
+            store_id, file_id = entry.split()
+            rows = self._rows("store_files", vector_store_id=store_id, file_id=file_id, status="completed")
+            if rows and matches(filters, rows[0]["data"]["attributes"]):
+                name = self._row("stored_files", file_id)["data"]["filename"]
+                attributes = rows[0]["data"]["attributes"]
+                place = (each.text, attributes, each.place, each.start, each.end)
+                hits.append(Hit(store_id, file_id, name, score, *place))
+        return hits[:limit]
+
+    # owners ----------------------------------------------------------------------------------------------
     def owner(self, id: str) -> Row | None:
         return self._table("owners").get(id)
 

@@ -22,6 +22,10 @@ LapsingKind: TypeAlias = Literal["stored_files", "uploads", "vector_stores"]
 """What a client may have expire."""
 
 
+class Unsearchable(Exception):
+    """The store cannot search, as it says in a sentence: its database was built without what that takes."""
+
+
 class Passage(NamedTuple):
     """A stretch of a file's text: ``start`` and ``end`` are offsets in the whole text, in characters;
     ``place`` is where it begins (``{"page": 3}``, ``{"heading": "Terms"}``, ``{"sheet": "Q1"}`` or nothing);
@@ -101,7 +105,18 @@ class FileTransaction(Protocol):
         vectors. They are found once the file's entry in ``store_files`` is ``completed``."""
 
     def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
-        """Drops those of a file in a vector store, or of all its files."""
+        """Drops those of a file in a vector store, or of all its files: nothing finds them any more."""
+
+    def sweep_passages(self) -> bool:
+        """Frees the space of some passages that were dropped; whether there may be more. Dropping a store
+        takes no longer for all that is in it."""
+        ...
+
+    def put_vectors(
+        self, vector_store_id: str, file_id: str, after: int, vectors: Sequence[bytes], model: str
+    ) -> None:
+        """Gives the passages of a file, from the one with the number ``after`` on, vectors of ``model`` in
+        place of those that they have."""
 
     def passages(self, vector_store_id: str, file_id: str, *, after: int, limit: int) -> Sequence[Passage]:
         """Those of a file, in order, from the one with the number ``after`` (from 0) on, without vectors."""
@@ -110,11 +125,12 @@ class FileTransaction(Protocol):
     def keyword_hits(
         self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
-        """The best by words, best first. ``filters`` are the API's, checked, or None."""
+        """The best by words, best first, of files that are ``completed``. ``filters`` are the API's, checked,
+        or None. Raises Unsearchable."""
         ...
 
     def vector_hits(
         self, vector_store_ids: Sequence[str], vector: bytes, model: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
-        """The nearest by the vectors of ``model``, best first."""
+        """The nearest by the vectors of ``model``, best first. Raises Unsearchable."""
         ...

@@ -22,7 +22,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from .._engine.store_port import StoreAway, StoreClosed
-from . import schema
+from . import passage_tables, schema
 from .address import address
 from .changes import Changes
 from .transaction import SqlTransaction, written
@@ -122,6 +122,11 @@ class Database:
             self._pool.dispose()
             last = True
 
+    def check_vectors(self) -> None:
+        """Raises ImportError where nothing here can search by vectors."""
+        with self.read() as tx:
+            tx.check_vectors()
+
     def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
         return self._changes.watch(thread_id, wake)
 
@@ -172,6 +177,7 @@ class Database:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in sorted(table.indexes, key=lambda index: str(index.name)):
                     connection.execute(CreateIndex(index, if_not_exists=True))
+            passage_tables.prepare(connection)
             version = connection.scalar(select(schema.about.c.version))
             if version is None:
                 connection.execute(insert(schema.about).values(version=schema.VERSION))

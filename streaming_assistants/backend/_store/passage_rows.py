@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from .._engine.file_port import Hit, Passage
+from .._engine.file_port import Hit, Passage, Unsearchable
 from .._engine.port import Json
+from .._search.filters import matches
+from .._search.ranking import Posting, Ranked, scored
+from .._search.words import asked, words
+from . import passage_index as index
+from .file_tables import store_files, stored_files, vector_stores
+from .passage_tables import passage_texts, passages
+
+_BATCH = 400  # rows that are asked for by their numbers at once
+_SWEPT = 200
+_MOST_SAID = 50_000
+"""Rows of the index that are read for a word; one that has more tells passages apart the least."""
 
 
 class PassageRows:
@@ -16,22 +28,201 @@ class PassageRows:
     connection: Connection
 
     def add_passages(
-        self, vector_store_id: str, file_id: str, passages: Sequence[Passage], model: str | None
+        self, vector_store_id: str, file_id: str, new: Sequence[Passage], model: str | None
     ) -> None:
-        raise NotImplementedError
+        place = self._place(vector_store_id, file_id)
+        if place is None or not new:
+            return
+        store, entry = place
+        last = func.coalesce(func.max(passages.c.number), -1)
+        first = self.connection.execute(select(last).where(passages.c.entry == entry)).scalar_one() + 1
+        seqs = index.new_seqs(self.connection, len(new))
+        said = {seq: words(passage.text) for seq, passage in zip(seqs, new, strict=True)}
+        rows = [
+            {
+                "seq": seq,
+                "store": store,
+                "entry": entry,
+                "number": first + at,
+                "length": len(said[seq]),
+                "start": passage.start,
+                "end": passage.end,
+                "text": passage.text,
+                "place": dict(passage.place),
+            }
+            for at, (seq, passage) in enumerate(zip(seqs, new, strict=True))
+        ]
+        self.connection.execute(insert(passages), [_columns(row, passages.c) for row in rows])
+        self.connection.execute(insert(passage_texts), [_columns(row, passage_texts.c) for row in rows])
+        index.add_words(self.connection, store, said)
+        of_model = {
+            seq: passage.vector for seq, passage in zip(seqs, new, strict=True) if passage.vector is not None
+        }
+        if model is not None and of_model:
+            index.add_vectors(self.connection, store, model, of_model)
+
+    def put_vectors(
+        self, vector_store_id: str, file_id: str, after: int, vectors: Sequence[bytes], model: str
+    ) -> None:
+        place = self._place(vector_store_id, file_id)
+        if place is None or not vectors:
+            return
+        query = select(passages.c.seq).where(passages.c.entry == place[1], passages.c.number >= after)
+        seqs = self.connection.scalars(query.order_by(passages.c.number).limit(len(vectors)))
+        index.add_vectors(self.connection, place[0], model, dict(zip(seqs, vectors, strict=False)))
 
     def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
-        raise NotImplementedError
+        if file_id is None:
+            dropped = passages.c.store.in_(self._stores([vector_store_id]))
+        else:
+            place = self._place(vector_store_id, file_id)
+            dropped = passages.c.entry.in_([] if place is None else place[1:])
+        self.connection.execute(update(passages).where(dropped).values(entry=None))
+
+    def sweep_passages(self) -> bool:
+        query = (
+            select(passages.c.seq, passages.c.store, passage_texts.c.text)
+            .join(passage_texts, passage_texts.c.seq == passages.c.seq)
+            .where(passages.c.entry.is_(None))
+            .limit(_SWEPT)
+        )
+        rows = [(seq, store, text) for seq, store, text in self.connection.execute(query)]
+        if rows:
+            index.drop_words(self.connection, rows)
+            self.connection.execute(delete(passages).where(passages.c.seq.in_([row[0] for row in rows])))
+        return len(rows) == _SWEPT
 
     def passages(self, vector_store_id: str, file_id: str, *, after: int, limit: int) -> Sequence[Passage]:
-        raise NotImplementedError
+        place = self._place(vector_store_id, file_id)
+        if place is None:
+            return []
+        query = (
+            select(passage_texts.c.text, passages.c.start, passages.c.end, passage_texts.c.place)
+            .join(passages, passage_texts.c.seq == passages.c.seq)
+            .where(passages.c.entry == place[1], passages.c.number >= after)
+            .order_by(passages.c.number)
+            .limit(limit)
+        )
+        return [Passage(*row) for row in self.connection.execute(query)]
 
     def keyword_hits(
         self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
-        raise NotImplementedError
+        stores = self._stores(vector_store_ids)
+        said = self._postings(stores, asked(query))
+        searched = (passages.c.store.in_(stores), passages.c.entry.is_not(None))
+        totals = select(func.count(), func.coalesce(func.sum(passages.c.length), 0)).where(*searched)
+        count, length = self.connection.execute(totals).one()
+        return self._hits(scored(said, self._lengths(stores, said), count, int(length)), filters, limit)
 
     def vector_hits(
         self, vector_store_ids: Sequence[str], vector: bytes, model: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
-        raise NotImplementedError
+        stores = self._stores(vector_store_ids)
+        most = limit
+        while True:
+            near = [index.nearest(self.connection, store, vector, model, most) for store in stores]
+            hits = self._hits(sorted((each for of in near for each in of), key=_best), filters, limit)
+            if len(hits) == limit or all(len(each) != most for each in near):
+                return hits
+            most *= 8  # what is nearest did not pass the filters, or is not to be found yet
+
+    def check_vectors(self) -> None:
+        """Raises ImportError where nothing here can search by vectors."""
+        try:
+            index.vectors_by(self.connection)
+        except Unsearchable as error:
+            raise ImportError(str(error)) from None
+
+    def _postings(self, stores: Sequence[int], question: Mapping[str, int]) -> list[Posting]:
+        every: list[Posting] = []
+        telling: list[Posting] = []
+        for word, times in question.items():
+            of = [index.postings(self.connection, store, word, _MOST_SAID) for store in stores]
+            posting = Posting(times, {seq: said for some, _ in of for seq, said in some.items()})
+            every.append(posting)
+            if all(whole for _, whole in of):
+                telling.append(posting)
+        return telling or every
+
+    def _lengths(self, stores: Sequence[int], said: Iterable[Posting]) -> dict[int, int]:
+        """The words of the passages that are named, and perhaps of others."""
+        named = {seq for posting in said for seq in posting.passages}
+        query = select(passages.c.seq, passages.c.length).where(
+            passages.c.store.in_(stores), passages.c.entry.is_not(None)
+        )
+        if len(named) <= _BATCH:
+            query = query.where(passages.c.seq.in_(named))
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
+    def _hits(self, ranked: Ranked, filters: Json, limit: int) -> list[Hit]:
+        """The first that can be found and whose file passes the filters."""
+        files: dict[int, Json] = {}  # by their entries, None for those that do not pass
+        chosen: list[tuple[int, float, Json]] = []
+        each = iter(ranked)
+        while len(chosen) < limit and (batch := list(islice(each, max(2 * limit, 20)))):
+            query = select(passages.c.seq, passages.c.entry).where(passages.c.seq.in_(_numbers(batch)))
+            entry_of = {row[0]: row[1] for row in self.connection.execute(query)}
+            self._read_files(files, set(entry_of.values()) - set(files), filters)
+            passing = ((seq, score, files.get(entry_of.get(seq, 0))) for seq, score in batch)
+            chosen += [(seq, score, file) for seq, score, file in passing if file is not None]
+        return self._shown(chosen[:limit])
+
+    def _read_files(self, files: dict[int, Json], entries: Iterable[int | None], filters: Json) -> None:
+        query = select(store_files.c.seq, store_files.c.data).where(
+            store_files.c.seq.in_(entries), store_files.c.status == "completed"
+        )
+        for entry, data in self.connection.execute(query):
+            files[entry] = data if matches(filters, data["attributes"]) else None
+
+    def _shown(self, chosen: Sequence[tuple[int, float, Json]]) -> list[Hit]:
+        columns = (passages.c.seq, passage_texts.c.text, passage_texts.c.place)
+        query = select(*columns, passages.c.start, passages.c.end).join(
+            passages, passage_texts.c.seq == passages.c.seq
+        )
+        seqs = [seq for seq, _, _ in chosen]
+        texts = {row.seq: row for row in self.connection.execute(query.where(passages.c.seq.in_(seqs)))}
+        file_ids = {file["id"] for _, _, file in chosen}
+        named = select(stored_files.c.id, stored_files.c.data).where(stored_files.c.id.in_(file_ids))
+        names = {id: data["filename"] for id, data in self.connection.execute(named)}
+        return [
+            Hit(
+                vector_store_id=file["vector_store_id"],
+                file_id=file["id"],
+                filename=names.get(file["id"], ""),
+                score=score,
+                text=texts[seq].text,
+                attributes=file["attributes"] or {},
+                place=texts[seq].place,
+                start=texts[seq].start,
+                end=texts[seq].end,
+            )
+            for seq, score, file in chosen
+        ]
+
+    def _stores(self, vector_store_ids: Sequence[str]) -> list[int]:
+        """The numbers of those that are there."""
+        query = select(vector_stores.c.seq).where(vector_stores.c.id.in_(vector_store_ids))
+        return list(self.connection.scalars(query))
+
+    def _place(self, vector_store_id: str, file_id: str) -> tuple[int, int] | None:
+        """The numbers of a store and of a file's row in it."""
+        query = (
+            select(vector_stores.c.seq, store_files.c.seq)
+            .join(store_files, store_files.c.vector_store_id == vector_stores.c.id)
+            .where(vector_stores.c.id == vector_store_id, store_files.c.file_id == file_id)
+        )
+        row = self.connection.execute(query).one_or_none()
+        return None if row is None else (row[0], row[1])
+
+
+def _columns(row: dict[str, Json], columns: Iterable[object]) -> dict[str, Json]:
+    return {column.name: row[column.name] for column in columns}  # type: ignore[attr-defined]
+
+
+def _numbers(ranked: Ranked) -> list[int]:
+    return [seq for seq, _ in ranked]
+
+
+def _best(each: tuple[int, float]) -> tuple[float, int]:
+    return -each[1], each[0]

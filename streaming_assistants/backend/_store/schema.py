@@ -41,11 +41,12 @@ class SafeString(TypeDecorator[str]):
         return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
-class _Text(SafeString):
+class SafeText(SafeString):
     impl = Text
+    cache_ok = True
 
 
-_Seq = BigInteger().with_variant(Integer(), "sqlite")
+Seq = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def objects(name: str, *columns: Column[Any]) -> Table:
@@ -53,7 +54,7 @@ def objects(name: str, *columns: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
-        Column("seq", _Seq, primary_key=True, autoincrement=True),
+        Column("seq", Seq, primary_key=True, autoincrement=True),
         Column("id", SafeString(64), nullable=False, unique=True),
         *columns,
         Column("data", JSON, nullable=False),
@@ -80,7 +81,7 @@ steps = objects(
     "steps",
     _thread_id(),
     Column("run_id", SafeString(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("after_message", _Seq, nullable=False),  # seq of the thread's newest message when it began
+    Column("after_message", Seq, nullable=False),  # seq of the thread's newest message when it began
 )
 
 Index("messages_by_thread", messages.c.thread_id, messages.c.seq)
@@ -101,7 +102,7 @@ removed = Table(
     "removed",
     metadata,
     Column("id", SafeString(64), primary_key=True),
-    Column("seq", _Seq, nullable=False),
+    Column("seq", Seq, nullable=False),
     Column("thread_id", SafeString(64), ForeignKey("threads.id", ondelete="CASCADE")),
 )
 
@@ -109,7 +110,7 @@ files = Table(
     "files",
     metadata,
     Column("id", SafeString(255), primary_key=True),
-    Column("filename", _Text, nullable=False),
+    Column("filename", SafeText, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
 

@@ -80,6 +80,8 @@ class SqlTransaction(FileRows, PassageRows):
         if row is None:
             return False
         self._note(kind, row)
+        if kind == "vector_stores":
+            self.drop_passages(id)
         table = _table(kind)
         self.connection.execute(delete(table).where(table.c.id == id))
         if kind != "threads":  # those are not listed

@@ -1,0 +1,46 @@
+"""How well passages fit the words of a question: BM25, the same on every store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from typing import NamedTuple, TypeAlias
+
+_K1 = 1.2
+_B = 0.75
+
+
+Ranked: TypeAlias = "Sequence[tuple[int, float]]"
+"""Passages by their numbers with their scores, best first."""
+
+
+class Posting(NamedTuple):
+    """A word of the question: how often the question says it, and how often each passage does, by the
+    passage's number."""
+
+    times: int
+    passages: Mapping[int, int]
+
+
+def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: int, words: int) -> Ranked:
+    """The passages that say one of the words at least, best first, each with its score.
+
+    ``lengths`` are the words of each of them; ``passages`` and ``words`` are how many there are in all
+    that is searched. A score is the share of what a passage could come to that says all the words and
+    nothing else, endlessly: between 0 and 1, whatever else is found.
+    """
+    average = words / passages if passages else 1.0
+    scores: dict[int, float] = {}
+    most = 0.0
+    spread, base = _K1 * _B / (average or 1.0), _K1 * (1 - _B)
+    for times, said in postings:
+        weight = times * log(1 + (passages - len(said) + 0.5) / (len(said) + 0.5))
+        most += weight
+        for passage, count in said.items():
+            length = lengths.get(passage)
+            if length is not None:
+                share = weight * count / (count + base + spread * length)
+                scores[passage] = scores.get(passage, 0.0) + share
+    # By their numbers where they fit as well: the order is the same whoever asks.
+    ranked = sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+    return [(passage, score / most) for passage, score in ranked] if most else []

@@ -1,0 +1,199 @@
+"""How each database finds passages: by words with FTS5 or a tsvector, by vectors with sqlite-vec or pgvector,
+or else with numpy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from math import pi
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import CursorResult
+
+from .._engine.file_port import Unsearchable
+from .._search import vectors
+from .._search.words import words
+
+_NO_WORDS = (
+    "The sqlite3 of this Python has no FTS5, which searching files takes: use a Python whose sqlite3 has it, "
+    "or a store in PostgreSQL."
+)
+_HELD = 1024  # vectors at once
+
+
+def _occurrences() -> str:
+    """Bounds between what ``ts_rank`` says of a word that is there once, twice, and so on: it is the sum of
+    the reciprocals of the squares up to there, over all of them."""
+    bounds, rank = [], 0.0
+    for times in range(1, 65):
+        more = 6 / pi**2 / times**2
+        bounds.append(f"{rank + more / 2:.7f}")
+        rank += more
+    return ", ".join(bounds)
+
+
+_HAS_FTS5 = text("SELECT 1 FROM sqlite_master WHERE name = 'passage_occurrences'")
+_SEQS = {
+    "sqlite": text(
+        "WITH RECURSIVE next(seq) AS (SELECT coalesce(max(seq), 0) + 1 FROM passages "
+        "UNION ALL SELECT seq + 1 FROM next LIMIT :count) SELECT seq FROM next"
+    ),
+    "postgresql": text(
+        "SELECT nextval(pg_get_serial_sequence('passages', 'seq')) FROM generate_series(1, :count)"
+    ),
+}
+_ADD_WORDS = {
+    "sqlite": text("INSERT INTO passage_words (rowid, words) VALUES (:seq, :words)"),
+    "postgresql": text("INSERT INTO passage_words (seq, words) VALUES (:seq, CAST(:words AS tsvector))"),
+}
+_DROP_WORDS = text("INSERT INTO passage_words (passage_words, rowid, words) VALUES ('delete', :seq, :words)")
+_POSTINGS = {
+    "sqlite": text("SELECT doc FROM passage_occurrences WHERE term = :word LIMIT :most"),
+    "postgresql": text(
+        "SELECT seq, width_bucket(CAST(ts_rank('{1, 1, 1, 1}', words, asked.word) AS float8), "
+        f"CAST(ARRAY[{_occurrences()}] AS float8[])) "
+        "FROM passage_words, (SELECT CAST(quote_literal(:word) AS tsquery) AS word) AS asked "
+        "WHERE words @@ asked.word LIMIT :most"
+    ),
+}
+_ADD_VECTOR = (
+    "INSERT INTO passage_vectors (seq, store, model, vector) VALUES (:seq, :store, :model, {vector})"
+)
+_DROP_VECTOR = text("DELETE FROM passage_vectors WHERE seq = :seq")
+_SAME = "FROM passage_vectors WHERE store = :store AND model = :model AND {size}"
+_BY_SQLITE_VEC = text(
+    "SELECT seq, 1 - vec_distance_cosine(vector, :vector) AS score "
+    f"{_SAME.format(size='length(vector) = :size')} ORDER BY 2 DESC, 1 LIMIT :most"
+)
+_BY_PGVECTOR = text(
+    "SELECT seq, 1 - (vector <=> CAST(:vector AS vector)) AS score "
+    f"{_SAME.format(size='vector_dims(vector) * 4 = :size')} ORDER BY 2 DESC, 1 LIMIT :most"
+)
+_BY_NUMPY = text(f"SELECT seq, vector {_SAME.format(size='length(vector) = :size')}")
+_IS_PGVECTOR = text(
+    "SELECT format_type(atttypid, NULL) LIKE '%vector' FROM pg_attribute "
+    "WHERE attrelid = to_regclass('passage_vectors') AND attname = 'vector'"
+)
+
+
+def new_seqs(connection: Connection, count: int) -> list[int]:
+    """Numbers for that many passages."""
+    return list(connection.scalars(_SEQS[connection.dialect.name], {"count": count}))
+
+
+def add_words(connection: Connection, store: int, said: Mapping[int, Sequence[str]]) -> None:
+    """Has passages, by their numbers, found by the words that they say."""
+    _need_words(connection)
+    told = _tokens if connection.dialect.name == "sqlite" else _lexemes
+    rows = [{"seq": seq, "words": told(store, each)} for seq, each in said.items()]
+    connection.execute(_ADD_WORDS[connection.dialect.name], rows)
+
+
+def drop_words(connection: Connection, texts: Sequence[tuple[int, int, str]]) -> None:
+    """Has passages not found any more: the number of each, its store's, and its text. PostgreSQL drops what
+    belongs to a passage with it."""
+    if connection.dialect.name == "sqlite":
+        rows = [{"seq": seq, "words": _tokens(store, words(said))} for seq, store, said in texts]
+        connection.execute(_DROP_WORDS, rows)
+
+
+def postings(connection: Connection, store: int, word: str, most: int) -> tuple[dict[int, int], bool]:
+    """The passages of a store that say a word, each with how often, as far as ``most`` rows go; and whether
+    these are all."""
+    _need_words(connection)
+    found = connection.execute(
+        _POSTINGS[connection.dialect.name], {"word": f"{store}_{word}", "most": most}
+    ).all()
+    if connection.dialect.name == "sqlite":
+        return Counter(row[0] for row in found), len(found) < most
+    return {row[0]: max(row[1], 1) for row in found}, len(found) < most
+
+
+def _need_words(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite" and connection.scalar(_HAS_FTS5) is None:
+        raise Unsearchable(_NO_WORDS)
+
+
+def _tokens(store: int, said: Sequence[str]) -> str:
+    return f"{store}_" + f" {store}_".join(said) if said else ""
+
+
+def _lexemes(store: int, said: Sequence[str]) -> str:
+    """A tsvector's literal. Of a word's places only their number counts; 64 are as good as more."""
+    return " ".join(
+        f"'{store}_{word}':{','.join(map(str, range(1, min(times, 64) + 1)))}"
+        for word, times in Counter(said).items()
+    )
+
+
+def add_vectors(connection: Connection, store: int, model: str, of: Mapping[int, bytes]) -> None:
+    """Gives passages, by their numbers, vectors in place of those that they have."""
+    connection.execute(_DROP_VECTOR, [{"seq": seq} for seq in of])
+    pgvector = _is_pgvector(connection)
+    told = text(_ADD_VECTOR.format(vector="CAST(:vector AS vector)" if pgvector else ":vector"))
+    rows = [
+        {"seq": seq, "store": store, "model": model, "vector": _literal(each) if pgvector else each}
+        for seq, each in of.items()
+    ]
+    connection.execute(told, rows)
+
+
+def nearest(
+    connection: Connection, store: int, vector: bytes, model: str, most: int
+) -> list[tuple[int, float]]:
+    """The passages of a store that are nearest by the vectors of a model, nearest first; at least ``most``
+    where there are as many. Raises Unsearchable."""
+    asked = {"store": store, "model": model, "size": len(vector)}
+    by = vectors_by(connection)
+    if by == "numpy":
+        return vectors.nearest(_batches(connection.execute(_BY_NUMPY, asked)), vector)
+    told = vector if by == "sqlite-vec" else _literal(vector)
+    query = _BY_SQLITE_VEC if by == "sqlite-vec" else _BY_PGVECTOR
+    rows = connection.execute(query, {**asked, "vector": told, "most": most})
+    return [(seq, vectors.similarity(score)) for seq, score in rows]
+
+
+def vectors_by(connection: Connection) -> str:
+    """What finds the nearest: ``sqlite-vec``, ``pgvector`` or ``numpy``. Raises Unsearchable."""
+    if "vectors_by" not in connection.info:
+        if connection.dialect.name == "sqlite":
+            able = "sqlite-vec" if _loads_sqlite_vec(connection) else None
+        else:
+            able = "pgvector" if _is_pgvector(connection) else None
+        if able is None:
+            try:
+                vectors.numpy()
+            except ImportError as error:
+                raise Unsearchable(str(error)) from None
+        connection.info["vectors_by"] = able or "numpy"
+    by: str = connection.info["vectors_by"]
+    return by
+
+
+def _is_pgvector(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql" and bool(connection.scalar(_IS_PGVECTOR))
+
+
+def _loads_sqlite_vec(connection: Connection) -> bool:
+    """Whether the connection has sqlite-vec now: it is not installed everywhere, and not every Python's
+    sqlite3 takes extensions."""
+    driver = connection.connection.driver_connection
+    try:
+        sqlite_vec = import_module("sqlite_vec")
+        driver.enable_load_extension(True)  # type: ignore[union-attr]
+    except (ImportError, AttributeError):
+        return False
+    sqlite_vec.load(driver)
+    driver.enable_load_extension(False)  # type: ignore[union-attr]
+    return True
+
+
+def _batches(result: CursorResult[Any]) -> Iterator[Sequence[tuple[int, bytes]]]:
+    while rows := result.fetchmany(_HELD):
+        yield [(row.seq, bytes(row.vector)) for row in rows]
+
+
+def _literal(vector: bytes) -> str:
+    return "[" + ",".join(map(repr, vectors.numbers(vector))) + "]"

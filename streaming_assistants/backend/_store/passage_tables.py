@@ -1,0 +1,89 @@
+"""The tables of passages, and what each database finds them by. Importing this adds them to the schema's.
+
+A passage without ``entry`` has been dropped: nothing finds it, and it is swept away piece by piece, so that
+no transaction takes as long as a store is large. The words of a passage have the number of its vector store
+before them: a search reads what is in its stores and nothing of others'.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Connection, ForeignKey, Index, Integer, Table, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from .schema import SafeText, Seq, metadata
+
+passages = Table(
+    "passages",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("store", Seq),  # seq of the vector store
+    Column("entry", Seq),  # seq of the file's row in store_files
+    Column("number", Integer, nullable=False),  # among the file's
+    Column("length", Integer, nullable=False),  # in words
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+)
+Index("passages_by_store", passages.c.store, passages.c.entry, passages.c.seq, passages.c.length)
+Index("passages_by_entry", passages.c.entry, passages.c.number)
+
+# Apart, so that what ranks passages reads rows of a few bytes.
+passage_texts = Table(
+    "passage_texts",
+    metadata,
+    Column("seq", Seq, ForeignKey("passages.seq", ondelete="CASCADE"), primary_key=True),
+    Column("text", SafeText, nullable=False),
+    Column("place", JSON, nullable=False),
+)
+
+_SQLITE = (
+    "CREATE TABLE IF NOT EXISTS passage_vectors "
+    "(seq INTEGER PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
+    "store INTEGER NOT NULL, model VARCHAR(255) NOT NULL, vector BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS passage_vectors_by_store ON passage_vectors (store, model)",
+)
+# The words are kept where they can be found and nowhere else: of a passage that goes they are told anew.
+_FTS5 = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
+    "USING fts5(words, content='', columnsize=0, tokenize=\"ascii tokenchars '_'\")",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS passage_occurrences USING fts5vocab(passage_words, instance)",
+)
+# Rows of up to a page are neither compressed nor put elsewhere: a search reads many of them.
+_POSTGRES = (
+    "CREATE TABLE IF NOT EXISTS passage_words (seq bigint PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
+    "words tsvector NOT NULL) WITH (toast_tuple_target = 8160)",
+    "ALTER TABLE passage_words ALTER COLUMN words SET STORAGE MAIN",
+    "CREATE INDEX IF NOT EXISTS passage_words_by_word ON passage_words USING gin (words)",
+    "CREATE TABLE IF NOT EXISTS passage_vectors "
+    "(seq bigint PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
+    "store bigint NOT NULL, model varchar(255) NOT NULL, vector {vector} NOT NULL) "
+    "WITH (toast_tuple_target = 8160)",
+    "ALTER TABLE passage_vectors ALTER COLUMN vector SET STORAGE MAIN",
+    "CREATE INDEX IF NOT EXISTS passage_vectors_by_store ON passage_vectors (store, model)",
+)
+
+
+def prepare(connection: Connection) -> None:
+    """Makes what SQLAlchemy has no tables for, within the transaction that makes the schema."""
+    if connection.dialect.name == "postgresql":
+        if connection.scalar(text("SELECT to_regclass('passage_vectors')")) is None:
+            vector = "vector" if _has_pgvector(connection) else "bytea"
+            for statement in _POSTGRES:
+                connection.execute(text(statement.format(vector=vector)))
+        return
+    for statement in _SQLITE:
+        connection.execute(text(statement))
+    try:
+        for statement in _FTS5:
+            connection.execute(text(statement))
+    except OperationalError as error:
+        if "no such module" not in str(error):
+            raise  # without FTS5 all but searching works
+
+
+def _has_pgvector(connection: Connection) -> bool:
+    try:
+        with connection.begin_nested():
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+    except DBAPIError:  # the server has not got it, or this user may not
+        return False
+    return True
