@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tests.loopback import CUT, Loopback, Piece, Reply
+from tests.loopback import CUT, Loopback, Piece, Reply, Request
 
 Event = dict[str, Any]
 Script = list[Event]
@@ -54,6 +54,30 @@ def serve_responses(server: Loopback, *scripts: Script | Reply) -> Loopback:
 def serve_chat(server: Loopback, *scripts: Script | Reply) -> Loopback:
     """Routes POST /chat/completions, below any prefix. A Reply is given as it is."""
     return server.on("POST", ".*/chat/completions", *(_reply(script, chat_sse) for script in scripts))
+
+
+def serve_searching_chat(server: Loopback, *, cites: bool = True) -> Loopback:
+    """A chat server whose model searches for the user's words and then says what it has found first, with the
+    marker that stands before it. Without the function it says what it was told."""
+
+    def answer(asked: Request) -> Reply:
+        messages = asked.json["messages"]
+        offered = [tool["function"]["name"] for tool in asked.json.get("tools") or []]
+        told = messages[-1]["content"]
+        if messages[-1]["role"] == "user" and "file_search" in offered:
+            script = chat_call("file_search", *_pieces(_dump({"query": told})))
+        else:
+            marker, _, rest = told.partition("【")[2].partition("】")
+            text = rest.strip().partition("\n\n【")[0] if marker else told
+            script = chat_text(*_pieces(f"{text}【{marker}】" if marker and cites else text))
+        return Reply.sse(chat_sse(script))
+
+    return server.on("POST", ".*/chat/completions", answer)
+
+
+def _pieces(text: str) -> list[str]:
+    """Deltas of three characters: a marker never comes whole."""
+    return [text[start : start + 3] for start in range(0, len(text), 3)]
 
 
 def says_hello(server: Loopback) -> Loopback:

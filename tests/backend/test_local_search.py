@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from time import time
 from typing import Any
 
 import pytest
 
 from streaming_assistants.backend._engine.file_port import Hit
+from streaming_assistants.backend._engine.file_settings import FileSettings
+from streaming_assistants.backend._engine.lifecycle import Keeper
 from streaming_assistants.backend._engine.port import (
     Call,
     ContentDelta,
@@ -21,12 +23,12 @@ from streaming_assistants.backend._engine.port import (
     Open,
     ReadFile,
     Search,
-    Sleep,
     StepEnd,
     ToolCallDelta,
     Turn,
     UpstreamError,
 )
+from streaming_assistants.backend._engine.run_files import own
 from streaming_assistants.backend.upstreams._fitting import WithinMaxPromptTokens
 from streaming_assistants.backend.upstreams._local_search import LocalSearch
 from streaming_assistants.backend.upstreams.chat import Chat
@@ -428,7 +430,9 @@ def test_images_are_read_here() -> None:
     picture = searching(talk.user("See", talk.image_file("file-1")), tools=[])
     png = b"\x89PNG\r\n\x1a\n"
     done = drive(wrapped()(picture), fakes.chat_text(), [png, None])
-    assert done.asked[0] == ReadFile("file-1")
+    assert done.asked[0] == Call("GET", "/files/file-1/content", raw=True)
+    assert own(FileSettings(Keeper("o", time, lambda row, now: True)), done.asked[0]) == ReadFile("file-1")
+    assert own(None, done.asked[0]) is None
     asked = drive(wrapped(responses, inline_images=True)(picture), fakes.responses_text(), [png, None])
     image = asked.body["input"][0]["content"][1]
     assert image["image_url"].startswith("data:image/png;base64,")
@@ -456,12 +460,3 @@ def test_responses_gets_a_function_too_and_no_id_of_a_file() -> None:
     code = {"code_interpreter": {"file_ids": ["file-1"]}}
     turn_ = searching(tools=[talk.CODE_INTERPRETER], assistant_tool_resources=code)
     assert "has no file file-1" in drive(wrapper(turn_)).end.message
-
-
-def test_another_request_of_an_upstream_goes_where_it_went() -> None:
-    def asks(turn: Turn) -> Conversation:
-        yield Sleep((yield Call("GET", "/files/x")))
-        yield Finished()
-
-    asked: Callable[[Any], Any] = lambda piece: 3  # noqa: E731
-    assert drive(wrapped(asks)(searching(tools=[])), (), asked).asked == [Call("GET", "/files/x"), Sleep(3)]

@@ -176,6 +176,8 @@ class Execution:
             except StopIteration:
                 return Finished()
             outcome = Outcome()
+            if isinstance(piece, Call):
+                piece = run_files.own(self._files, piece) or piece
             if isinstance(piece, _ASKS):
                 outcome = yield from self._ask(piece)
             elif isinstance(piece, ContentDelta):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from streaming_assistants._protocol.plan import Outcome
 
@@ -13,17 +15,25 @@ from . import files, vector_stores
 from .effects import Abandoned, Do, Steps, WorkEffect
 from .file_settings import FileSettings
 from .held_run import Lost, Stopped
-from .port import Calls, Indexed, Json, ReadFile, Search, Sleep, UpstreamError
+from .port import Call, Calls, Indexed, Json, ReadFile, Search, Sleep, UpstreamError
 from .searching import Question, embedded, hits
-from .store_port import StoreAway, StoreClosed, Transaction
+from .store_port import Row, StoreAway, StoreClosed, Transaction
 
 logger = logging.getLogger("streaming_assistants")
 
 INDEXING_SECONDS = 60.0
 """How long a run waits for files to be searchable; the hosted API waited as long and then went on."""
 
+_CONTENT = re.compile(r"/files/([^/]+)/content")
+
 Asked: TypeAlias = Search | Indexed | ReadFile
 Ask: TypeAlias = Callable[[WorkEffect], Steps[Outcome]]
+
+
+def own(settings: FileSettings | None, piece: Call) -> ReadFile | None:
+    """The file whose content a request is for, where the backend keeps files: the server has no such file."""
+    match = _CONTENT.fullmatch(piece.path) if settings is not None and piece.method == "GET" else None
+    return match and ReadFile(unquote(match[1]))
 
 
 def done(settings: FileSettings | None, asked: Asked, ask: Ask) -> Steps[Outcome]:
@@ -70,7 +80,7 @@ def _called(calls: Calls, ask: Ask) -> Steps[Json]:
 def _indexed(settings: FileSettings, asked: Indexed, ask: Ask) -> Steps[object]:
     yield Do(partial(_use, settings, asked))
     for pause in _pauses():
-        waiting = yield Do(partial(_waiting, asked), writes=False)
+        waiting = yield Do(partial(unindexed, store_ids=asked.vector_store_ids), writes=False)
         if not waiting:
             return None
         yield from ask(Sleep(pause))
@@ -83,13 +93,14 @@ def _use(settings: FileSettings, asked: Indexed, tx: Transaction) -> None:
         vector_stores.used(tx, settings.keeper, id)
 
 
-def _waiting(asked: Indexed, tx: Transaction) -> bool:
-    """Whether a file is still to be indexed."""
-    for id in asked.vector_store_ids:
-        where = {"vector_store_id": id, "status": "in_progress"}
-        if tx.page("store_files", where, limit=1, ascending=True, after=None, before=None).rows:
-            return True
-    return False
+def unindexed(tx: Transaction, store_ids: Iterable[str]) -> list[str]:
+    """The stores that have files still to be indexed."""
+    return [id for id in store_ids if _first_unindexed(tx, id)]
+
+
+def _first_unindexed(tx: Transaction, store_id: str) -> Sequence[Row]:
+    where = {"vector_store_id": store_id, "status": "in_progress"}
+    return tx.page("store_files", where, limit=1, ascending=True, after=None, before=None).rows
 
 
 def _pauses() -> Iterator[float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from streaming_assistants._protocol.status import PENDING
 
-from .._engine import checks, lifecycle, refusals, shapes
+from .._engine import checks, lifecycle, objects, refusals, shapes
 from .._engine.effects import Event, Work
 from .._engine.lifecycle import Stretch
 from .._engine.port import Json
 from .._engine.run import Execution
+from .._engine.run_files import unindexed
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, NeedsWrite
 from .file_search import attach
@@ -87,13 +88,18 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
     stretch = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
     if ctx.strict:
         refusals.assistant(ctx.body, stretch.queued, ctx.settings.models, v1=ctx.v1)
-    thread = attach(ctx, stretch.thread, ctx.body.get("additional_messages") or [])
+    messages = ctx.body.get("additional_messages") or []
+    if _searches(ctx, stretch) and stretch.assistant is not None:
+        # The hosted API kept them with the assistant; here they are searched in the thread's store.
+        messages = [*messages, {"file_ids": objects.searched_files(stretch.assistant["tool_resources"])}]
+    thread = attach(ctx, stretch.thread, messages)
     created = ("thread.run.created", stretch.queued)
     return _go_on(ctx, stretch._replace(thread=thread), [*events, created], ctx.include)
 
 
 def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -> ApiAnswer:
     settings, run = ctx.settings, stretch.queued
+    _index(ctx, stretch)
     execution = Execution(
         stretch,
         settings.keeper,
@@ -106,6 +112,22 @@ def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -
     work = Work(execution.steps(), run["thread_id"], run["id"])
     stream = ctx.body.get("stream") is True
     return ApiAnswer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+
+
+def _searches(ctx: Context, stretch: Stretch) -> bool:
+    """Whether the run searches files that are kept here."""
+    tools = stretch.run["tools"]
+    return ctx.settings.files is not None and any(tool["type"] == "file_search" for tool in tools)
+
+
+def _index(ctx: Context, stretch: Stretch) -> None:
+    """Has files indexed that the run waits for: whoever was at it may be gone."""
+    if not _searches(ctx, stretch):
+        return
+    for holder in (stretch.assistant, stretch.thread):
+        search = ((holder or {}).get("tool_resources") or {}).get("file_search") or {}
+        for store_id in unindexed(ctx.tx, search.get("vector_store_ids") or []):
+            ctx.index(store_id)
 
 
 def _row(ctx: Context) -> Row:

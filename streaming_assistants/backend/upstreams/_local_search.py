@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
-from urllib.parse import unquote
 
 from .._engine.file_settings import Searching
 from .._engine.port import (
-    Call,
     Conversation,
     Failed,
     Finished,
     Indexed,
     Json,
     Piece,
-    ReadFile,
     Search,
     StepEnd,
     ToolCallDelta,
@@ -38,16 +34,14 @@ from ._fitting import overflowed
 from ._history import attached, has_tool, past_searches, resources
 from ._members import Fault
 from ._passages import Passages
-from ._rewriting import Rewritten, rewritten
+from ._rewriting import rewritten
 from ._search_round import Round
-from ._search_turn import check, function_name, newest_user, offered, without_attachments, words_of
+from ._search_turn import check, chosen, function_name, newest_user, offered, without_attachments, words_of
 
 logger = logging.getLogger("streaming_assistants")
 
 _MOST_ROUNDS = 8
 """How often a model may search before it has to answer."""
-
-_CONTENT = re.compile(r"/files/([^/]+)/content")
 
 
 class LocalSearch:
@@ -61,7 +55,9 @@ class LocalSearch:
         self._inline_images = inline_images
 
     def __call__(self, turn: Turn) -> Conversation:
-        return Rewritten(self._talk, _OwnFiles)(turn)
+        if passages.searches(turn) or self._inline_images or chosen(turn):
+            return self._talk(turn)
+        return self._upstream(without_attachments(turn))
 
     def wants_more(self, turn: Turn) -> bool:
         if passages.searches(turn):
@@ -195,21 +191,6 @@ class _Talk:
 
 def _left(limit: int | None, used: int | None) -> int | None:
     return None if limit is None else limit - (used or 0)
-
-
-class _OwnFiles:
-    """Has files that an upstream asks its server for read here."""
-
-    def read(self, piece: Piece) -> Iterator[Piece]:
-        if isinstance(piece, Call) and piece.method == "GET" and piece.raw:
-            match = _CONTENT.fullmatch(piece.path)
-            if match is not None:
-                yield ReadFile(unquote(match[1]))
-                return
-        yield piece
-
-    def end(self) -> tuple[()]:
-        return ()
 
 
 def _inlined(turn: Turn) -> Generator[Piece, Json, Turn]:

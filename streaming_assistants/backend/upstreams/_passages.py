@@ -49,9 +49,8 @@ _NO_QUERY = 'Nothing was searched: file_search needs its argument "query".'
 def budget(turn: Turn, room: int | None) -> int:
     """Tokens that the passages of a search may have; ``room`` is what the whole prompt may, if that is
     known."""
-    if room is None or turn.model.startswith(_SMALL):
-        return FEWER_TOKENS if room is None else min(FEWER_TOKENS, max(room // 2, _LEAST_TOKENS))
-    return min(MOST_TOKENS, max(room // 2, _LEAST_TOKENS))
+    most = FEWER_TOKENS if room is None or turn.model.startswith(_SMALL) else MOST_TOKENS
+    return most if room is None else min(most, max(room // 2, _LEAST_TOKENS))
 
 
 def halved(tokens: int) -> int | None:

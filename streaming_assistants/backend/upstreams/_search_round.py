@@ -29,7 +29,7 @@ class Round:
         self._ranking = ranking
         self._forced = forced
         self._held: list[Piece] = []
-        self._open: Json = None  # the item that grows
+        self._open: dict[str, Json] = {}  # the item that grows; empty between two
         self._texts: dict[int, WrittenMarkers] = {}
         self._numbers: dict[int, int] = {}  # of the parts that have been shown
         self._arguments: dict[int, str] = {}  # of the calls of the search in the open step
@@ -72,7 +72,7 @@ class Round:
             yield from self._end_message()
             yield from self._call(piece.call)
         elif isinstance(piece, Kept):
-            if self._open is not None:
+            if self._open:
                 self._open["kept"] = piece.value
             yield piece
         elif isinstance(piece, (Finished, Failed)):
@@ -107,7 +107,7 @@ class Round:
             yield self._shown(index, _text_part(value))
 
     def _shown(self, index: int, part: Json) -> Piece:
-        if self._open is None or self._open["kind"] != "message":
+        if self._open.get("kind") != "message":
             self._begin({"kind": "message", "role": "assistant", "content": [], "attachments": []})
         part = {**part, "index": self._numbers.setdefault(index, len(self._numbers))}
         add_content(self._open["content"], part)
@@ -121,14 +121,14 @@ class Round:
 
     def _end_message(self) -> Iterator[Piece]:
         yield from self._flush()
-        if self._open is not None and self._open["kind"] == "message":
-            self._open = None
+        if self._open.get("kind") == "message":
+            self._open = {}
             yield MessageEnd()
 
     # Tools
 
     def _call(self, call: Json) -> Iterator[Piece]:
-        if self._open is None:
+        if not self._open:
             self._begin({"kind": "tool_calls", "calls": []})
         calls = self._open["calls"]
         index = call.get("index", len(calls))
@@ -144,7 +144,7 @@ class Round:
             add_tool_call(calls, call)
             yield ToolCallDelta(call)
 
-    def _begin(self, item: Json) -> None:
+    def _begin(self, item: dict[str, Json]) -> None:
         self._open = item
         self._arguments = {}
         self.items.append(item)

@@ -34,7 +34,7 @@ def offered(turn: Turn, items: list[Json], passages: Passages, *, function: bool
         elif function and again:
             tools.append({"type": "function", "function": {"name": name, **FUNCTION}})
     choice = turn.tool_choice
-    if isinstance(choice, dict) and choice.get("type") == "file_search":
+    if chosen(turn):
         choice = {"type": "function", "function": {"name": name}} if function and again else None
     return replace(
         turn,
@@ -45,10 +45,15 @@ def offered(turn: Turn, items: list[Json], passages: Passages, *, function: bool
     )
 
 
+def chosen(turn: Turn) -> bool:
+    """Whether the turn has to search."""
+    choice = turn.tool_choice
+    return isinstance(choice, dict) and choice.get("type") == "file_search"
+
+
 def check(turn: Turn) -> None:
     """Raises :class:`Fault` for a choice that the run cannot make."""
-    choice = turn.tool_choice
-    if isinstance(choice, dict) and choice.get("type") == "file_search" and not searches(turn):
+    if chosen(turn) and not searches(turn):
         raise Fault("tool_choice asks for file_search, which is not among the run's tools.")
 
 
