@@ -13,7 +13,7 @@ from itertools import cycle, islice
 _RUN = (
     '{"id":"run_1","object":"thread.run","created_at":1,"assistant_id":"asst_1","thread_id":"thread_1",'
     '"status":"queued","started_at":null,"expires_at":601,"cancelled_at":null,"failed_at":null,'
-    '"completed_at":null,"required_action":null,"last_error":null,"model":"gpt-4o","instructions":null,'
+    '"completed_at":null,"required_action":null,"last_error":null,"model":"gpt-4o","instructions":"Be kind.",'
     '"tools":[{"type":"code_interpreter"}],"tool_resources":{},"metadata":{},"temperature":1.0,"top_p":1.0,'
     '"max_completion_tokens":null,"max_prompt_tokens":null,"truncation_strategy":{"type":"auto",'
     '"last_messages":null},"incomplete_details":null,"usage":null,"response_format":"auto",'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -67,7 +67,7 @@ class MessageReading(Reading[ChunkReader]):
     def last(self) -> Iterator[MessageChunk]:
         return self._added(super().last())
 
-    def _added(self, chunks: Iterator[MessageChunk]) -> Iterator[MessageChunk]:
+    def _added(self, chunks: Iterable[MessageChunk]) -> Iterator[MessageChunk]:
         for chunk in chunks:
             self.heard = True
             self._message.add(chunk)

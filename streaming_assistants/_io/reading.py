@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -48,7 +48,7 @@ class Reading(Generic[ReaderT]):
         self.reader = reader
         self.noun = noun
 
-    def feed(self, data: bytes) -> Iterator[Model]:
+    def feed(self, data: bytes) -> Iterable[Model]:
         """What the next bytes of the body complete."""
         return self.reader.feed(data)
 
@@ -109,13 +109,13 @@ class ToldReading(Reading[EventReader]):
         super().__init__(response, reader, "event")
         self._told = told
 
-    def feed(self, data: bytes) -> Iterator[Model]:
+    def feed(self, data: bytes) -> Iterable[Model]:
         return self._shown(super().feed(data))
 
     def last(self) -> Iterator[Model]:
         return self._shown(super().last())
 
-    def _shown(self, events: Iterator[Model]) -> Iterator[Model]:
+    def _shown(self, events: Iterable[Model]) -> Iterator[Model]:
         for event in events:
             self._told.see(event)
             yield event

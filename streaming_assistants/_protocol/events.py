@@ -6,7 +6,7 @@ What a frame means is in :mod:`.dialects`; most frames are like one before and m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from streaming_assistants import _sdk
 from streaming_assistants._json import Json
@@ -34,19 +34,30 @@ class EventReader:
         self._repeats = Repeats()
         self._step: str | None = None  # the id of the step whose deltas were seen last
 
-    def feed(self, chunk: bytes) -> Iterator[Model]:
+    def feed(self, chunk: bytes) -> Iterable[Model]:
         """The events that ``chunk`` completes. Raises Malformed at the frame that is none."""
-        repeated = self._repeats.event
-        for frame in self._frames.feed(chunk):
-            event = repeated(frame[0], frame[1])
+        frames = self._frames.feed(chunk)
+        if len(frames) == 1:  # how servers send
+            event = self._repeated(frames[0])
+            return self._events(frames[0]) if event is None else (event,)
+        return self._each(frames)
+
+    def _each(self, frames: list[Frame]) -> Iterator[Model]:
+        for frame in frames:
+            event = self._repeated(frame)
             if event is not None:
-                if event.event != MESSAGE_DELTA and event.data.id != self._step:
-                    self._show(event)
                 yield event
                 continue
             yield from self._events(frame)
             if self.done:
                 return
+
+    def _repeated(self, frame: Frame) -> Model:
+        """The event of a frame that is like one before; None for any other."""
+        event = self._repeats.event(frame[0], frame[1])
+        if event is not None and event.event != MESSAGE_DELTA and event.data.id != self._step:
+            self._show(event)
+        return event
 
     def close(self) -> Iterator[Model]:
         """The events of a last frame without its blank line.

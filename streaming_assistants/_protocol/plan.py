@@ -8,7 +8,7 @@ either colour, is in ``_io/drive.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -89,7 +89,7 @@ class Body(Protocol):
     reader: Any
     """Its ``done`` says that the server has announced the end; what follows that is not read."""
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterable[Any]:
         """What the next bytes complete."""
         ...
 

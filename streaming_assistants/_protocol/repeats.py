@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import pydantic
@@ -43,25 +43,66 @@ class Template(NamedTuple):
     make: Callable[..., Model]  # of what the array holds
 
 
+class Growing(NamedTuple):
+    """How the events are made of frames that differ from the last one in one string."""
+
+    before: bytes  # of the string, in a frame
+    after: bytes
+    make: Callable[[Json], Model]  # of the string
+
+
 class Repeats:
     """The shapes that a stream's frames have had."""
 
     def __init__(self) -> None:
         self._templates: dict[str, list[Template]] = {}
+        self._last: dict[str, tuple[Template, tuple[bytes, ...]]] = {}  # of each name, and what differed
+        self._growing: dict[str, Growing] = {}
         self._seen: set[tuple[str, bytes]] = set()
         self._misses = 0
         self._parse = _sdk.json_parser()
 
     def event(self, name: str, data: bytes) -> Model:
         """The event of a frame that is like one before; None for any other."""
-        for match, array, make in self._templates.get(name, ()):
-            matched = match(data)
+        growing = self._growing.get(name)
+        if growing is not None:
+            before, after, make = growing
+            if data.startswith(before) and data.endswith(after):
+                string = data[len(before) : len(data) - len(after)]
+                if string[:1] == b'"':
+                    try:
+                        return make(self._parse(string))
+                    except ValueError:
+                        pass  # two strings, or what is said below
+        for template in self._templates.get(name, ()):
+            matched = template.match(data)
             if matched is not None:
                 try:
-                    return make(*self._parse(array % matched.groups()))
+                    values = self._parse(template.array % matched.groups())
                 except ValueError:
                     return None  # half of a character, or no UTF-8: read or refused another way
+                self._compare(name, template, matched, values)
+                return template.make(*values)
         return None
+
+    def _compare(self, name: str, template: Template, matched: re.Match[bytes], values: list[Json]) -> None:
+        """Sees whether one string is all that differs from the last frame."""
+        given = matched.groups()
+        last, self._last[name] = self._last.get(name), (template, given)
+        if last is None or last[0] is not template:
+            return
+        places = [place for place, (old, new) in enumerate(zip(last[1], given, strict=True)) if old != new]
+        if len(places) == 1 and given[places[0]][:1] == b'"':
+            place, data = places[0], matched.string
+            first, rest = values[:place], values[place + 1 :]
+            make = (
+                partial(template.make, *first)
+                if not rest
+                else lambda text: template.make(*first, text, *rest)
+            )
+            self._growing[name] = Growing(
+                data[: matched.start(place + 1)], data[matched.end(place + 1) :], make
+            )
 
     def learn(self, frame: Frame) -> None:
         """Takes a frame of a delta that :meth:`event` did not know; a shape that comes again is learned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -120,6 +121,37 @@ def test_every_event_is_what_the_general_way_makes_of_its_frame(data: Any) -> No
         assert read_one(frame, reader) == read_generally(frame)
 
 
+@given(st.data())
+def test_so_is_every_event_of_a_text_that_grows(data: Any) -> None:
+    """Nothing but one text differs, as in most of a stream, until something else does."""
+    grown, style = data.draw(DELTAS), data.draw(st.integers(0, 11))
+    reader = EventReader()
+    for _ in range(data.draw(st.integers(2, 4))):
+        grown = (grown[0], varied(grown[1], data.draw))
+        texts = iter(data.draw(st.lists(TEXTS, min_size=3, max_size=6)))
+        for said in texts:
+            frame = framed(with_text(grown, said), style)
+            assert read_one(frame, reader) == read_generally(frame)
+
+
+def with_text(value: Any, said: str) -> Any:
+    """The value with its last text another."""
+    if isinstance(value, tuple):
+        return value[0], with_text(value[1], said)
+    copied, places = copy.deepcopy(value), []
+    work = [copied]
+    for item in work:
+        for key, inner in item.items() if isinstance(item, dict) else enumerate(item):
+            if isinstance(inner, (dict, list)):
+                work.append(inner)
+            elif key in ("value", "arguments", "input", "refusal") and isinstance(inner, str):
+                places.append((item, key))
+    if places:
+        item, key = places[-1]
+        item[key] = said
+    return copied
+
+
 class Counted(Repeats):
     """Counts what it made."""
 
@@ -194,6 +226,17 @@ def test_a_frame_that_only_looks_like_the_one_before_is_malformed() -> None:
     for bad in (b'"a"}}]}},', b'"a\x01"}}]}}', b'"a\xff"}}]}}', b'"\\x"}}]}}'):
         with pytest.raises(Malformed):
             list(reader.feed(sse([text("a")], end=b"").replace(b'"a"}}]}}', bad)))
+
+
+def test_two_strings_are_no_text_that_has_grown() -> None:
+    events = [text(word) for word in "abcde"]
+    frame = sse([text("f")], end=b"").replace(b'"f"', b'"f","more":"g"')
+    assert b'"more"' in frame
+    reader = EventReader()
+    list(reader.feed(sse(events, end=b"")))
+    assert reader._repeats._growing
+    for _ in range(3):
+        assert read_one(frame, reader) == read_generally(frame)
 
 
 def test_no_event_shares_with_another_what_can_be_changed() -> None:
