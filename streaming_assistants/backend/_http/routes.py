@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote
 from .._engine import api_errors, contents, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
+from .._engine.file_settings import FileSettings
 from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
@@ -234,6 +235,10 @@ class App:
         contents.settle(settings, context.kept)
         if context.kept and time.monotonic() >= self._sweep_at:
             self.sweep()
+        return self._indexing(settings, context.to_index) if context.to_index else ()
+
+    def _indexing(self, settings: FileSettings, store_ids: Sequence[str]) -> Sequence[Work]:
+        """The work of indexing what waits for it in these stores."""
         return ()
 
     def sweep(self) -> None:
