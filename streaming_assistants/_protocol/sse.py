@@ -47,13 +47,16 @@ class FrameDecoder:
         self._after_cr = False
         self._last_id = ""
         self.unframed = b""  # the last block that looks like JSON and is no frame
-        self._names: dict[bytes, str] = {}  # first lines of frames that were read in full before
+        # First lines of frames that were read in full before, and of those that have data alone.
+        self._names: dict[bytes, str] = {b"": ""}
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Takes the next bytes; answers with the frames that they complete."""
         if not self._held and self._started and not self._after_cr and chunk[-2:] == b"\n\n":
             # How servers send: one frame in a chunk, with a name that came before.
-            head, _, data = chunk.partition(b"\ndata: ")
+            head, _, data = (
+                (b"", b"", chunk[6:]) if chunk.startswith(b"data: ") else chunk.partition(b"\ndata: ")
+            )
             name = self._names.get(head)
             if name is not None and data.find(b"\n") == len(data) - 2 and b"\r" not in data:
                 return [_new(Frame, (name, data[:-2], self._last_id, None, None))]
@@ -91,6 +94,8 @@ class FrameDecoder:
             name = known(head)
             if name is not None and has_data and b"\n" not in data:
                 frames.append(_new(Frame, (name, data, self._last_id, None, None)))
+            elif block.startswith(b"data: ") and b"\n" not in block:
+                frames.append(_new(Frame, ("", block[6:], self._last_id, None, None)))
             elif (frame := self._frame(block)) is not None:
                 frames.append(frame)
         return frames

@@ -31,7 +31,9 @@ def decoded(body: bytes | bytearray) -> Json:
 def from_upstream(data: bytes) -> Json:
     """The value of a server's JSON. What it cannot say in JSON (``NaN``) is None. Raises ValueError."""
     try:
-        return _LENIENT.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
+        # What a server sends is UTF-8 but for its first letters, which tell.
+        encoding = "utf-8" if data[:2] == b'{"' else json.detect_encoding(data)
+        return _LENIENT.decode(data.decode(encoding, "surrogatepass"))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

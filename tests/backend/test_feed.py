@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from streaming_assistants.backend._http import views
 from streaming_assistants.backend._jobs.feed import LIMIT, AsyncFeed, Feed
 
 END = b"end"
@@ -103,3 +107,13 @@ async def test_the_worker_is_told_that_its_reader_left(colour: Any) -> None:
     assert left == [True]
     await colour.of(feed.put(WORD))
     assert await colour.list(feed) == []
+
+
+@given(st.text(), st.text(), st.integers(0, 9), st.sampled_from([{}, {"annotations": []}, {"more": 1}]))
+def test_a_text_delta_is_written_as_any_other_event(id: str, said: str, index: int, more: Any) -> None:
+    part = {"index": index, "type": "text", "text": {"value": said, **more}}
+    for content in ([part], [part, part], [], [{"index": index, "type": "refusal", "refusal": said}]):
+        data = {"id": id, "object": "thread.message.delta", "delta": {"content": content}}
+        written = views.encoder(include=False, v1=False)("thread.message.delta", data)
+        body = json.dumps(data, separators=(",", ":"))
+        assert written == f"event: thread.message.delta\ndata: {body}\n\n".encode()

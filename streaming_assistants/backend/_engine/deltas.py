@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 
-from streaming_assistants._protocol.merge import merge
+from streaming_assistants._protocol.merge import grow, merge
 
 from .port import Json
 
@@ -21,7 +21,7 @@ def add_content(content: list[Json], part: Json) -> Json:
         if fresh:
             text = {"value": "", "annotations": [], **text}
             whole["text"] = {"value": "", "annotations": []}
-        merge(whole["text"], {"value": text.get("value") or ""})
+        grow(whole["text"], "value", text.get("value") or "")
         for annotation in text.get("annotations") or []:
             kept = {key: value for key, value in annotation.items() if key != "index"}
             if kept.get("file_citation", {}).get("quote") == "":  # of deltas only, as the hosted API had it

@@ -191,7 +191,7 @@ class Asker(_Asker):
         method = getattr(self._client, piece.method.lower())
         stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
         self._response = stream.response
-        self._chunks = stream.response.iter_bytes()
+        self._chunks = iter(_sdk.chunks(stream.response, stream.response.iter_bytes))
         self._events = _Events(mask_of(self._client, stream.response.request))
 
     def _next(self) -> Json:
@@ -248,7 +248,7 @@ class AsyncAsker(_Asker):
         method = getattr(self._client, piece.method.lower())
         stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
         self._response = stream.response
-        self._chunks = stream.response.aiter_bytes()
+        self._chunks = aiter(_sdk.chunks(stream.response, stream.response.aiter_bytes))
         self._events = _Events(mask_of(self._client, stream.response.request))
 
     async def _next(self) -> Json:

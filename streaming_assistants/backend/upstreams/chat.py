@@ -20,6 +20,7 @@ from .registry import BuiltIn
 
 logger = logging.getLogger("streaming_assistants")
 
+_OF_TEXT = {"content", "role"}  # all that most deltas have
 _REASONS = {"length": "max_completion_tokens", "content_filter": "content_filter"}
 
 
@@ -162,7 +163,10 @@ def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:
         for text in _texts(delta["content"]):
             # Some models end their calls with a line feed that is no message.
             if text and (text.strip() or not output.functions):
-                yield from _say(output, text)
+                more: Json = {} if output.knows("text") else {"annotations": []}
+                yield from output.say("text", "text", {"value": text, **more})
+    if delta.keys() <= _OF_TEXT:
+        return
     refusal = optional(delta, "refusal", str)
     if refusal:
         yield from output.say("refusal", "refusal", refusal)
@@ -172,11 +176,6 @@ def _read(delta: Json, output: Output, calls: ToolCalls) -> Conversation:
         made = [{"index": 0, "function": legacy}]
     for call in made:
         yield from calls.read(call)
-
-
-def _say(output: Output, text: str) -> Conversation:
-    value = {"value": text} if output.knows("text") else {"value": text, "annotations": []}
-    yield from output.say("text", "text", value)
 
 
 def _texts(content: Json) -> Iterator[str]:
