@@ -17,6 +17,7 @@ from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
 from . import _hook
+from ._engine.file_port import SearchesVectors
 from ._engine.file_settings import FileSettings
 from ._engine.lifecycle import Keeper
 from ._engine.port import Upstream
@@ -105,6 +106,8 @@ class LocalBackend:
             self._keeper,
         )
         self.keeps_files: bool = kept is not None
+        if embedding_model is not None and isinstance(self._store, SearchesVectors):
+            self._store.check_vectors()
         if think not in ("keep", "drop"):
             raise ValueError(f"think= takes 'keep' or 'drop', not {think!r}.")
         if think == "drop":

@@ -62,10 +62,11 @@ class Work:
     steps: Steps[Events]
     thread_id: str
     run_id: str | None = None
+    what: str = "A reader of"
 
     @property
     def name(self) -> str:
-        return f"Run {self.run_id}" if self.run_id else f"A reader of {self.thread_id}"
+        return f"Run {self.run_id}" if self.run_id else f"{self.what} {self.thread_id}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ of a file in one vector store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .port import Json
 
@@ -36,6 +36,14 @@ class Passage(NamedTuple):
     end: int
     place: Mapping[str, Json]
     vector: bytes | None = None
+
+
+@runtime_checkable
+class SearchesVectors(Protocol):
+    """A store that may be unable to search by vectors, and says so before anybody does."""
+
+    def check_vectors(self) -> None:
+        """Raises ImportError, in a sentence that says what is missing."""
 
 
 class Hit(NamedTuple):

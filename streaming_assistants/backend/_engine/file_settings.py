@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from .file_port import Contents
+from .indexers import Indexers
 from .lifecycle import Keeper
 
 Searching: TypeAlias = Literal["function", "always"]
@@ -21,3 +22,4 @@ class FileSettings:
     embedding_model: str | None = None
     contents: Contents | None = None
     search: Searching = "function"
+    indexers: Indexers = field(default_factory=Indexers)

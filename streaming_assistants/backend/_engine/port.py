@@ -99,6 +99,7 @@ class Call:
     body: Json = None
     files: Json = None  # httpx's multipart form, for an upload
     raw: bool = False  # the answer is bytes
+    seconds: float | None = None  # it is made once, and may take so long; else as the client does it
 
 
 @dataclass(frozen=True)

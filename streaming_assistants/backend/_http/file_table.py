@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import file_requests, store_files, store_requests, upload_requests
+from . import file_requests, store_files, store_requests, store_search, upload_requests
 from .context import ApiAnswer, Context
 
 _STORE = "/vector_stores/{vector_store_id}"
@@ -26,10 +26,12 @@ FILE_TABLE: list[tuple[str, str, Callable[[Context], ApiAnswer]]] = [
     ("POST", _STORE, store_requests.update),
     ("DELETE", _STORE, store_requests.remove),
     ("POST", _STORE + "/files", store_files.create),
+    ("POST", _STORE + "/search", store_search.search),
     ("GET", _STORE + "/files", store_files.index),
     ("GET", _STORE + "/files/{file_id}", store_files.retrieve),
     ("POST", _STORE + "/files/{file_id}", store_files.update),
     ("DELETE", _STORE + "/files/{file_id}", store_files.remove),
+    ("GET", _STORE + "/files/{file_id}/content", store_search.content),
     ("POST", _STORE + "/file_batches", store_files.create_batch),
     ("GET", _BATCH, store_files.retrieve_batch),
     ("POST", _BATCH + "/cancel", store_files.cancel_batch),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import assistants, run_requests, threads, v1_files
+from . import assistants, run_requests, store_search, threads, v1_files
 from .context import ApiAnswer, Context
 from .file_table import FILE_TABLE
 
@@ -16,6 +16,7 @@ class Route(NamedTuple):
     pattern: re.Pattern[str]
     endpoint: Callable[[Context], ApiAnswer]
     of_files: bool = False
+    writes: bool = True
 
 
 def routes(*, files: bool) -> list[Route]:
@@ -61,4 +62,5 @@ def _route(
     method: str, path: str, endpoint: Callable[[Context], ApiAnswer], *, of_files: bool = False
 ) -> Route:
     pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
-    return Route(method, pattern, endpoint, of_files)
+    writes = method != "GET" and endpoint is not store_search.search
+    return Route(method, pattern, endpoint, of_files, writes)

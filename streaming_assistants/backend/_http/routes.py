@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote
 
-from .._engine import api_errors, contents, objects, refusals
+from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
@@ -82,6 +82,7 @@ class App:
         self._routes = routes(files=settings.files is not None)
         self._stay_seen = stay_seen
         self._sweep_at = 0.0
+        self._looked = False
         self._pid = os.getpid()
 
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
@@ -183,7 +184,7 @@ class App:
         include = any(name in ("include", "include[]") and "results" in value for name, value in pairs)
         form = request.form
         body = form.fields if form else _decoded(request.body) if request.method == "POST" else {}
-        writes = request.method != "GET"
+        writes = route.writes
         undo: list[Deed] = []
         try:
             while True:
@@ -235,11 +236,16 @@ class App:
         contents.settle(settings, context.kept)
         if context.kept and time.monotonic() >= self._sweep_at:
             self.sweep()
-        return self._indexing(settings, context.to_index) if context.to_index else ()
+        to_index = context.to_index
+        if not self._looked:  # a process before this one may have left files behind
+            self._looked = True
+            with self.store.read() as tx:
+                to_index = [*to_index, *indexing.left_behind(tx, settings)]
+        return self._indexing(settings, to_index) if to_index else ()
 
     def _indexing(self, settings: FileSettings, store_ids: Sequence[str]) -> Sequence[Work]:
         """The work of indexing what waits for it in these stores."""
-        return ()
+        return [indexing.work(settings, store_ids)]
 
     def sweep(self) -> None:
         """Drops the contents that other backends of the store have left behind."""

@@ -39,6 +39,7 @@ def remove(ctx: Context) -> ApiAnswer:
     store_id, file_id = store_row(ctx)["id"], ctx.ids["file_id"]
     _entry(ctx, store_id, file_id)
     vector_stores.remove_file(ctx.tx, store_id, file_id)
+    ctx.index(store_id)  # whoever does sweeps what was dropped
     return ApiAnswer(deleted(file_id, "vector_store.file"))
 
 

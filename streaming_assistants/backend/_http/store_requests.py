@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._engine import checks, file_shapes, vector_stores
+from .._engine import checks, file_shapes, indexing, vector_stores
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, deleted
 
@@ -32,6 +32,7 @@ def remove(ctx: Context) -> ApiAnswer:
     id = store_row(ctx)["id"]
     ctx.tx.drop_passages(id)
     ctx.tx.remove("vector_stores", id)
+    ctx.index(id)  # whoever does sweeps what was dropped
     return ApiAnswer(deleted(id, "vector_store"))
 
 
@@ -42,8 +43,8 @@ def index(ctx: Context) -> ApiAnswer:
 def store_row(ctx: Context) -> Row:
     """The store of the request's path. Files of it that somebody left behind are indexed from now on."""
     row = ctx.row("vector_stores", "vector store", ctx.ids["vector_store_id"])
-    if row["data"]["file_counts"]["in_progress"]:
-        ctx.index(row["id"])
+    for id in indexing.left_behind(ctx.tx, ctx.files, [row["id"]]):
+        ctx.index(id)
     return row
 
 

@@ -113,6 +113,8 @@ class _Asker:
             "cast_to": _sdk.response_class(),
             "options": {"params": query},
         }
+        if call.seconds is not None:
+            arguments["options"].update(timeout=call.seconds, max_retries=0)
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:

@@ -89,6 +89,8 @@ class Job(Driver):
         if isinstance(effect, Do):
             return self._done(effect)
         if isinstance(effect, Apart):
+            if self._abandoned:
+                raise Abandoned
             return effect.action()
         if isinstance(effect, Changed):
             self._woken.wait(effect.seconds)
@@ -219,7 +221,9 @@ class AsyncJob(Driver):
                 return await in_thread(partial(self._done, effect))
             return self._done(effect)
         if isinstance(effect, Apart):
-            return await in_thread(effect.action)
+            if self._abandoned:
+                raise Abandoned
+            return await in_thread(effect.action, leavable=True)
         if isinstance(effect, Changed):
             with anyio.move_on_after(effect.seconds):
                 await self._woken.wait()

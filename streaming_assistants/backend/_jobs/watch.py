@@ -180,7 +180,9 @@ class JobWatch:
                 self._begin()
 
     def _look_after(self, runs: Mapping[str, Job | AsyncJob]) -> None:
-        for job in runs.values():
+        with self._lock:
+            under_way = list(self._under_way)
+        for job in under_way:
             if isinstance(job, AsyncJob) and job.forsaken:
                 job.give_up()
         now = time.monotonic()
