@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,7 +51,8 @@ def _needs(path: str, kind: type, facts: _Facts) -> dict[str, list[Capability]]:
     return needs
 
 
-def _below(path: str) -> dict[str, str]:
+@cache
+def _below(path: str) -> Mapping[str, str]:
     """The paths of the resources that an object carries, by their names there."""
     parted = ((child.rpartition("."), child) for child in _sdk.RESOURCES)
     return {name: child for (owner, _, name), child in parted if owner == path}
@@ -128,7 +129,7 @@ class Patched:
             needed = [each for each in needs if each.concerns(self._client) and each.may_be_needed()]
             if any(each.raw and each.story is None for each in needed):
                 self._added.add(path)
-            for each in needed:
+            for each in needed if log.isEnabledFor(logging.DEBUG) else ():
                 log.debug("%s: %s", each.name, "added" if each.story is None else "judged when it is called")
             if needed:
                 makes = [partial(each.over, self._client) for each in needed]
@@ -180,7 +181,7 @@ class Patched:
 
     def _view(self, kind: str, path: str, view: Place) -> None:
         """Adds to a raw view, of that kind and of what is at ``path``, what the SDK lacks there."""
-        below = _below(path)
+        below = dict(_below(path))
         if path in OWNERS and not view.has(STORES):
             late = Late(lambda: getattr(resolve(self._client, STORES), kind), lambda _: None)
             self._patches.append(AddedAttribute(view, STORES, late))
