@@ -23,7 +23,7 @@ import openai
 from . import backend, groups
 from .effort import FULL, QUICK, Effort
 from .node import Node, installed
-from .table import Line, rendered
+from .table import Line, judged, rendered
 from .workers import Python
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -31,7 +31,7 @@ GROUPS = ("events", "growth", "streams", "start", "backend")
 
 
 def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
-    """What was measured on, and the table."""
+    """The table, under what was measured on, and a sentence about the goals."""
     folder = installed() if "events" in only else None
     runs: list[groups.Numbers] = []
     version = ""
@@ -73,14 +73,16 @@ def measured(effort: Effort, only: list[str]) -> tuple[str, str]:
         "backend": "the backend",
     }
     head = f"{sdk}, Python {platform.python_version()}, {platform.machine()}, {effort.runs} runs"
-    return head, rendered({names[group]: made[group]() for group in GROUPS if group in only})
+    lines = {group: made[group]() for group in GROUPS if group in only}
+    table = rendered({names[group]: lines[group] for group in lines})
+    return f"{head}\n\n{table}", judged([line for each in lines.values() for line in each])
 
 
-def write(text: str) -> None:
-    """Puts the table between the markers of docs/performance.md."""
+def write(text: str, said: str) -> None:
+    """Puts the table between the markers of docs/performance.md, and the sentence below it."""
     page = DOCS.read_text(encoding="utf-8")
     between = re.compile(r"(<!-- numbers: .*? -->\n).*?(<!-- end of numbers -->\n)", re.DOTALL)
-    changed, count = between.subn(lambda found: f"{found[1]}```\n{text}\n```\n{found[2]}", page)
+    changed, count = between.subn(lambda found: f"{found[1]}```\n{text}\n```\n\n{said}\n{found[2]}", page)
     if count != 1:
         raise SystemExit(f"expected one place for the numbers in {DOCS}, got {count}")
     DOCS.write_text(changed, encoding="utf-8")
@@ -97,10 +99,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    head, table = measured(QUICK if options.quick else FULL, options.only or list(GROUPS))
-    print(f"{head}\n\n{table}")
+    table, said = measured(QUICK if options.quick else FULL, options.only or list(GROUPS))
+    print(f"{table}\n\n{said}")
     if options.write:
-        write(f"{head}\n\n{table}")
+        write(table, said)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,17 @@ class Line:
         return (*shown, goal, judged, what, ours, other)
 
 
+def judged(lines: Sequence[Line]) -> str:
+    """A sentence for the page: which goals were missed."""
+    missed = [line.cells() for line in lines if line.met is False]
+    if not missed:
+        return "Every goal was met."
+    named = "; ".join(
+        f"{what} ({median} where the goal is {goal})" for _, median, _, goal, _, what, *_ in missed
+    )
+    return f"Missed on the machine that measured this: {named}."
+
+
 def _spread(numbers: Sequence[float]) -> tuple[float, float, float]:
     return min(numbers), statistics.median(numbers), max(numbers)
 

@@ -15,7 +15,7 @@ pytest.importorskip("benchmarks", reason="the benchmarks are not here")
 from benchmarks import backend, flat, groups, memory, shapes, streaming
 from benchmarks.__main__ import write
 from benchmarks.effort import QUICK, Effort
-from benchmarks.table import Line, rendered
+from benchmarks.table import Line, judged, rendered
 
 pytestmark = pytest.mark.skipif(
     memory.sdk_handler() is None, reason="this SDK has no streams to compare with"
@@ -105,6 +105,7 @@ def test_a_line_has_its_ratio_first_and_its_spread() -> None:
 def test_a_goal_is_met_or_missed_by_the_median(line: Line, met: bool | None) -> None:
     assert line.met is met
     assert ("MISSED" in line.cells()) == (met is False)
+    assert (line.what in judged([line])) == (met is False)
 
 
 def test_the_table_has_a_line_for_each_shape_and_who_it_is_compared_with() -> None:
@@ -130,7 +131,7 @@ def test_the_table_is_written_between_its_markers(tmp_path: Any, monkeypatch: py
     page = tmp_path / "performance.md"
     page.write_text("before\n<!-- numbers: this -->\nold\n<!-- end of numbers -->\nafter\n")
     monkeypatch.setattr("benchmarks.__main__.DOCS", page)
-    write("new\ntable")
+    write("new\ntable", "Every goal was met.")
     assert page.read_text().splitlines() == [
         "before",
         "<!-- numbers: this -->",
@@ -138,6 +139,8 @@ def test_the_table_is_written_between_its_markers(tmp_path: Any, monkeypatch: py
         "new",
         "table",
         "```",
+        "",
+        "Every goal was met.",
         "<!-- end of numbers -->",
         "after",
     ]
