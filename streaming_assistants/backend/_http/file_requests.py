@@ -63,6 +63,7 @@ def drop_file(ctx: Context, row: Row) -> bool:
     id = row["id"]
     for entry in ctx.tx.all("store_files", file_id=id):
         vector_stores.remove_file(ctx.tx, entry["vector_store_id"], id)
+        ctx.index(entry["vector_store_id"])  # which frees what was indexed
     ctx.tx.get("stored_files", id, lock=True)
     for entry in ctx.tx.all("store_files", file_id=id):  # of a store that it has just been put into
         vector_stores.remove_file(ctx.tx, entry["vector_store_id"], id)

@@ -27,3 +27,4 @@ def lapse(ctx: Context) -> None:
                 ctx.tx.change("uploads", row["id"], {"status": "expired"}, row=row, expires_at=None)
             else:
                 vector_stores.expire(ctx.tx, row)
+                ctx.index(row["id"])
