@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote
 
 from .._engine import api_errors
 from .._engine.file_port import PIECE
@@ -21,6 +22,7 @@ LARGEST_FORM = 512 * 1024 * 1024
 _OVERHEAD = 64 * 1024  # what a form may have beside its file
 _MOST_FIELDS = 64
 _TAKES_FORM = re.compile(r"/files|/uploads/[^/]+/parts")
+_EXTENDED = re.compile(rb"filename\*\s*=\s*utf-8'[^']*'([!-:<-~]+)", re.IGNORECASE)
 _NESTED = re.compile(r"(\w+)\[(\w+)\]")
 
 
@@ -134,7 +136,7 @@ class FormReader:
         if b"name" not in options:
             raise api_errors.no_form("a part of it has no name")
         self._name = _text(options[b"name"])
-        filename = options.get(b"filename")
+        filename = self._given_name(options)
         if filename is None:
             if len(self._fields) >= _MOST_FIELDS:
                 raise api_errors.no_form(f"it has more than {_MOST_FIELDS} fields")
@@ -142,7 +144,14 @@ class FormReader:
         if self._part is not None:
             raise api_errors.no_form("it has more than one file")
         self._into_file, self._part = True, self._name
-        self._filename = re.sub(r"[\x00-\x1f\x7f]", "", _text(filename))
+        self._filename = re.sub(r"[\x00-\x1f\x7f]", "", filename)
+
+    def _given_name(self, options: Mapping[bytes, bytes]) -> str | None:
+        """The name of the file that a part is; None for a field. Some clients give it as mail does."""
+        extended = _EXTENDED.search(self._disposition)
+        if extended is not None:
+            return unquote(extended[1].decode("ascii"))
+        return _text(options[b"filename"]) if b"filename" in options else None
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._into_file:
