@@ -14,6 +14,8 @@ import pytest
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import FrameDecoder
 from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend._engine import vector_stores
+from streaming_assistants.backend._http.routes import App
 from tests.clients import Colour
 from tests.colours import EitherColour, done
 
@@ -194,6 +196,21 @@ def attached(backend: LocalBackend, colour: EitherColour, **options: Any) -> Api
 @pytest.fixture
 def api(make_api: Callable[..., Api]) -> Api:
     return make_api("echo")
+
+
+@pytest.fixture
+def indexed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are searchable, whatever is in them, once the request is answered that put them into a store."""
+
+    def indexing(app: App, _settings: object, store_ids: list[str]) -> tuple[()]:
+        with app.store.write() as tx:
+            for store_id in store_ids:
+                for row in tx.all("store_files", vector_store_id=store_id, status="in_progress"):
+                    changes = {"status": "completed", "usage_bytes": 8}
+                    vector_stores.set_file(tx, store_id, row["file_id"], changes)
+        return ()
+
+    monkeypatch.setattr(App, "_indexing", indexing)
 
 
 @pytest.fixture(scope="session")

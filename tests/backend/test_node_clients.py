@@ -63,10 +63,26 @@ def url() -> Iterator[str]:
     ],
 )
 def test_a_program_in_javascript(request: pytest.FixtureRequest, package: str, script: str) -> None:
+    _run(request, package, script, "url")
+
+
+@pytest.fixture
+def keeping(indexed_at_once: None) -> Iterator[str]:
+    """A backend that keeps files itself."""
+    with served(LocalBackend("echo"), openai.AsyncOpenAI(api_key="unused"), api_keys=["k-node"]) as address:
+        yield address
+
+
+@pytest.mark.parametrize("package", ["openai-4", "openai-5", "openai-6", "openai-7"])
+def test_files_and_vector_stores_in_javascript(request: pytest.FixtureRequest, package: str) -> None:
+    _run(request, package, "files.cjs", "keeping")
+
+
+def _run(request: pytest.FixtureRequest, package: str, script: str, backend: str) -> None:
     node = shutil.which("node")
     if node is None or not (INSTALLED / package).is_dir():
         pytest.skip(f"needs node and npm's {package} in STREAMING_ASSISTANTS_NODE: nox -s node")
-    url = request.getfixturevalue("url")
+    url = request.getfixturevalue(backend)
     command = [node, str(Path(__file__).parent / "node" / script), package, url]
     ran = subprocess.run(command, cwd=INSTALLED.parent, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -199,7 +199,7 @@ def test_a_form_over_its_limit_is_refused_while_it_comes() -> None:
 
 def test_the_command_takes_the_options_of_files(tmp_path: Path) -> None:
     place = tmp_path / "contents"
-    options = ["--files-at", str(place), "--embedding-model", "m", "--search", "always"]
+    options = ["--files", "local", "--files-at", str(place), "--search", "always"]
     with Command("--upstream", "echo", "--store", str(tmp_path / "a.db"), *options) as command:
         assert sent(command.url, FORM).status == 200
     assert [path.read_bytes() for path in place.iterdir() if path.is_file()] == [b"Some\r\n--words"]

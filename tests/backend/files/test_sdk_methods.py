@@ -13,27 +13,12 @@ import pytest
 
 import streaming_assistants as sa
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend._engine import vector_stores
-from streaming_assistants.backend._http.routes import App
 from tests.clients import Colour
 from tests.colours import done
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 VIEWS = ("with_raw_response", "with_streaming_response", "files", "file_batches", "parts")
-
-
-@pytest.fixture(autouse=True)
-def indexed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def indexing(app: App, _settings: object, store_ids: list[str]) -> tuple[()]:
-        with app.store.write() as tx:
-            for store_id in store_ids:
-                for row in tx.all("store_files", vector_store_id=store_id, status="in_progress"):
-                    changes = {"status": "completed", "usage_bytes": 8}
-                    vector_stores.set_file(tx, store_id, row["file_id"], changes)
-        return ()
-
-    monkeypatch.setattr(App, "_indexing", indexing)
 
 
 @pytest.fixture(params=["in process", "served"])
@@ -117,8 +102,13 @@ async def test_uploads(client: Any, tmp_path: Path) -> None:
 
 async def test_vector_stores(client: Any) -> None:
     for stores in namespaces(client):
-        made = await done(stores.create(name="Terms", file_ids=[await upload(client)]))
+        file_id = await upload(client)
+        made = await done(stores.create(name="Terms", file_ids=[file_id]))
+        await done(stores.files.poll(file_id, vector_store_id=made.id))
         assert (await done(stores.retrieve(made.id))).file_counts.completed == 1
+        if hasattr(stores, "search"):
+            (hit,) = (await done(stores.search(made.id, query="words"))).data
+            assert (hit.file_id, hit.filename, hit.content[0].text) == (file_id, "a.txt", "Some words.")
         assert (await done(stores.update(made.id, name="Rules"))).name == "Rules"
         assert (await first(stores.list(limit=1))).name == "Rules"
         raw = await done(stores.with_raw_response.retrieve(made.id))
@@ -133,12 +123,14 @@ async def test_files_of_a_vector_store(client: Any) -> None:
         file_id = await upload(client)
         made = await done(files.create(id, file_id=file_id))
         assert made.id == file_id
-        assert (await done(files.retrieve(file_id, vector_store_id=id))).status == "completed"
+        assert (await done(files.poll(file_id, vector_store_id=id))).status == "completed"
+        assert (await done(files.retrieve(file_id, vector_store_id=id))).usage_bytes > 0
         assert (await first(files.list(id, filter="completed"))).id == file_id
+        if hasattr(files, "content"):
+            assert (await first(files.content(file_id, vector_store_id=id))).text == "Some words."
         if hasattr(files, "update"):
             changed = await done(files.update(file_id, vector_store_id=id, attributes={"a": "b"}))
             assert changed.attributes == {"a": "b"}
-        assert (await done(files.poll(file_id, vector_store_id=id))).usage_bytes == 8
         other = await upload(client)
         polled = await done(files.create_and_poll(vector_store_id=id, file_id=other))
         assert (polled.id, polled.status) == (other, "completed")
@@ -156,11 +148,11 @@ async def test_file_batches(client: Any) -> None:
         id, batches = (await done(stores.create())).id, stores.file_batches
         made = await done(batches.create(id, file_ids=[await upload(client)]))
         assert made.file_counts.total == 1
+        assert (await done(batches.poll(made.id, vector_store_id=id))).status == "completed"
         assert (await done(batches.retrieve(made.id, vector_store_id=id))).status == "completed"
         assert (await first(batches.list_files(made.id, vector_store_id=id))).status == "completed"
         with pytest.raises(openai.BadRequestError, match="Cannot cancel file batch with status 'completed'"):
             await done(batches.cancel(made.id, vector_store_id=id))
-        assert (await done(batches.poll(made.id, vector_store_id=id))).status == "completed"
         polled = await done(batches.create_and_poll(id, file_ids=[await upload(client)]))
         assert polled.file_counts.completed == 1
         given = [("d.txt", b"x"), ("e.md", b"y")]
