@@ -8,9 +8,6 @@ Nothing here depends on a framework: what comes back yields bytes.
 from __future__ import annotations
 
 import contextvars
-import json
-import logging
-import queue
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, suppress
@@ -18,23 +15,13 @@ from functools import partial
 from typing import TypeAlias, overload
 
 import anyio
-import openai
-from pydantic import BaseModel
 
-from . import _sdk
 from ._io.loops import spawn
-from ._protocol.failures import failure
+from ._protocol.browser_frames import Outbox
 from ._sdk.untyped import Model
-from .errors import StreamingAssistantsError
-
-logger = logging.getLogger("streaming_assistants")
 
 Stream: TypeAlias = "Iterable[Model] | AbstractContextManager[Iterable[Model]]"
 AsyncStream: TypeAlias = "AsyncIterable[Model] | AbstractAsyncContextManager[AsyncIterable[Model]]"
-
-_SILENCE = b": keep-alive\n\n"
-_DONE = b"event: done\ndata: [DONE]\n\n"
-_AHEAD = 64  # frames that are kept for a reader who is slower than the stream
 
 
 @overload
@@ -61,43 +48,13 @@ def sse(
     raise TypeError(f"sse() takes a stream of events, got {type(stream).__name__}; await a coroutine first.")
 
 
-def _frame(event: Model) -> bytes:
-    data = event.data
-    if isinstance(data, BaseModel):
-        data = _sdk.dump(data)
-    # ASCII, as half of a surrogate pair has no bytes of its own.
-    return b"event: %s\ndata: %s\n\n" % (_line(event.event), json.dumps(data).encode())
-
-
-def _line(name: str) -> bytes:
-    return " ".join(name.split()).encode("utf-8", "replace")
-
-
-def _failure(error: Exception) -> bytes:
-    """What a reader is told of an error; the log is told all of it."""
-    logger.error("A stream to the web broke off.", exc_info=error)
-    said = {"message": "The stream broke off.", "type": "server_error", "param": None, "code": None}
-    ours = (openai.APIConnectionError, StreamingAssistantsError)
-    if isinstance(error, openai.APIError) and not isinstance(error, ours):
-        body = getattr(error, "body", None)  # releases before 1.3 do not keep it
-        words = {name: getattr(error, name, None) for name in ("message", "code", "param")}
-        said = {**said, **(failure(body) if isinstance(body, dict) else words)}
-    return b"event: error\ndata: %s\n\n" % json.dumps({"error": said}).encode()
-
-
 def _frames(stream: Stream, keep_alive: float | None) -> Iterator[bytes]:
     relay = _Relay(stream)
     run = partial(contextvars.copy_context().run, relay.run)
     threading.Thread(target=run, name="streaming_assistants: sse", daemon=True).start()
     try:
-        while True:
-            try:
-                frame = relay.frames.get(timeout=keep_alive)
-            except queue.Empty:
-                frame = _SILENCE
-            if frame is None:
-                return
-            yield frame
+        while not relay.box.is_over:
+            yield from relay.taken(keep_alive)
     finally:
         relay.leave()
 
@@ -106,12 +63,13 @@ class _Relay:
     """Reads a stream in a thread of its own, so that its silence can be filled."""
 
     def __init__(self, stream: Stream) -> None:
-        self.frames: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self.box = Outbox()
+        self._changed = threading.Condition()  # whoever changes the box holds it
         self._stream = stream
-        self._left = threading.Event()
         self._entered: Model = None
 
     def run(self) -> None:
+        error: BaseException | None = None
         try:
             with ExitStack() as stack:
                 stream: Model = self._stream
@@ -119,27 +77,39 @@ class _Relay:
                     stream = stack.enter_context(stream)
                 self._entered = stream
                 stack.callback(self._close)
-                if not self._left.is_set():
+                if not self.box.is_left:
                     self._read(stream)
-        except Exception as error:  # noqa: BLE001  (the reader and the log are told)
-            self._put(_failure(error))
-        self._put(_DONE)
-        self._put(None)
+        except BaseException as raised:
+            error = raised
+            if not isinstance(raised, Exception):
+                raise
+        finally:
+            with self._changed:
+                self.box.end(error)
+                self._changed.notify_all()
 
     def _read(self, stream: Iterable[Model]) -> None:
         for event in stream:
-            self._put(_frame(event))
-            if self._left.is_set():
+            with self._changed:
+                self.box.tell(event)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self.box.has_room)
+            if self.box.is_left:
                 return
 
-    def _put(self, frame: bytes | None) -> None:
-        while not self._left.is_set():
-            with suppress(queue.Full):
-                return self.frames.put(frame, timeout=1)
+    def taken(self, seconds: float | None) -> Iterator[bytes]:
+        """What there is to send: at once, or after so many seconds of silence."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.box.has_some, seconds)
+            frames = self.box.taken()
+            self._changed.notify_all()
+        return frames
 
     def leave(self) -> None:
         """Closes the stream; the thread ends with what it is waiting for, and is not waited for."""
-        self._left.set()
+        with self._changed:
+            self.box.is_left = True
+            self._changed.notify_all()
         with suppress(ValueError):  # a generator that runs in the thread, and ends there
             self._close()
 
@@ -153,12 +123,8 @@ async def _frames_async(stream: AsyncStream, keep_alive: float | None) -> AsyncI
     relay = _AsyncRelay(stream)
     task = spawn(relay.run)  # noqa: F841  (the loop holds tasks by weak references)
     try:
-        while True:
-            await relay.wait(keep_alive)
-            frames, relay.frames = relay.frames or [_SILENCE], []
-            for frame in frames:
-                if frame is None:
-                    return
+        while not relay.box.is_over:
+            for frame in await relay.taken(keep_alive):
                 yield frame
     finally:
         with anyio.CancelScope(shield=True):
@@ -169,7 +135,7 @@ class _AsyncRelay:
     """Reads a stream in a task of its own: a wait that is given up would be the end of the stream."""
 
     def __init__(self, stream: AsyncStream) -> None:
-        self.frames: list[bytes | None] = []
+        self.box = Outbox()
         self._stream = stream
         self._scope = anyio.CancelScope()
         self._came = anyio.Event()
@@ -177,15 +143,17 @@ class _AsyncRelay:
         self._ended = anyio.Event()
 
     async def run(self) -> None:
+        error: BaseException | None = None
         try:
             with self._scope:
-                try:
-                    await self._read()
-                except Exception as error:  # noqa: BLE001  (the reader and the log are told)
-                    self._put(_failure(error))
-                self._put(_DONE)
-                self._put(None)
+                await self._read()
+        except BaseException as raised:
+            error = raised
+            if not isinstance(raised, Exception):
+                raise
         finally:
+            self.box.end(error)
+            self._came.set()
             self._ended.set()
 
     async def _read(self) -> None:
@@ -203,24 +171,24 @@ class _AsyncRelay:
 
     async def _read_all(self, stream: AsyncIterable[Model]) -> None:
         async for event in stream:
-            self._put(_frame(event))
-            while len(self.frames) >= _AHEAD:
+            self.box.tell(event)
+            self._came.set()
+            while not self.box.has_room:
                 self._taken = anyio.Event()
                 await self._taken.wait()
 
-    def _put(self, frame: bytes | None) -> None:
-        self.frames.append(frame)
-        self._came.set()
-
-    async def wait(self, seconds: float | None) -> None:
-        """Until there are frames, or for so long."""
-        self._taken.set()
-        if not self.frames:
+    async def taken(self, seconds: float | None) -> Iterator[bytes]:
+        """What there is to send: at once, or after so many seconds of silence."""
+        if not self.box.has_some:
             self._came = anyio.Event()
             with anyio.move_on_after(seconds):
                 await self._came.wait()
+        frames = self.box.taken()
+        self._taken.set()
+        return frames
 
     async def leave(self) -> None:
         """Breaks off what is read, and waits until the stream is closed."""
+        self.box.is_left = True
         self._scope.cancel()
         await self._ended.wait()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import openai
+import pydantic
 import pytest
 
 from streaming_assistants import RunFailedError, ToolError, function_tool, patch, unpatch
@@ -339,8 +340,9 @@ async def test_the_outputs_of_a_polled_run_are_beside_its_fields(colour: Colour,
     served = ToolServer(server, [*ROUNDS[0], wanted("get_news", "call_2")])
     client = colour.client(server.url)
     polled = (await gone(colour, client, "create_and_poll", served, tool_handlers=[get_weather])).run
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert "tool_outputs" not in dumped(polled)
+    if not pydantic.VERSION.startswith("1."):  # which counts all that an object holds among its fields
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert "tool_outputs" not in dumped(polled)
     for made in (copy.copy(polled), copy.deepcopy(polled), pickle.loads(pickle.dumps(polled))):
         assert made.tool_outputs == [ROME]

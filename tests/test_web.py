@@ -103,6 +103,17 @@ async def test_a_slow_reader_gets_all(colour: Colour, server: Loopback) -> None:
     assert names(body).count("thread.message.delta") == 300
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_stream_that_ends_its_thread_ends_for_its_reader_too() -> None:
+    def ends() -> Any:
+        raise SystemExit
+        yield
+
+    error, done = sse(ends(), keep_alive=5)
+    assert b"The stream broke off." in error
+    assert done == DONE
+
+
 def test_what_is_no_stream_is_refused() -> None:
     with pytest.raises(TypeError, match="await a coroutine first"):
         sse(3)  # type: ignore[call-overload]

@@ -103,7 +103,9 @@ def test_a_browser_that_leaves_cancels_the_run(framework: str, serving: Any, kin
             return Reply.json(objects.run("cancelling"))
 
         server.on("POST", "/threads/.*/cancel", cancel)
-        module.client = patch(kind(base_url=server.url, api_key="test", max_retries=0))
+        # Nobody closes the client of an application: no connection of it is kept.
+        options = {"api_key": "test", "max_retries": 0, "default_headers": {"connection": "close"}}
+        module.client = patch(kind(base_url=server.url, **options))
         with serving(module.app) as url:
             stream = post(f"{url}/threads/thread_1/ask?assistant_id=asst_1&question=Hello")
             assert b"thread.run.queued" in stream.readline()
