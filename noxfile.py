@@ -3,6 +3,7 @@
 nox                     lint, types, the tests on the short list of SDKs, examples, the wheel
 nox -s sdk              the tests on the short list of SDK releases
 nox -s python           the tests on each Python of the classifiers; one that is not here is skipped
+nox -s starters         gunicorn, uvicorn, celery and Jupyter, their programs' clients patched by `run`
 nox -s clients          what was written for the hosted API, on the backend, with LangChain
 nox -s node             npm's openai 4 to 7 and Azure's client on the served backend; needs node and npm
 nox -s servers          the backend on llama.cpp, transformers, LiteLLM and llama-cpp-python
@@ -104,6 +105,13 @@ def clients(session: nox.Session) -> None:
     """Clients that were written for the hosted API, LangChain's among them, on the built-in backend."""
     session.install("-e", ".[test]", "langchain-classic>=1.0")
     session.run("pytest", "-q", "tests/backend/test_real_clients.py", *session.posargs)
+
+
+@nox.session
+def starters(session: nox.Session) -> None:
+    """Programs that gunicorn, uvicorn, celery and Jupyter start, with nothing changed in them."""
+    session.install("-e", ".[test]", "gunicorn", "uvicorn-worker", "celery", "ipykernel", "jupyter_client")
+    session.run("pytest", "-q", "-n", "auto", "tests/activation/test_starters.py", *session.posargs)
 
 
 @nox.session
