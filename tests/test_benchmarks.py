@@ -17,9 +17,10 @@ from benchmarks.__main__ import write
 from benchmarks.effort import QUICK, Effort
 from benchmarks.table import Line, judged, rendered
 
-pytestmark = pytest.mark.skipif(
-    memory.sdk_handler() is None, reason="this SDK has no streams to compare with"
-)
+pytestmark = [
+    pytest.mark.any_sdk,
+    pytest.mark.skipif(memory.sdk_handler() is None, reason="this SDK has no streams to compare with"),
+]
 
 
 @pytest.fixture(autouse=True)

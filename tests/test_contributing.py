@@ -9,6 +9,8 @@ import pytest
 import streaming_assistants
 from streaming_assistants.backend.upstreams import registry
 
+pytestmark = pytest.mark.any_sdk
+
 PACKAGE = Path(streaming_assistants.__file__).parent
 TESTS = Path(__file__).parent
 

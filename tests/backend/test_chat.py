@@ -25,6 +25,8 @@ from streaming_assistants.backend.upstreams.chat import chat
 from tests.backend import fakes, talk
 from tests.backend.driving import Transcript, drive, turn
 
+pytestmark = pytest.mark.any_sdk
+
 ESTIMATE = {"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 7}  # of "Hello" and "Hi"
 
 

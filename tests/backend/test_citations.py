@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_assistants.backend.upstreams._citations import MarkedText
+
+pytestmark = pytest.mark.any_sdk
 
 MARK = "【4:0†foods.txt】"
 

@@ -18,6 +18,8 @@ from streaming_assistants.backend.upstreams.echo import Echo, echo
 
 from .conftest import WEATHER
 
+pytestmark = pytest.mark.any_sdk
+
 
 def turn(text: str, *more: Any, **fields: Any) -> Turn:
     content = [{"type": "text", "text": {"value": text, "annotations": []}}]

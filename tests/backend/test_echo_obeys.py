@@ -15,6 +15,8 @@ from streaming_assistants.backend.upstreams.echo import echo
 from .conftest import WEATHER, Api, text_of
 from .test_echo import calls, said, turn
 
+pytestmark = pytest.mark.any_sdk
+
 MakeApi = Callable[..., Api]
 
 REPORT = {

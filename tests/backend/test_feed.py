@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from streaming_assistants.backend._http import views
 from streaming_assistants.backend._jobs.feed import LIMIT, AsyncFeed, Feed
 
+pytestmark = pytest.mark.any_sdk
+
 END = b"end"
 WORD = [("word", "a")]
 

@@ -11,6 +11,8 @@ import pytest
 import streaming_assistants
 from streaming_assistants import backend
 
+pytestmark = pytest.mark.any_sdk
+
 PACKAGE = Path(streaming_assistants.__file__).parent
 BACKEND = Path(backend.__file__).parent
 

@@ -26,6 +26,8 @@ from tests.backend import fakes, talk
 from tests.backend.driving import Transcript, drive, turn
 from tests.backend.test_citations import assert_annotations_match
 
+pytestmark = pytest.mark.any_sdk
+
 
 def run(events: Any, *answers: Any, **values: Any) -> Transcript:
     return drive(responses(turn(**values)), events, answers)

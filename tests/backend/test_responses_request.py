@@ -19,6 +19,8 @@ from streaming_assistants.backend.upstreams.responses import responses
 from tests.backend import fakes, talk
 from tests.backend.driving import Transcript, drive, turn
 
+pytestmark = pytest.mark.any_sdk
+
 
 def run(*items: Any, answers: Any = (), **values: Any) -> Transcript:
     return drive(responses(turn(*items, **values)), fakes.responses_text("Hi"), answers)

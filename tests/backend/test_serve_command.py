@@ -22,7 +22,10 @@ from tests.loopback import Loopback
 from . import fakes
 from .served import Command, ask, connected, post, read_answer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process there gets no SIGTERM")
+pytestmark = [
+    pytest.mark.any_sdk,
+    pytest.mark.skipif(sys.platform == "win32", reason="a process there gets no SIGTERM"),
+]
 
 
 @pytest.fixture(autouse=True)

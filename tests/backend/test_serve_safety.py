@@ -13,6 +13,8 @@ from tests.loopback import Loopback, Reply
 
 from .served import ask, connected, post, served
 
+pytestmark = pytest.mark.any_sdk
+
 KEY = "sk-server-0123456789abcdef"
 JSON_TYPE = "Content-Type: application/json"
 FILE_TYPE = "Content-Type: multipart/form-data; boundary=x"

@@ -19,6 +19,8 @@ from streaming_assistants.backend._store.database import Database
 from .conftest import JSON
 from .dict_store import DictStore
 
+pytestmark = pytest.mark.any_sdk
+
 NOW = 1_700_000_000.0
 
 

@@ -12,6 +12,8 @@ from streaming_assistants._protocol.sse import Frame, FrameDecoder
 
 from ..samples import recorded_streams
 
+pytestmark = pytest.mark.any_sdk
+
 
 def decode(*chunks: bytes, close: bool = False) -> list[Frame]:
     decoder = FrameDecoder()
