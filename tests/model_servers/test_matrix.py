@@ -217,6 +217,24 @@ async def test_required(chat: Chat, seen: Seen) -> None:
         seen("yes")
 
 
+async def test_file_search(make_api: MakeApi, server: Server, target: Target, seen: Seen) -> None:
+    """The model was never taught to search; what is asked is that a chosen search is made, and answered."""
+    chat = Chat(make_api, server, target, files="local")
+    greeting = ("hello.txt", SKILLS["hello"].encode())
+    file = await done(chat.api.client.files.create(file=greeting, purpose="assistants"))
+    store = await chat.api.post("/vector_stores", {"file_ids": [file.id]})
+    search = {"type": "file_search"}
+    assistant_id = await chat.assistant(
+        tools=[search], tool_resources={"file_search": {"vector_store_ids": [store["id"]]}}
+    )
+    limits = {"tool_choice": search, "max_completion_tokens": 100}
+    run = await chat.settled(await chat.thread("hello"), assistant_id=assistant_id, **limits)
+    assert run["status"] in ("completed", "incomplete"), run["last_error"]
+    (call,) = (await chat.api.steps(run))[0]["step_details"]["tool_calls"]
+    assert call["type"] in ("file_search", "retrieval")
+    seen("yes")
+
+
 async def test_limits(chat: Chat, seen: Seen) -> None:
     run = await chat.run("sing", max_completion_tokens=20)
     assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})

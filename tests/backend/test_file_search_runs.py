@@ -1,0 +1,264 @@
+"""Runs that search files of the backend's own: over HTTP, by clients of either colour."""
+
+from __future__ import annotations
+
+import runpy
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from openai.types.beta import Thread
+
+from streaming_assistants import patch
+from streaming_assistants.backend._engine import run_files
+from tests.clients import Colour
+from tests.colours import done
+from tests.loopback import Loopback, Reply
+
+from . import fakes
+from .conftest import WEATHER, Api, text_of
+from .test_recordings import SEARCH_CONTENTS, fields, marks, order, recorded, tool_calls, without_v1
+
+pytestmark = pytest.mark.anyio
+MakeApi = Callable[..., Api]
+
+FOODS = "The favorite food of several people:\n- Summanus Ferdinand: tacos\n- Filip Carola: cake"
+SEARCH = {"type": "file_search"}
+TEXTS = {"foods.txt": FOODS, "prices.md": "# Prices\n\nA ticket costs nineteen euros.\n"}
+
+
+async def uploaded(api: Api, name: str, text: str) -> str:
+    made = await done(api.client.files.create(file=(name, text.encode()), purpose="assistants"))
+    return str(made.id)
+
+
+async def filled(api: Api, **texts: str) -> str:
+    """A vector store with files of these texts, once they can be searched."""
+    ids = [await uploaded(api, name, text) for name, text in (texts or TEXTS).items()]
+    store = await api.post("/vector_stores", {"file_ids": ids})
+    with anyio.fail_after(20):
+        while store["status"] == "in_progress":
+            await anyio.sleep(0.01)
+            store = await api.get(f"/vector_stores/{store['id']}")
+    assert store["file_counts"]["completed"] == len(ids)
+    return str(store["id"])
+
+
+def searching(store_id: str, *tools: Any, **search: Any) -> dict[str, Any]:
+    tool = {**SEARCH, "file_search": search} if search else SEARCH
+    resources = {"file_search": {"vector_store_ids": [store_id]}}
+    return {"tools": [tool, *tools], "tool_resources": resources}
+
+
+async def ran(api: Api, text: str, assistant: dict[str, Any], **fields: Any) -> Any:
+    return await api.settled(await api.run(text, assistant, **fields))
+
+
+async def said(api: Api, run: Any) -> Any:
+    return (await api.messages(run["thread_id"]))[-1]
+
+
+def citations(message: Any) -> list[tuple[str, str]]:
+    """What is marked, and with which file's id; each mark is where it says."""
+    marked = []
+    for part in message["content"]:
+        text = part["text"]
+        for mark in text["annotations"]:
+            assert text["value"][mark["start_index"] : mark["end_index"]] == mark["text"]
+            marked.append((mark["text"], mark["file_citation"]["file_id"]))
+    return marked
+
+
+@pytest.fixture(params=["echo", "chat"])
+def api(request: pytest.FixtureRequest, make_api: MakeApi, server: Loopback) -> Api:
+    fakes.serve_searching_chat(server)
+    return make_api(request.param, client={"base_url": server.url})
+
+
+@pytest.mark.recordings
+async def test_its_events_are_those_of_the_hosted_api(api: Api) -> None:
+    theirs = recorded("openai__openai-dotnet__file_search_citation.sse")
+    store_id = await filled(api, **{"favorite_foods.txt": "Filip's favorite food is cake"})
+    assistant = await api.assistant(**searching(store_id))
+    path = f"/threads/{await api.thread('What does Filip like?')}/runs"
+    events = await (await api.open(path, {"assistant_id": assistant}, **SEARCH_CONTENTS)).rest()
+    ours = [(name, without_v1(data)) for name, data in events]
+    assert order(ours) == order(theirs)
+    assert marks(ours) == marks(theirs)
+    if any(tool["type"] == "retrieval" for tool in ours[0][1]["tools"]):
+        return  # this SDK asks for v1, whose steps have other names
+    assert fields(ours) == fields(theirs)
+    (delta,) = [data for name, data in ours if name == "thread.run.step.delta"]
+    (known,) = [data for name, data in theirs if name == "thread.run.step.delta"]
+    assert [call | {"id": call["id"][:5]} for call in tool_calls(delta)] == [
+        call | {"id": call["id"][:5]} for call in tool_calls(known)
+    ]
+    assert ours[0][1]["tools"] == theirs[0][1]["tools"]
+
+
+async def test_a_search_its_results_and_what_it_used(api: Api) -> None:
+    store_id = await filled(api)
+    ranking = {"ranker": "auto", "score_threshold": 0.0}
+    run = await ran(
+        api, "What does a ticket cost?", searching(store_id, max_num_results=1, ranking_options=ranking)
+    )
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    message = await said(api, run)
+    assert "A ticket costs nineteen euros." in text_of(message)
+    ((_, file_id),) = citations(message)
+    assert (await done(api.client.files.retrieve(file_id))).filename == "prices.md"
+
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}/steps"
+    tool, creation = (await api.get(path, order="asc", **SEARCH_CONTENTS))["data"]
+    assert (tool["type"], creation["type"]) == ("tool_calls", "message_creation")
+    (call,) = tool["step_details"]["tool_calls"]
+    if "file_search" not in call:
+        return  # v1
+    (result,) = call["file_search"]["results"]
+    assert call["file_search"]["ranking_options"] == ranking
+    assert set(result) == {"file_id", "file_name", "score", "attributes", "content"}
+    assert 0 < result["score"] <= 1
+    assert "nineteen euros" in result["content"][0]["text"]
+    (plain,) = (await api.get(path, order="asc"))["data"][0]["step_details"]["tool_calls"]
+    assert "content" not in plain["file_search"]["results"][0]
+    for count in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        assert tool["usage"][count] + creation["usage"][count] == run["usage"][count] > 0
+
+
+async def test_attachments_are_searched_once_they_are_indexed(api: Api) -> None:
+    file_id = await uploaded(api, "notes.txt", "The meeting is on Thursday 🍰.")
+    attachments = [{"file_id": file_id, "tools": [SEARCH]}]
+    message = {"role": "user", "content": "When is the meeting?", "attachments": attachments}
+    thread = await api.post("/threads", {"messages": [message]})
+    assert len(thread["tool_resources"]["file_search"]["vector_store_ids"]) == 1
+    body = {"assistant_id": await api.assistant(tools=[SEARCH])}
+    run = await api.settled(await api.post(f"/threads/{thread['id']}/runs", body))  # without a pause
+    assert citations(await said(api, run)) == [("【4:0†notes.txt】", file_id)]
+
+    more = await uploaded(api, "more.txt", "Whoever comes late brings marzipan.")
+    attachments = [{"file_id": more, "tools": [SEARCH]}]
+    added = {"role": "user", "content": "Who brings marzipan?", "attachments": attachments}
+    run = await api.settled(
+        await api.post(f"/threads/{thread['id']}/runs", {**body, "additional_messages": [added]})
+    )
+    ((marker, cited_id),) = citations(await said(api, run))
+    assert cited_id == more
+    assert int(marker[1:].partition(":")[0]) > 4  # what was said and searched before counts
+
+
+async def test_a_function_beside_the_search(make_api: MakeApi) -> None:
+    api = make_api("echo")
+    store_id = await filled(api)
+    message = 'get_weather {"city": "Rome"}\nsearch: Filip Carola'
+    run = await ran(api, message, searching(store_id, WEATHER))
+    assert run["status"] == "requires_action"
+    (waiting,) = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    (step,) = await api.steps(run)
+    assert step["step_details"]["tool_calls"][0]["id"] == waiting["id"]
+    outputs = {"tool_outputs": [{"tool_call_id": waiting["id"], "output": "sunny"}]}
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    run = await api.settled(await api.post(f"{path}/submit_tool_outputs", outputs))
+    message = await said(api, run)
+    assert text_of(message) == f"sunny\n{FOODS}【5:0†foods.txt】"
+    assert len(citations(message)) == 1
+    assert [step["type"] for step in await api.steps(run)] == ["tool_calls", "message_creation"]
+
+
+async def test_passages_before_the_message(make_api: MakeApi, server: Loopback) -> None:
+    fakes.serve_searching_chat(server)
+    api = make_api("chat", client={"base_url": server.url}, search="always")
+    run = await ran(api, "What does Filip like?", searching(await filled(api)))
+    (request,) = server.requests
+    assert "tools" not in request.json
+    assert [step["type"] for step in await api.steps(run)] == ["tool_calls", "message_creation"]
+    assert len(citations(await said(api, run))) == 1
+
+
+async def test_a_model_that_cites_nothing_cites_nothing(make_api: MakeApi, server: Loopback) -> None:
+    fakes.serve_searching_chat(server, cites=False)
+    api = make_api("chat", client={"base_url": server.url})
+    run = await ran(api, "What does Filip like?", searching(await filled(api)))
+    message = await said(api, run)
+    assert text_of(message) == FOODS
+    assert citations(message) == []
+
+
+async def test_a_run_that_is_cancelled_after_its_search(make_api: MakeApi, server: Loopback) -> None:
+    go_on = threading.Event()
+    stalls = Reply.sse([b": nothing yet\n\n", go_on])
+    fakes.serve_chat(server, fakes.chat_call("file_search", '{"query":"cake"}'), stalls)
+    api = make_api("chat", client={"base_url": server.url})
+    run = await api.run("What does Filip like?", searching(await filled(api)))
+    with anyio.fail_after(20):
+        while len(server.requests) < 2:
+            await anyio.sleep(0.01)
+    await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+    run = await api.settled(run)
+    go_on.set()
+    assert run["status"] == "cancelled"
+    assert run["usage"]["total_tokens"] == fakes.CHAT_USAGE["total_tokens"]  # of the search
+    (step,) = await api.steps(run)
+    assert (step["status"], step["usage"]["total_tokens"]) == ("completed", run["usage"]["total_tokens"])
+
+
+async def test_a_search_that_fails_fails_the_run_and_frees_the_thread(
+    make_api: MakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = make_api("echo")
+    assistant = searching(await filled(api))
+
+    def broken(*asked: Any) -> Any:
+        raise ValueError("no index")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run_files, "hits", broken)
+        run = await ran(api, "search: cake", assistant)
+    assert run["status"] == "failed"
+    assert run["last_error"] == {
+        "code": "server_error",
+        "message": "The search of files raised ValueError: no index",
+    }
+    (step,) = await api.steps(run)
+    assert (step["status"], step["last_error"]) == ("failed", run["last_error"])
+    body = {"assistant_id": run["assistant_id"]}
+    again = await api.settled(await api.post(f"/threads/{run['thread_id']}/runs", body))
+    assert again["status"] == "completed"
+
+
+async def test_responses_searches_here_and_no_file_leaves(make_api: MakeApi, server: Loopback) -> None:
+    script = fakes.ResponseScript().call("file_search", '{"query":"Filip"}').completed()
+    fakes.serve_responses(server, script, fakes.responses_text("cake", "【4:0†foods.txt】"))
+    api = make_api("responses", client={"base_url": server.url}, files="local")
+    run = await ran(api, "What does Filip like?", searching(await filled(api)))
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    assert len(citations(await said(api, run))) == 1
+    assert {request.path for request in server.requests} == {"/responses"}
+
+
+async def test_files_of_an_assistant_of_v1(colour: Colour, make_api: MakeApi) -> None:
+    v1 = {"OpenAI-Beta": "assistants=v1"}
+    api = make_api("echo", client={"default_headers": v1})
+    file_id = await uploaded(api, "foods.txt", FOODS)
+    run = await ran(api, "What does Filip like?", {"tools": [{"type": "retrieval"}], "file_ids": [file_id]})
+    assert run["status"] == "completed"
+    assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
+
+
+async def test_the_quickstart_of_the_guide(
+    colour: Colour, server: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On echo as it stands, and on a server that speaks chat completions; it is a program of sync clients."""
+    example = Path(__file__).parents[2] / "examples" / "file_search.py"
+    if colour.is_async or not example.exists() or "tool_resources" not in Thread.__annotations__:
+        pytest.skip("the program is not here, not of this colour, or newer than this SDK")
+    names = runpy.run_path(str(example), run_name="__main__")
+    assert "[0] aapl-10k.txt" in capsys.readouterr().out
+    for name, text in {**names["STATEMENTS"], "aapl-10k.txt": names["SHARES"]}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    fakes.serve_searching_chat(server)
+    client = patch(colour.bare(server.url), backend="chat")
+    said = names["quickstart"](client, tmp_path)
+    assert said == [names["SHARES"].strip() + "[0]", "[0] aapl-10k.txt"]
