@@ -13,6 +13,7 @@ from streaming_assistants.backend._engine.effects import Do
 from streaming_assistants.backend._engine.file_settings import FileSettings
 from streaming_assistants.backend._engine.lifecycle import Keeper
 from streaming_assistants.backend._engine.port import Indexed, ReadFile, Search, Sleep, UpstreamError
+from streaming_assistants.backend._engine.vector_stores import make_store
 
 from .dict_store import DictStore
 
@@ -28,17 +29,20 @@ def asks(effect: Any) -> Any:
 def came(asked: Any, store: DictStore, slept: Callable[[float], object] = lambda seconds: None) -> Outcome:
     """What came of it, on a store, without waiting."""
     steps = run_files.done(SETTINGS, asked, asks)
-    result: Any = None
+    outcome = Outcome()
     while True:
         try:
-            effect = steps.send(result)
+            effect = outcome.into(steps)
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        result = None
+            result: Outcome = end.value
+            return result
+        outcome = Outcome()
         if isinstance(effect, Do):
             with store.write() as tx:
-                result = effect.action(tx)
+                try:
+                    outcome = Outcome(effect.action(tx))
+                except Exception as error:  # noqa: BLE001 - thrown in, as drivers do
+                    outcome = Outcome(error=error)
         else:
             assert isinstance(effect, Sleep)
             slept(effect.seconds)
@@ -71,6 +75,17 @@ def test_a_run_goes_on_as_soon_as_its_files_are_indexed() -> None:
 
     assert came(Indexed(["vs_0", "vs_1"]), store, slept) == Outcome()
     assert len(pauses) == 3
+
+
+def test_a_store_that_has_expired_is_said_to_have(caplog: pytest.LogCaptureFixture) -> None:
+    store = DictStore()
+    with store.write() as tx:
+        made = make_store(tx, SETTINGS.keeper, {"expires_after": {"anchor": "last_active_at", "days": 1}})
+        tx.change("vector_stores", made["id"], {}, expires_at=SETTINGS.keeper.clock() - 1)
+    error = came(Indexed([made["id"]]), store).error
+    assert f"The vector store {made['id']} has expired." in str(error)
+    assert came(Indexed(["vs_gone"]), store) == Outcome()
+    assert "There is no vector store vs_gone" in caplog.text
 
 
 def test_what_is_not_there_is_found_nowhere() -> None:

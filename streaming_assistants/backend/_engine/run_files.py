@@ -89,8 +89,19 @@ def _indexed(settings: FileSettings, asked: Indexed, ask: Ask) -> Steps[object]:
 
 
 def _use(settings: FileSettings, asked: Indexed, tx: Transaction) -> None:
+    """Notes that the stores are used. Raises UpstreamError for one that has expired: with the hosted API runs
+    failed then, too, and did not answer as if its files had never been."""
     for id in sorted(asked.vector_store_ids):
-        vector_stores.used(tx, settings.keeper, id)
+        row = tx.get("vector_stores", id)
+        if row is None:
+            logger.warning("There is no vector store %s, so a run finds nothing in it.", id)
+        elif vector_stores.expired(settings.keeper, row):
+            raise UpstreamError(
+                f"The vector store {id} has expired. Make a new one of its files, and give the thread or the "
+                "assistant that one."
+            )
+        else:
+            vector_stores.used(tx, settings.keeper, id)
 
 
 def unindexed(tx: Transaction, store_ids: Iterable[str]) -> list[str]:
