@@ -12,7 +12,7 @@ import anyio
 import pytest
 from openai.types.beta import Thread
 
-from streaming_assistants import patch
+from streaming_assistants import cited, patch
 from streaming_assistants.backend._engine import run_files
 from tests.clients import Colour
 from tests.colours import done
@@ -245,6 +245,60 @@ async def test_files_of_an_assistant_of_v1(colour: Colour, make_api: MakeApi) ->
     run = await ran(api, "What does Filip like?", {"tools": [{"type": "retrieval"}], "file_ids": [file_id]})
     assert run["status"] == "completed"
     assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
+
+
+async def test_what_a_program_reads_of_it(colour: Colour) -> None:
+    """Attributes of the SDK's own classes, as programs of the hosted API read them."""
+    calls = pytest.importorskip("openai.types.beta.threads.runs.file_search_tool_call")
+    if not hasattr(calls, "FileSearchResult"):
+        pytest.skip("this SDK has no results of a search")
+    client = patch(colour.bare("http://localhost"), backend="echo")
+    beta, of = client.beta, colour.of
+    file = await of(client.files.create(file=("foods.txt", FOODS.encode()), purpose="assistants"))
+    assert (file.object, file.filename, file.bytes) == ("file", "foods.txt", len(FOODS))
+    store = await of(client.vector_stores.create(name="Foods"))
+    held = await of(
+        client.vector_stores.files.create_and_poll(
+            file.id, vector_store_id=store.id, poll_interval_ms=10, attributes={"year": 2023.0}
+        )
+    )
+    assert (held.status, held.attributes) == ("completed", {"year": 2023.0})
+    assistant = await of(beta.assistants.create(model="echo", **searching(store.id)))
+    assert assistant.tool_resources.file_search.vector_store_ids == [store.id]
+    thread = await of(beta.threads.create())
+    attachments: Any = [{"file_id": file.id, "tools": [SEARCH]}]
+    asked = await of(
+        beta.threads.messages.create(thread.id, role="user", content="Filip?", attachments=attachments)
+    )
+    assert asked.attachments[0].file_id == file.id
+    assert asked.attachments[0].tools[0].type == "file_search"
+    run = await of(beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id))
+    listed = await of(beta.threads.messages.list(thread.id, run_id=run.id))
+    (message,) = listed.data
+    text = message.content[0].text
+    (mark,) = text.annotations
+    assert (mark.type, mark.file_citation.file_id) == ("file_citation", file.id)
+    assert text.value[mark.start_index : mark.end_index] == mark.text == "【4:0†foods.txt】"
+    assert text.value.replace(mark.text, "") == FOODS
+    shown, sources = cited(message)
+    assert shown == f"{FOODS}[1]"
+    assert [source.file_id for source in sources] == [file.id]
+
+    steps = await of(beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc"))
+    (call,) = steps.data[0].step_details.tool_calls
+    (found,) = call.file_search.results  # which is in both stores, and once among them
+    assert (found.file_id, found.file_name, found.content) == (file.id, "foods.txt", None)
+    whole = await of(
+        beta.threads.runs.steps.retrieve(
+            steps.data[0].id, thread_id=thread.id, run_id=run.id, include=list(SEARCH_CONTENTS.values())
+        )
+    )
+    (found,) = whole.step_details.tool_calls[0].file_search.results
+    assert found.content[0].text == FOODS
+    await of(client.files.delete(file.id))
+    run = await of(beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id))
+    steps = await of(beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc"))
+    assert steps.data[0].step_details.tool_calls[0].file_search.results == []
 
 
 async def test_the_quickstart_of_the_guide(

@@ -99,7 +99,7 @@ class _Talk:
     def pieces(self) -> Conversation:
         if self._stores:
             yield Indexed(self._stores)
-        if not self._function and not self._searched and self._turn.tool_choice != "none":
+        if not self._function and not self._searched and self._asks and self._turn.tool_choice != "none":
             yield from self._search_at_once()
         while True:
             limit = self._turn.max_completion_tokens
