@@ -294,6 +294,7 @@ async def test_what_a_program_reads_of_it(colour: Colour) -> None:
     (found,) = whole.step_details.tool_calls[0].file_search.results
     assert found.content[0].text == FOODS
     await of(client.files.delete(file.id))
+    await of(beta.threads.messages.create(thread.id, role="user", content="Filip?"))
     run = await of(beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id))
     steps = await of(beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc"))
     assert steps.data[0].step_details.tool_calls[0].file_search.results == []

@@ -94,12 +94,14 @@ class _Talk:
         self._stores = resources(turn, "file_search", "vector_store_ids")
         newest = newest_user(turn.items)
         self._asks = words_of(turn.items[newest]) if newest >= 0 else ""
-        self._searched = sum(bool(past_searches(item)) for item in turn.items[newest + 1 :])
+        self._known = any(past_searches(item) for item in turn.items[newest + 1 :])
+        self._searched = 0  # rounds
 
     def pieces(self) -> Conversation:
         if self._stores:
             yield Indexed(self._stores)
-        if not self._function and not self._searched and self._asks and self._turn.tool_choice != "none":
+        unasked = not self._function and not self._known and self._turn.tool_choice != "none"
+        if unasked and self._asks:
             yield from self._search_at_once()
         while True:
             limit = self._turn.max_completion_tokens
