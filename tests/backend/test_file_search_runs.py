@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import threading
 from collections.abc import Callable
@@ -20,7 +21,17 @@ from tests.loopback import Loopback, Reply
 
 from . import fakes
 from .conftest import WEATHER, Api, text_of
-from .test_recordings import SEARCH_CONTENTS, fields, marks, order, recorded, tool_calls, without_v1
+from .test_recordings import (
+    SEARCH_CONTENTS,
+    fields,
+    marks,
+    order,
+    paths,
+    recorded,
+    recording,
+    tool_calls,
+    without_v1,
+)
 
 pytestmark = pytest.mark.anyio
 MakeApi = Callable[..., Api]
@@ -97,6 +108,45 @@ async def test_its_events_are_those_of_the_hosted_api(api: Api) -> None:
         call | {"id": call["id"][:5]} for call in tool_calls(known)
     ]
     assert ours[0][1]["tools"] == theirs[0][1]["tools"]
+
+
+@pytest.mark.recordings
+async def test_plain_answers_have_the_recorded_fields(make_api: MakeApi) -> None:
+    """The recorded requests, from the upload on, sent again."""
+    api = make_api("echo", client={"default_headers": {"OpenAI-Beta": "assistants=v2"}})
+    ids: dict[str, str] = {}
+    compared = 0
+
+    def known(text: str) -> str:
+        for theirs, ours in ids.items():
+            text = text.replace(theirs, ours)
+        return text
+
+    run: Any = None
+    for entry in json.loads(recording("openai__openai-dotnet__poll_file_search_citation.json").read_text()):
+        path, theirs = known(entry["path"].removeprefix("/v1")), entry["response_json"]
+        if path == "/files":
+            ours = await api.get(f"/files/{await uploaded(api, 'favorite_foods.txt', FOODS)}")
+        elif entry["method"] == "GET":
+            run = run and await api.settled(run)
+            ours = await api.get(path)
+        else:
+            ours = await api.post(path, json.loads(known(json.dumps(entry["request_json"]))))
+        if "id" in theirs:
+            ids[theirs["id"]] = ours["id"]
+        ids.update(zip(stores_of(theirs), stores_of(ours), strict=True))
+        for theirs_step, our_step in zip(theirs.get("data", ()), ours.get("data", ()), strict=True):
+            ids[theirs_step["id"]] = our_step["id"]
+        if ours["object"] == "thread.run":
+            run = ours
+        assert set(paths(theirs)) == set(paths(ours)), path
+        compared += 1
+    assert compared == 10
+
+
+def stores_of(data: Any) -> list[str]:
+    search = (data.get("tool_resources") or {}).get("file_search") or {}
+    return search.get("vector_store_ids") or []
 
 
 async def test_a_search_its_results_and_what_it_used(api: Api) -> None:
