@@ -139,9 +139,16 @@ def test_few_passages_for_the_small_models_and_those_of_all_stores() -> None:
         thread_tool_resources=thread,
         model="gpt-3.5-turbo",
     )
-    assert done.asked[2] == Search(["vs_1", "vs_2"], "x", 5, None)
+    assert done.asked[2] == Search(["vs_1", "vs_2"], "x", 10, None)  # some may be in both stores
     (results,) = results_of(done.steps[0])
     assert [result["content"][0]["text"][0] for result in results] == ["a"]  # 4,000 tokens are 16,000 bytes
+
+
+def test_no_more_passages_than_asked_for() -> None:
+    tool = {"type": "file_search", "file_search": {"max_num_results": 2}}
+    passages = [hit(start=0), hit(start=0), hit(start=1), hit(start=2)]
+    done = run(query("x"), fakes.chat_text(), found=[None, passages, None], tools=[tool])
+    assert len(results_of(done.steps[0])[0]) == 2
 
 
 def test_a_passage_of_two_stores_is_given_once_with_its_place() -> None:

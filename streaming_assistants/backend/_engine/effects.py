@@ -1,8 +1,9 @@
 """What goes on after an answer has begun: a plan that a driver of either colour carries out.
 
 It yields what a conversation yields to the outside (Call, Open, Next, Sleep), Say for whoever reads, and
-three things more: :class:`Do` for the store, :class:`Changed` to wait for it, and :class:`Apart`. The driver
-throws :class:`Interrupted` in where it broke off a wait, :class:`Abandoned` where it cannot go on at all.
+four things more: :class:`Do` for the store, :class:`Changed` to wait for it, :class:`Apart` and
+:class:`Begin`. The driver throws :class:`Interrupted` in where it broke off a wait, :class:`Abandoned` where
+it cannot go on at all.
 """
 
 from __future__ import annotations
@@ -49,7 +50,14 @@ class Changed:
     seconds: float
 
 
-WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Apart | Changed
+@dataclass(frozen=True)
+class Begin:
+    """Begins other work, which goes on by itself."""
+
+    work: Work
+
+
+WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Apart | Changed | Begin
 
 Steps: TypeAlias = Generator[WorkEffect, Any, ResultT]
 

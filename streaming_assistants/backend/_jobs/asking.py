@@ -66,7 +66,7 @@ class _Events:
 
 class _Asker:
     def __init__(self, client: AnyClient) -> None:
-        self._client = client
+        self.client = client
         self._events: _Events | None = None
 
     def _open_events(self) -> _Events:
@@ -91,13 +91,13 @@ class _Asker:
         elif error.__cause__ is not None and str(error.__cause__) not in message:
             message = f"{message} ({error.__cause__})"
         # Some servers quote the key that they refuse; what a run says of its failure is stored.
-        message = mask_of(self._client, _sdk.request_of(error)).text(str(message))
+        message = mask_of(self.client, _sdk.request_of(error)).text(str(message))
         code, param = (each if isinstance(each, str) else None for each in (code, param))
         return UpstreamError(message, status, code, param)
 
     def _answer(self, call: Call, response: HttpResponse) -> Json:
         """What a plain request is sent: bytes, or JSON."""
-        mask = mask_of(self._client, response.request)
+        mask = mask_of(self.client, response.request)
         body = mask.data(response.content)
         if call.raw:
             return body
@@ -107,7 +107,7 @@ class _Asker:
             raise _no_json("an answer", body, mask) from None
 
     def _arguments(self, call: Call) -> Arguments:
-        url, query = _sdk.inference_url(self._client, _checked(call.path))
+        url, query = _sdk.inference_url(self.client, _checked(call.path))
         arguments: Arguments = {
             "path": url,
             "cast_to": _sdk.response_class(),
@@ -123,7 +123,7 @@ class _Asker:
         return arguments
 
     def _stream_arguments(self, piece: Open) -> Arguments:
-        url, query = _sdk.inference_url(self._client, _checked(piece.path))
+        url, query = _sdk.inference_url(self.client, _checked(piece.path))
         return {
             "path": url,
             "cast_to": object,
@@ -185,16 +185,16 @@ class Asker(_Asker):
             self._response = None
 
     def _call(self, call: Call) -> Json:
-        method = getattr(self._client, call.method.lower())
+        method = getattr(self.client, call.method.lower())
         return self._answer(call, method(**self._arguments(call)))
 
     def _open(self, piece: Open) -> None:
         self.close()
-        method = getattr(self._client, piece.method.lower())
+        method = getattr(self.client, piece.method.lower())
         stream = method(**self._stream_arguments(piece), stream_cls=openai.Stream[object])
         self._response = stream.response
         self._chunks = iter(_sdk.chunks(stream.response, stream.response.iter_bytes))
-        self._events = _Events(mask_of(self._client, stream.response.request))
+        self._events = _Events(mask_of(self.client, stream.response.request))
 
     def _next(self) -> Json:
         events = self._open_events()
@@ -242,16 +242,16 @@ class AsyncAsker(_Asker):
             await response.aclose()
 
     async def _call(self, call: Call) -> Json:
-        method = getattr(self._client, call.method.lower())
+        method = getattr(self.client, call.method.lower())
         return self._answer(call, await method(**self._arguments(call)))
 
     async def _open(self, piece: Open) -> None:
         await self.aclose()
-        method = getattr(self._client, piece.method.lower())
+        method = getattr(self.client, piece.method.lower())
         stream = await method(**self._stream_arguments(piece), stream_cls=openai.AsyncStream[object])
         self._response = stream.response
         self._chunks = aiter(_sdk.chunks(stream.response, stream.response.aiter_bytes))
-        self._events = _Events(mask_of(self._client, stream.response.request))
+        self._events = _Events(mask_of(self.client, stream.response.request))
 
     async def _next(self) -> Json:
         events = self._open_events()

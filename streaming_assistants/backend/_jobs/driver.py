@@ -35,6 +35,8 @@ class Driver:
         self._reader = feed
         self._broken_off = False  # a wait for the upstream was: it may have more to say
         self._abandoned = False
+        self.begin: Callable[[Work], object] = nowhere
+        """What begins other work beside this."""
         self._loop_ended = False  # the event loop of a task
 
     def interrupt(self) -> None:

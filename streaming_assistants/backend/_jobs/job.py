@@ -14,7 +14,7 @@ from streaming_assistants._io.drive import run, run_async
 from streaming_assistants._io.loops import in_thread, nowhere, spawn
 from streaming_assistants._protocol.plan import Say
 
-from .._engine.effects import Abandoned, Apart, Changed, Do, Events, Work, WorkEffect
+from .._engine.effects import Abandoned, Apart, Begin, Changed, Do, Events, Work, WorkEffect
 from .._engine.port import Sleep, UpstreamError
 from .._engine.store_port import Store
 from .asking import Asker, AsyncAsker
@@ -55,6 +55,10 @@ class Job(Driver):
             self.stop()
             work()
 
+    def another(self, work: Work) -> Job:
+        """Other work for the same client."""
+        return Job(work, self._store, Asker(self._asker.client), None)
+
     def wait(self, seconds: float) -> None:
         """Until the work has ended, or so long."""
         if self._thread is not threading.current_thread():
@@ -92,6 +96,8 @@ class Job(Driver):
             if self._abandoned:
                 raise Abandoned
             return effect.action()
+        if isinstance(effect, Begin):
+            return self.begin(effect.work)
         if isinstance(effect, Changed):
             self._woken.wait(effect.seconds)
             self._woken.clear()
@@ -157,6 +163,10 @@ class AsyncJob(Driver):
             self._interrupt()
         if isinstance(self._task, asyncio.Task):
             self._task.add_done_callback(lambda _: self._settle_unstarted())
+
+    def another(self, work: Work) -> AsyncJob:
+        """Other work for the same client."""
+        return AsyncJob(work, self._store, AsyncAsker(self._asker.client), None)
 
     def wait(self, seconds: float) -> None:
         """Does not wait, as the event loop may be the caller's."""
@@ -224,6 +234,8 @@ class AsyncJob(Driver):
             if self._abandoned:
                 raise Abandoned
             return await in_thread(effect.action, leavable=True)
+        if isinstance(effect, Begin):
+            return self.begin(effect.work)
         if isinstance(effect, Changed):
             with anyio.move_on_after(effect.seconds):
                 await self._woken.wait()

@@ -59,6 +59,7 @@ class JobWatch:
                 self._begin()
         if self._stopped.is_set():
             job.stop()
+        job.begin = lambda work: self.start(job.another(work))
         job.start(self._ended)
 
     def stop(self) -> list[Job | AsyncJob]:

@@ -172,8 +172,9 @@ class _Talk:
         if not query or not self._stores:
             return [], {"query": query, "places": []}
         options = passages.options(self._turn).get("ranking_options")
-        hits = yield Search(self._stores, query, passages.limit(self._turn), options)
-        results, places = passages.results_of(hits, self._tokens)
+        limit = passages.limit(self._turn)
+        hits = yield Search(self._stores, query, limit * len(self._stores), options)
+        results, places = passages.results_of(hits, limit, self._tokens)
         return results, {"query": query, "places": places}
 
     def _go_on(self, round: Round, usage: Json) -> Conversation:

@@ -95,19 +95,19 @@ def query_of(arguments: str) -> str:
     return given.strip() if isinstance(given, str) else ""
 
 
-def results_of(hits: Sequence[Hit], tokens: int) -> tuple[list[Json], list[Json]]:
-    """The ``results`` of a step that fit into so many tokens, each passage once; and where each stands in its
-    file. The best is there in any case."""
+def results_of(hits: Sequence[Hit], limit: int, tokens: int) -> tuple[list[Json], list[Json]]:
+    """At most so many ``results`` of a step, as fit into so many tokens, each passage once: a file may be in
+    two of the stores. And where each stands in its file. The best is there in any case."""
     results: list[Json] = []
     places: list[Json] = []
     seen: set[tuple[str, int, int]] = set()
     for hit in hits:
         passage = (hit.file_id, hit.start, hit.end)
         if passage in seen:
-            continue  # the file is in two of the stores
+            continue
         seen.add(passage)
         tokens -= text_tokens(hit.text)
-        if tokens < 0 and results:
+        if (tokens < 0 and results) or len(results) == limit:
             break
         results.append(
             {
