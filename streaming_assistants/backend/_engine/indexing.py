@@ -80,27 +80,33 @@ class _Indexing:
     def _index(self, claimed: Claim) -> Steps[None]:
         self._taken = None
         try:
+            done = yield from self._indexed(claimed)
+            if done is not None:
+                yield from self._do(partial(finish, self._settings, claimed, done))
+        finally:  # not before its end is stored, or another one of this process takes it once more
+            self._settings.indexers.let_go(claimed.entry_id)
+
+    def _indexed(self, claimed: Claim) -> Steps[Json]:
+        """What becomes of a file; None where it is not to be indexed any more."""
+        try:
             size = yield from self._read(claimed)
-            done: Json = {"status": "completed", "usage_bytes": size}
+            return {"status": "completed", "usage_bytes": size}
         except Lost:
             logger.debug("File %s of %s is not to be indexed any more.", claimed.file_id, claimed.store_id)
-            return
+            return None
         except (Abandoned, StoreClosed) as error:
             if isinstance(error, Abandoned):
                 yield Do(partial(give_back, self._settings, claimed))
             raise
         except Unreadable as error:
-            done = _failed(error.code, str(error))
+            return _failed(error.code, str(error))
         except UpstreamError as error:
-            done = _failed("server_error", f"/embeddings does not embed the file: {error}")
+            return _failed("server_error", f"/embeddings does not embed the file: {error}")
         except Unsearchable as error:
-            done = _failed("server_error", str(error))
+            return _failed("server_error", str(error))
         except Exception as error:
             logger.exception("File %s of %s could not be indexed.", claimed.file_id, claimed.store_id)
-            done = _failed("server_error", f"The backend raised {type(error).__name__}.")
-        finally:
-            self._settings.indexers.let_go(claimed.entry_id)
-        yield from self._do(partial(finish, self._settings, claimed, done))
+            return _failed("server_error", f"The backend raised {type(error).__name__}.")
 
     def _read(self, claimed: Claim) -> Steps[int]:
         """Stores a file's passages; how many bytes they take."""
