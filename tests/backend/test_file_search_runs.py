@@ -126,7 +126,8 @@ async def test_plain_answers_have_the_recorded_fields(make_api: MakeApi) -> None
     for entry in json.loads(recording("openai__openai-dotnet__poll_file_search_citation.json").read_text()):
         path, theirs = known(entry["path"].removeprefix("/v1")), entry["response_json"]
         if path == "/files":
-            ours = await api.get(f"/files/{await uploaded(api, 'favorite_foods.txt', FOODS)}")
+            text = f"This file describes the favorite foods of several people.\n\n{FOODS}"
+            ours = await api.get(f"/files/{await uploaded(api, 'favorite_foods.txt', text)}")
         elif entry["method"] == "GET":
             run = run and await api.settled(run)
             ours = await api.get(path)

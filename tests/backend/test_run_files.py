@@ -9,7 +9,7 @@ import pytest
 
 from streaming_assistants._protocol.plan import Outcome
 from streaming_assistants.backend._engine import run_files
-from streaming_assistants.backend._engine.effects import Do
+from streaming_assistants.backend._engine.effects import Begin, Do
 from streaming_assistants.backend._engine.file_settings import FileSettings
 from streaming_assistants.backend._engine.lifecycle import Keeper
 from streaming_assistants.backend._engine.port import Indexed, ReadFile, Search, Sleep, UpstreamError
@@ -43,7 +43,7 @@ def came(asked: Any, store: DictStore, slept: Callable[[float], object] = lambda
                     outcome = Outcome(effect.action(tx))
                 except Exception as error:  # noqa: BLE001 - thrown in, as drivers do
                     outcome = Outcome(error=error)
-        else:
+        elif not isinstance(effect, Begin):
             assert isinstance(effect, Sleep)
             slept(effect.seconds)
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 from urllib.parse import unquote
 
 from streaming_assistants._protocol.plan import Outcome
 
-from . import files, vector_stores
-from .effects import Abandoned, Do, Steps, WorkEffect
+from . import files, indexing, vector_stores
+from .effects import Abandoned, Begin, Do, Steps, WorkEffect
 from .file_settings import FileSettings
 from .held_run import Lost, Stopped
 from .port import Call, Calls, Indexed, Json, ReadFile, Search, Sleep, UpstreamError
 from .searching import Question, embedded, hits
-from .store_port import Row, StoreAway, StoreClosed, Transaction
+from .store_port import StoreAway, StoreClosed, Transaction
 
 logger = logging.getLogger("streaming_assistants")
 
 INDEXING_SECONDS = 60.0
 """How long a run waits for files to be searchable; the hosted API waited as long and then went on."""
+
+_LOOK_SECONDS = 5.0  # between two tries to have files indexed that nobody is at
 
 _CONTENT = re.compile(r"/files/([^/]+)/content")
 
@@ -79,13 +81,23 @@ def _called(calls: Calls, ask: Ask) -> Steps[Json]:
 
 def _indexed(settings: FileSettings, asked: Indexed, ask: Ask) -> Steps[object]:
     yield Do(partial(_use, settings, asked))
-    for pause in _pauses():
-        waiting = yield Do(partial(unindexed, store_ids=asked.vector_store_ids), writes=False)
+    look_at = 0.0
+    for waited, pause in _pauses():
+        waiting, behind = yield Do(partial(_look, settings, asked.vector_store_ids), writes=False)
+        if behind and waited >= look_at:
+            yield Begin(indexing.work(settings, behind))
+            look_at = waited + _LOOK_SECONDS
         if not waiting:
             return None
         yield from ask(Sleep(pause))
     logger.warning("Files are not searchable after %g s; the run goes on.", INDEXING_SECONDS)
     return None
+
+
+def _look(settings: FileSettings, store_ids: Sequence[str], tx: Transaction) -> tuple[bool, list[str]]:
+    """Whether files are still to be indexed, and the stores whose files nobody is at."""
+    waiting = any(_unindexed(tx, id) for id in store_ids)
+    return waiting, indexing.left_behind(tx, settings, store_ids)
 
 
 def _use(settings: FileSettings, asked: Indexed, tx: Transaction) -> None:
@@ -104,21 +116,16 @@ def _use(settings: FileSettings, asked: Indexed, tx: Transaction) -> None:
             vector_stores.used(tx, settings.keeper, id)
 
 
-def unindexed(tx: Transaction, store_ids: Iterable[str]) -> list[str]:
-    """The stores that have files still to be indexed."""
-    return [id for id in store_ids if _first_unindexed(tx, id)]
-
-
-def _first_unindexed(tx: Transaction, store_id: str) -> Sequence[Row]:
+def _unindexed(tx: Transaction, store_id: str) -> bool:
     where = {"vector_store_id": store_id, "status": "in_progress"}
-    return tx.page("store_files", where, limit=1, ascending=True, after=None, before=None).rows
+    return bool(tx.page("store_files", where, limit=1, ascending=True, after=None, before=None).rows)
 
 
-def _pauses() -> Iterator[float]:
-    """The seconds between two looks, as long as a run waits."""
+def _pauses() -> Iterator[tuple[float, float]]:
+    """As long as a run waits: how many seconds it has, and those to the next look."""
     waited, pause = 0.0, 0.02
     while waited < INDEXING_SECONDS:
-        yield pause
+        yield waited, pause
         waited, pause = waited + pause, min(pause * 2, 0.5)
 
 

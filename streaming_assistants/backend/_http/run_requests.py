@@ -9,7 +9,6 @@ from .._engine.effects import Event, Work
 from .._engine.lifecycle import Stretch
 from .._engine.port import Json
 from .._engine.run import Execution
-from .._engine.run_files import unindexed
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, NeedsWrite
 from .file_search import attach
@@ -99,7 +98,6 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
 
 def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -> ApiAnswer:
     settings, run = ctx.settings, stretch.queued
-    _index(ctx, stretch)
     execution = Execution(
         stretch,
         settings.keeper,
@@ -118,16 +116,6 @@ def _searches(ctx: Context, stretch: Stretch) -> bool:
     """Whether the run searches files that are kept here."""
     tools = stretch.run["tools"]
     return ctx.settings.files is not None and any(tool["type"] == "file_search" for tool in tools)
-
-
-def _index(ctx: Context, stretch: Stretch) -> None:
-    """Has files indexed that the run waits for: whoever was at it may be gone."""
-    if not _searches(ctx, stretch):
-        return
-    for holder in (stretch.assistant, stretch.thread):
-        search = ((holder or {}).get("tool_resources") or {}).get("file_search") or {}
-        for store_id in unindexed(ctx.tx, search.get("vector_store_ids") or []):
-            ctx.index(store_id)
 
 
 def _row(ctx: Context) -> Row:
