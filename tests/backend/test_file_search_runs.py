@@ -290,6 +290,20 @@ async def test_responses_searches_here_and_no_file_leaves(make_api: MakeApi, ser
     assert {request.path for request in server.requests} == {"/responses"}
 
 
+async def test_an_image_that_is_kept_here_goes_with_the_request(make_api: MakeApi, server: Loopback) -> None:
+    fakes.serve_chat(server, fakes.chat_text("A dot."))
+    api = make_api("chat", client={"base_url": server.url})
+    image = await done(api.client.files.create(file=("dot.png", fakes.PNG), purpose="assistants"))
+    part = {"type": "image_file", "image_file": {"file_id": image.id}}
+    thread = await api.post("/threads", {"messages": [{"role": "user", "content": [part]}]})
+    body = {"assistant_id": await api.assistant()}
+    run = await api.settled(await api.post(f"/threads/{thread['id']}/runs", body))
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    (request,) = server.requests
+    (sent,) = request.json["messages"][0]["content"]
+    assert sent["image_url"]["url"].startswith("data:image/png;base64,")
+
+
 async def test_files_of_an_assistant_of_v1(colour: Colour, make_api: MakeApi) -> None:
     v1 = {"OpenAI-Beta": "assistants=v1"}
     api = make_api("echo", client={"default_headers": v1})
@@ -367,3 +381,14 @@ async def test_the_quickstart_of_the_guide(
     client = patch(colour.bare(server.url), backend="chat")
     said = names["quickstart"](client, tmp_path)
     assert said == [names["SHARES"].strip() + "[0]", "[0] aapl-10k.txt"]
+
+
+async def test_a_run_indexes_what_another_process_has_left_behind(make_api: MakeApi, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/files.db"
+    gone, api = make_api("echo", store), make_api("echo", store)
+    gone.backend._app._indexing = lambda settings, store_ids: ()  # killed before it began
+    await api.get("/assistants")  # what a backend finds at its first request is not what is asked for here
+    file_id = await uploaded(gone, "foods.txt", FOODS)
+    left = await gone.post("/vector_stores", {"file_ids": [file_id]})
+    run = await ran(api, "What does Filip like?", searching(left["id"]))
+    assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
