@@ -190,6 +190,8 @@ async def test_an_upload_in_parts(api: Api) -> None:
         assert (tx.loose_contents(), tx.all("upload_parts")) == ([], [])
 
 
+# Releases before 2 leave the file open that they read.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 async def test_an_upload_by_the_sdks_helper(api: Api, tmp_path: Path) -> None:
     if not hasattr(getattr(api.client, "uploads", None), "upload_file_chunked"):
         pytest.skip("this SDK has no upload_file_chunked")

@@ -80,6 +80,8 @@ async def test_files(client: Any, tmp_path: Path) -> None:
     assert got["delete"].deleted is True
 
 
+# Releases before 2 leave the file open that they read.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 async def test_uploads(client: Any, tmp_path: Path) -> None:
     if not hasattr(client, "uploads"):
         pytest.skip("this SDK has no uploads")
