@@ -186,7 +186,8 @@ def cancel_batch(tx: Transaction, row: Row) -> Json:
     for entry in tx.all("store_files", batch_id=row["id"], status="in_progress"):
         changes = {"status": "cancelled"}
         data = tx.change("store_files", entry["id"], changes, status="cancelled", owner=None)
-        tx.drop_passages(store["id"], entry["file_id"])
+        if entry["owner"] is not None:  # who may have begun
+            tx.drop_passages(store["id"], entry["file_id"])
         moves.append((entry["data"], data))
     recount(tx, store, tx.get("file_batches", row["id"]), moves)
     batch = tx.get("file_batches", row["id"])
