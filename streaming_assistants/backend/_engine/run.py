@@ -48,6 +48,7 @@ _FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each p
 _LONGEST_PAUSE = 5.0
 _LAST_PAUSE = 0.4  # of a process that ends
 _ASKS = (Call, Open, Next, Sleep)
+_NOTHING_YET = Outcome()
 
 Ending: TypeAlias = Callable[[Transaction], list[Event]]
 """The transaction that ends a stretch, and the events that tell of it."""
@@ -169,13 +170,13 @@ class Execution:
         return self._finish(said)
 
     def _listen(self, conversation: Conversation) -> Steps[Finished | Failed]:
-        outcome = Outcome()
+        outcome = _NOTHING_YET
         while True:
             try:
                 piece = outcome.into(conversation)
             except StopIteration:
                 return Finished()
-            outcome = Outcome()
+            outcome = _NOTHING_YET
             if isinstance(piece, Call):
                 piece = run_files.own(self._files, piece) or piece
             if isinstance(piece, _ASKS):

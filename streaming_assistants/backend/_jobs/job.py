@@ -199,6 +199,9 @@ class AsyncJob(Driver):
     async def _drive(self) -> None:
         cancelled: list[BaseException] = []
 
+        # Of the event loop's own class: which loop that is would else be asked for each event.
+        self._new_scope = type(anyio.CancelScope())
+
         async def do(effect: WorkEffect) -> object:
             if cancelled:
                 return self._do_at_once(effect)
@@ -244,7 +247,7 @@ class AsyncJob(Driver):
                 raise Abandoned
             return None
         if not self._interrupted:
-            with anyio.CancelScope() as self._scope:
+            with self._new_scope() as self._scope:
                 if isinstance(effect, Sleep):
                     await anyio.sleep(effect.seconds)
                     return None

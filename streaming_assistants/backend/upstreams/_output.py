@@ -77,7 +77,9 @@ class Output:
 
     def _count(self, value: Json) -> None:
         texts = value.values() if isinstance(value, dict) else [value]
-        self.size += sum(len(text.encode("utf-8", "replace")) for text in texts if isinstance(text, str))
+        for text in texts:
+            if isinstance(text, str):
+                self.size += len(text.encode("utf-8", "replace"))
 
     def _or_hold(self, piece: ContentDelta | MessageEnd) -> Iterator[Piece]:
         if self.functions:
