@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+
+from .spare_threads import spare_threads
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ async def in_thread(work: Callable[[], T], *, leavable: bool = False, limited: b
 
     limiter: Any = anyio.to_thread.current_default_thread_limiter() if limited else contextlib.nullcontext()
     async with limiter:
-        threading.Thread(target=do, name="streaming_assistants", daemon=True).start()
+        spare_threads().do(do)
         with anyio.CancelScope(shield=not leavable):
             await came.wait()
     if raised:
