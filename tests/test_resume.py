@@ -240,7 +240,11 @@ async def test_a_run_that_was_seen_to_go_on_is_not_queued_again(colour: Colour, 
     ]
 
 
-@pytest.mark.parametrize("body", [[CUT], [b"event: thread.run.created\ndata: {", CUT], []], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    [[CUT], [b"event: thread.run.created\ndata: {", CUT], []],
+    ids=["at once", "in the first event", "just ended"],
+)
 @pytest.mark.parametrize("method", ["create_and_run", "create_and_run_stream"])
 async def test_a_run_that_nothing_names_is_said_to_exist_perhaps_and_not_started_again(
     colour: Colour, server: Loopback, method: str, body: list[Any]
