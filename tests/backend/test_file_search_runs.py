@@ -21,6 +21,7 @@ from tests.loopback import Loopback, Reply
 
 from . import fakes
 from .conftest import WEATHER, Api, text_of
+from .databases import File, Postgres
 from .test_recordings import (
     SEARCH_CONTENTS,
     fields,
@@ -383,9 +384,10 @@ async def test_the_quickstart_of_the_guide(
     assert said == [names["SHARES"].strip() + "[0]", "[0] aapl-10k.txt"]
 
 
-async def test_a_run_indexes_what_another_process_has_left_behind(make_api: MakeApi, tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path}/files.db"
-    gone, api = make_api("echo", store), make_api("echo", store)
+async def test_a_run_indexes_what_another_process_has_left_behind(
+    make_api: MakeApi, shared: File | Postgres
+) -> None:
+    gone, api = make_api("echo", shared.url), make_api("echo", shared.url)
     gone.backend._app._indexing = lambda settings, store_ids: ()  # killed before it began
     await api.get("/assistants")  # what a backend finds at its first request is not what is asked for here
     file_id = await uploaded(gone, "foods.txt", FOODS)
