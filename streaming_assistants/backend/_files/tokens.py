@@ -53,7 +53,7 @@ def measured(text: str) -> Measure:
     """The text, piece by piece."""
     counting = _counting()
     if counting is None:
-        ends = array("L", (match.end() for match in _PIECE.finditer(text)))
+        ends = array("L", accumulate(map(len, _PIECE.findall(text))))  # they leave nothing out
         return Measure(ends, range(1, len(ends) + 1))
     split, tokens_of = counting
     cut = [(match.end(), tokens_of(match.group())) for match in split(text)]

@@ -16,10 +16,11 @@ Ranked: TypeAlias = "Sequence[tuple[int, float]]"
 
 class Posting(NamedTuple):
     """A word of the question: how often the question says it, and how often each passage does, by the
-    passage's number."""
+    passage's number; and how many passages say it, where these are not all."""
 
     times: int
     passages: Mapping[int, int]
+    saying: int | None = None
 
 
 def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: int, words: int) -> Ranked:
@@ -33,8 +34,9 @@ def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: in
     scores: dict[int, float] = {}
     most = 0.0
     spread, base = _K1 * _B / (average or 1.0), _K1 * (1 - _B)
-    for times, said in postings:
-        weight = times * log(1 + (passages - len(said) + 0.5) / (len(said) + 0.5))
+    for times, said, of_all in postings:
+        saying = len(said) if of_all is None else of_all
+        weight = times * log(1 + (max(passages - saying, 0) + 0.5) / (saying + 0.5))
         most += weight
         for passage, count in said.items():
             length = lengths.get(passage)
@@ -42,5 +44,5 @@ def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: in
                 share = weight * count / (count + base + spread * length)
                 scores[passage] = scores.get(passage, 0.0) + share
     # By their numbers where they fit as well: the order is the same whoever asks.
-    ranked = sorted(scores.items(), key=lambda each: (-each[1], each[0]))
-    return [(passage, score / most) for passage, score in ranked] if most else []
+    ranked = sorted([(-score, passage) for passage, score in scores.items()])
+    return [(passage, -score / most) for score, passage in ranked] if most else []

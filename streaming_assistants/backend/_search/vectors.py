@@ -40,9 +40,11 @@ def numpy() -> Any:
         raise ImportError(NEEDED) from None
 
 
-def nearest(batches: Iterable[Sequence[tuple[int, bytes]]], vector: bytes) -> list[tuple[int, float]]:
-    """All passages by how near they are, nearest first, exactly: their numbers and scores. Of the vectors no
-    more than a batch is held at once."""
+def nearest(
+    batches: Iterable[Sequence[tuple[int, bytes]]], vector: bytes, most: int
+) -> list[tuple[int, float]]:
+    """The nearest passages, nearest first, exactly: their numbers and scores. Of the vectors no more than a
+    batch is held at once."""
     np = numpy()
     wanted = np.frombuffer(vector, dtype=np.float32)
     ids, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
@@ -51,7 +53,7 @@ def nearest(batches: Iterable[Sequence[tuple[int, bytes]]], vector: bytes) -> li
         ids.append(np.fromiter((id for id, _ in batch), np.int64, len(batch)))
         cosines.append(held.reshape(len(batch), wanted.size) @ wanted)
     every, of_each = np.concatenate(ids), np.concatenate(cosines)
-    order = np.lexsort((every, -of_each))
+    order = np.lexsort((every, -of_each))[:most]
     return [
         (id, similarity(cosine))
         for id, cosine in zip(every[order].tolist(), of_each[order].tolist(), strict=True)

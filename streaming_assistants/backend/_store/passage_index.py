@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from math import pi
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -58,6 +59,12 @@ _POSTINGS = {
         "WHERE words @@ asked.word LIMIT :most"
     ),
 }
+_COUNT = {
+    "sqlite": text("SELECT doc FROM passage_counts WHERE term = :word"),
+    "postgresql": text(
+        "SELECT count(*) FROM passage_words WHERE words @@ CAST(quote_literal(:word) AS tsquery)"
+    ),
+}
 _ADD_VECTOR = (
     "INSERT INTO passage_vectors (seq, store, model, vector) VALUES (:seq, :store, :model, {vector})"
 )
@@ -103,12 +110,27 @@ def postings(connection: Connection, store: int, word: str, most: int) -> tuple[
     """The passages of a store that say a word, each with how often, as far as ``most`` rows go; and whether
     these are all."""
     _need_words(connection)
-    found = connection.execute(
-        _POSTINGS[connection.dialect.name], {"word": f"{store}_{word}", "most": most}
-    ).all()
-    if connection.dialect.name == "sqlite":
-        return Counter(row[0] for row in found), len(found) < most
-    return {row[0]: max(row[1], 1) for row in found}, len(found) < most
+    query = _POSTINGS[connection.dialect.name]
+    rows = plain_rows(connection.execute(query, {"word": f"{store}_{word}", "most": most}))
+    return _times(rows), len(rows) < most
+
+
+def count_saying(connection: Connection, store: int, word: str) -> int:
+    """How many passages of a store say a word."""
+    return connection.scalar(_COUNT[connection.dialect.name], {"word": f"{store}_{word}"}) or 0
+
+
+def plain_rows(result: CursorResult[Any]) -> list[Any]:
+    """The rows as the driver gives them: a search reads thousands."""
+    rows = list(result.cursor.fetchall()) if result.cursor is not None else []
+    result.close()
+    return rows
+
+
+def _times(rows: Sequence[Any]) -> dict[int, int]:
+    if rows and len(rows[0]) == 2:
+        return {seq: max(times, 1) for seq, times in rows}
+    return Counter(map(itemgetter(0), rows))
 
 
 def _need_words(connection: Connection) -> None:
@@ -148,7 +170,7 @@ def nearest(
     asked = {"store": store, "model": model, "size": len(vector)}
     by = vectors_by(connection)
     if by == "numpy":
-        return vectors.nearest(_batches(connection.execute(_BY_NUMPY, asked)), vector)
+        return vectors.nearest(_batches(connection.execute(_BY_NUMPY, asked)), vector, most)
     told = vector if by == "sqlite-vec" else _literal(vector)
     query = _BY_SQLITE_VEC if by == "sqlite-vec" else _BY_PGVECTOR
     rows = connection.execute(query, {**asked, "vector": told, "most": most})
@@ -191,8 +213,9 @@ def _loads_sqlite_vec(connection: Connection) -> bool:
 
 
 def _batches(result: CursorResult[Any]) -> Iterator[Sequence[tuple[int, bytes]]]:
-    while rows := result.fetchmany(_HELD):
-        yield [(row.seq, bytes(row.vector)) for row in rows]
+    while result.cursor is not None and (rows := result.cursor.fetchmany(_HELD)):
+        yield rows
+    result.close()
 
 
 def _literal(vector: bytes) -> str:

@@ -18,8 +18,9 @@ from .passage_tables import passage_texts, passages
 
 _BATCH = 400  # rows that are asked for by their numbers at once
 _SWEPT = 200
+_OFTEN = 2_000
 _MOST_SAID = 50_000
-"""Rows of the index that are read for a word; one that has more tells passages apart the least."""
+"""Rows of the index that are read for a word at most."""
 
 
 class PassageRows:
@@ -109,10 +110,10 @@ class PassageRows:
         self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
         stores = self._stores(vector_store_ids)
-        said = self._postings(stores, asked(query))
         searched = (passages.c.store.in_(stores), passages.c.entry.is_not(None))
         totals = select(func.count(), func.coalesce(func.sum(passages.c.length), 0)).where(*searched)
         count, length = self.connection.execute(totals).one()
+        said = self._postings(stores, asked(query), count, limit if filters is None else _MOST_SAID)
         return self._hits(scored(said, self._lengths(stores, said), count, int(length)), filters, limit)
 
     def vector_hits(
@@ -134,16 +135,32 @@ class PassageRows:
         except Unsearchable as error:
             raise ImportError(str(error)) from None
 
-    def _postings(self, stores: Sequence[int], question: Mapping[str, int]) -> list[Posting]:
-        every: list[Posting] = []
-        telling: list[Posting] = []
+    def _postings(
+        self, stores: Sequence[int], question: Mapping[str, int], count: int, enough: int
+    ) -> list[Posting]:
+        """Who says the words of a question. A word that a third of many passages say hardly tells one from
+        another: it is looked for only where the rarer ones have found too little."""
+        said: list[Posting] = []
+        often: list[tuple[str, int, int]] = []
         for word, times in question.items():
-            of = [index.postings(self.connection, store, word, _MOST_SAID) for store in stores]
-            posting = Posting(times, {seq: said for some, _ in of for seq, said in some.items()})
-            every.append(posting)
-            if all(whole for _, whole in of):
-                telling.append(posting)
-        return telling or every
+            here, whole = self._saying(stores, word, _OFTEN)
+            if whole:
+                said.append(Posting(times, here))
+                continue
+            saying = sum(index.count_saying(self.connection, store, word) for store in stores)
+            if saying > max(_OFTEN / 2, count / 3):
+                often.append((word, times, saying))
+            else:
+                said.append(Posting(times, self._saying(stores, word, _MOST_SAID)[0], saying))
+        found = len({seq for posting in said for seq in posting.passages})
+        for word, times, saying in often:
+            here = {} if found >= enough else self._saying(stores, word, _MOST_SAID)[0]
+            said.append(Posting(times, here, saying))
+        return said
+
+    def _saying(self, stores: Sequence[int], word: str, most: int) -> tuple[dict[int, int], bool]:
+        of = [index.postings(self.connection, store, word, most) for store in stores]
+        return {seq: times for some, _ in of for seq, times in some.items()}, all(whole for _, whole in of)
 
     def _lengths(self, stores: Sequence[int], said: Iterable[Posting]) -> dict[int, int]:
         """The words of the passages that are named, and perhaps of others."""
@@ -153,7 +170,7 @@ class PassageRows:
         )
         if len(named) <= _BATCH:
             query = query.where(passages.c.seq.in_(named))
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        return dict(index.plain_rows(self.connection.execute(query)))
 
     def _hits(self, ranked: Ranked, filters: Json, limit: int) -> list[Hit]:
         """The first that can be found and whose file passes the filters."""

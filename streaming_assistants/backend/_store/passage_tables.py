@@ -46,6 +46,7 @@ _FTS5 = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
     "USING fts5(words, content='', columnsize=0, tokenize=\"ascii tokenchars '_'\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_occurrences USING fts5vocab(passage_words, instance)",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS passage_counts USING fts5vocab(passage_words, row)",
 )
 # Rows of up to a page are neither compressed nor put elsewhere: a search reads many of them.
 _POSTGRES = (
