@@ -32,6 +32,7 @@ logger = logging.getLogger("streaming_assistants")
 
 _FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each pause is twice the last
 _LONGEST_PAUSE = 5.0
+_WITHOUT_VECTORS = 256  # passages that are read, and stored, at once
 
 ResultT = TypeVar("ResultT")
 
@@ -114,7 +115,8 @@ class _Indexing:
         size = 0
         try:
             yield from self._copied(claimed, reading)
-            while batch := (yield Apart(partial(reading.next, AT_ONCE))):
+            at_once = _WITHOUT_VECTORS if self._settings.embedding_model is None else AT_ONCE
+            while batch := (yield Apart(partial(reading.next, at_once))):
                 passages = [Passage(_clean(text), start, end, place) for text, start, end, place in batch]
                 vectors = yield from self._vectors(claimed, [passage.text for passage in passages])
                 passages = [

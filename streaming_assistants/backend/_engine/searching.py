@@ -18,7 +18,7 @@ logger = logging.getLogger("streaming_assistants")
 _EMBEDDING_SECONDS = 10.0
 """How long a search waits for the vector of its question."""
 
-_DEEP = 100
+_DEEP = 50
 """How far down each ranking is read that is fused with another."""
 
 

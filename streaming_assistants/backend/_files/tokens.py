@@ -23,6 +23,10 @@ from typing import NamedTuple
 
 _UNSPACED = "\u0e00-\u0e7f\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _PIECE = re.compile(rf"\s*(?:[^\W\d_{_UNSPACED}]{{1,12}}|\d{{1,3}}|[{_UNSPACED}]|[^\w\s]|_+)|\s+")
+_ASCII_PIECE = re.compile(
+    r"[\s\x1c-\x1f]*(?:[A-Za-z]{1,12}|[0-9]{1,3}|[^\w\s\x1c-\x1f]|_+)|[\s\x1c-\x1f]+", re.ASCII
+)
+"""The same for a text of ASCII alone, in less time."""
 
 _DATA = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 """What tiktoken names its copy of the data after. Nothing is asked there."""
@@ -53,7 +57,8 @@ def measured(text: str) -> Measure:
     """The text, piece by piece."""
     counting = _counting()
     if counting is None:
-        ends = array("L", accumulate(map(len, _PIECE.findall(text))))  # they leave nothing out
+        pieces = (_ASCII_PIECE if text.isascii() else _PIECE).findall(text)
+        ends = array("L", accumulate(map(len, pieces)))  # they leave nothing out
         return Measure(ends, range(1, len(ends) + 1))
     split, tokens_of = counting
     cut = [(match.end(), tokens_of(match.group())) for match in split(text)]

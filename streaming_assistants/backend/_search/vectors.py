@@ -49,9 +49,9 @@ def nearest(
     wanted = np.frombuffer(vector, dtype=np.float32)
     ids, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for batch in batches:
-        held = np.frombuffer(b"".join(each for _, each in batch), dtype=np.float32)
-        ids.append(np.fromiter((id for id, _ in batch), np.int64, len(batch)))
-        cosines.append(held.reshape(len(batch), wanted.size) @ wanted)
+        seqs, of = zip(*batch, strict=True)
+        ids.append(np.array(seqs, np.int64))
+        cosines.append(np.frombuffer(b"".join(of), np.float32).reshape(len(of), wanted.size) @ wanted)
     every, of_each = np.concatenate(ids), np.concatenate(cosines)
     order = np.lexsort((every, -of_each))[:most]
     return [

@@ -28,6 +28,7 @@ from .changes import Changes
 from .transaction import SqlTransaction, written
 
 _BUSY_MS = 60_000
+_MAPPED = 1 << 30  # bytes of a SQLite file that are read without being copied: a search reads megabytes
 _BEGINS_ITSELF = ("postgresql+psycopg",)  # a driver that ends a transaction that it has not begun
 _SCHEMA_LOCK = 0x5A55157  # any number that other users of the database's advisory locks do not use
 
@@ -195,6 +196,7 @@ def _prepare_sqlite(dbapi: DBAPIConnection, _record: object, *, durable: bool) -
     cursor.execute("PRAGMA foreign_keys = ON")
     if durable:
         cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        cursor.execute(f"PRAGMA mmap_size = {_MAPPED}")
         if _enter_wal(cursor):
             cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()

@@ -66,3 +66,9 @@ def test_a_file_of_too_many_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_estimate(text: str, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "_counting", lambda: None)
     assert tokens.count(text) == wanted
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=80))
+def test_ascii_is_measured_like_any_text(text: str) -> None:
+    whole = list(tokens.measured(text).ends)
+    assert list(tokens.measured(f"{text}\u00e9").ends)[: len(whole) - 1] == whole[:-1]
