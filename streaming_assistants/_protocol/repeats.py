@@ -92,6 +92,8 @@ class Repeats:
         if last is None or last[0] is not template:
             return
         places = [place for place, (old, new) in enumerate(zip(last[1], given, strict=True)) if old != new]
+        if not places:  # the same once more, which differs in none
+            places = [place for place, each in enumerate(given) if each[:1] == b'"'][-1:]
         if len(places) == 1 and given[places[0]][:1] == b'"':
             place, data = places[0], matched.string
             first, rest = values[:place], values[place + 1 :]
