@@ -394,3 +394,20 @@ async def test_a_run_indexes_what_another_process_has_left_behind(
     left = await gone.post("/vector_stores", {"file_ids": [file_id]})
     run = await ran(api, "What does Filip like?", searching(left["id"]))
     assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
+
+
+async def test_a_run_that_waits_for_files_can_be_cancelled(make_api: MakeApi) -> None:
+    api = make_api("echo")
+    api.backend._app._indexing = lambda settings, store_ids: ()
+    await api.get("/assistants")
+    stuck = await api.post("/vector_stores", {"file_ids": [await uploaded(api, "foods.txt", FOODS)]})
+    with api.backend._store.write() as tx:  # somebody is at it, and takes long
+        (row,) = tx.all("store_files", vector_store_id=stuck["id"])
+        tx.seen("owner_else", "here", 1, "", api.backend._keeper.clock())
+        tx.change("store_files", row["id"], {}, row=row, owner="owner_else")
+    run = await api.run("What does Filip like?", searching(stuck["id"]))
+    await anyio.sleep(0.05)
+    assert (await api.get(f"/threads/{run['thread_id']}/runs/{run['id']}"))["status"] == "in_progress"
+    await api.post(f"/threads/{run['thread_id']}/runs/{run['id']}/cancel")
+    assert (await api.settled(run))["status"] == "cancelled"
+    assert await api.steps(run) == []
