@@ -111,6 +111,7 @@ async def test_its_events_are_those_of_the_hosted_api(api: Api) -> None:
     assert ours[0][1]["tools"] == theirs[0][1]["tools"]
 
 
+@pytest.mark.any_sdk
 @pytest.mark.recordings
 async def test_plain_answers_have_the_recorded_fields(make_api: MakeApi) -> None:
     """The recorded requests, from the upload on, sent again; their threshold was for another scale."""
@@ -152,6 +153,7 @@ def stores_of(data: Any) -> list[str]:
     return search.get("vector_store_ids") or []
 
 
+@pytest.mark.any_sdk
 async def test_a_search_its_results_and_what_it_used(api: Api) -> None:
     store_id = await filled(api)
     ranking = {"ranker": "auto", "score_threshold": 0.0}
@@ -181,6 +183,7 @@ async def test_a_search_its_results_and_what_it_used(api: Api) -> None:
         assert tool["usage"][count] + creation["usage"][count] == run["usage"][count] > 0
 
 
+@pytest.mark.any_sdk
 async def test_attachments_are_searched_once_they_are_indexed(api: Api) -> None:
     file_id = await uploaded(api, "notes.txt", "The meeting is on Thursday 🍰.")
     attachments = [{"file_id": file_id, "tools": [SEARCH]}]
@@ -202,6 +205,7 @@ async def test_attachments_are_searched_once_they_are_indexed(api: Api) -> None:
     assert int(marker[1:].partition(":")[0]) > 4  # what was said and searched before counts
 
 
+@pytest.mark.any_sdk
 async def test_a_function_beside_the_search(make_api: MakeApi) -> None:
     api = make_api("echo")
     store_id = await filled(api)
@@ -220,6 +224,7 @@ async def test_a_function_beside_the_search(make_api: MakeApi) -> None:
     assert [step["type"] for step in await api.steps(run)] == ["tool_calls", "message_creation"]
 
 
+@pytest.mark.any_sdk
 async def test_passages_before_the_message(make_api: MakeApi, server: Loopback) -> None:
     fakes.serve_searching_chat(server)
     api = make_api("chat", client={"base_url": server.url}, search="always")
@@ -230,6 +235,7 @@ async def test_passages_before_the_message(make_api: MakeApi, server: Loopback) 
     assert len(citations(await said(api, run))) == 1
 
 
+@pytest.mark.any_sdk
 async def test_a_model_that_cites_nothing_cites_nothing(make_api: MakeApi, server: Loopback) -> None:
     fakes.serve_searching_chat(server, cites=False)
     api = make_api("chat", client={"base_url": server.url})
@@ -239,6 +245,7 @@ async def test_a_model_that_cites_nothing_cites_nothing(make_api: MakeApi, serve
     assert citations(message) == []
 
 
+@pytest.mark.any_sdk
 async def test_a_run_that_is_cancelled_after_its_search(make_api: MakeApi, server: Loopback) -> None:
     go_on = threading.Event()
     stalls = Reply.sse([b": nothing yet\n\n", go_on])
@@ -257,6 +264,7 @@ async def test_a_run_that_is_cancelled_after_its_search(make_api: MakeApi, serve
     assert (step["status"], step["usage"]["total_tokens"]) == ("completed", run["usage"]["total_tokens"])
 
 
+@pytest.mark.any_sdk
 async def test_a_search_that_fails_fails_the_run_and_frees_the_thread(
     make_api: MakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +289,7 @@ async def test_a_search_that_fails_fails_the_run_and_frees_the_thread(
     assert again["status"] == "completed"
 
 
+@pytest.mark.any_sdk
 async def test_responses_searches_here_and_no_file_leaves(make_api: MakeApi, server: Loopback) -> None:
     script = fakes.ResponseScript().call("file_search", '{"query":"Filip"}').completed()
     fakes.serve_responses(server, script, fakes.responses_text("cake", "【4:0†foods.txt】"))
@@ -291,6 +300,7 @@ async def test_responses_searches_here_and_no_file_leaves(make_api: MakeApi, ser
     assert {request.path for request in server.requests} == {"/responses"}
 
 
+@pytest.mark.any_sdk
 async def test_an_image_that_is_kept_here_goes_with_the_request(make_api: MakeApi, server: Loopback) -> None:
     fakes.serve_chat(server, fakes.chat_text("A dot."))
     api = make_api("chat", client={"base_url": server.url})
@@ -384,6 +394,7 @@ async def test_the_quickstart_of_the_guide(
     assert said == [names["SHARES"].strip() + "[0]", "[0] aapl-10k.txt"]
 
 
+@pytest.mark.any_sdk
 async def test_a_run_indexes_what_another_process_has_left_behind(
     make_api: MakeApi, shared: File | Postgres
 ) -> None:
@@ -396,6 +407,7 @@ async def test_a_run_indexes_what_another_process_has_left_behind(
     assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
 
 
+@pytest.mark.any_sdk
 async def test_a_run_that_waits_for_files_can_be_cancelled(make_api: MakeApi) -> None:
     api = make_api("echo")
     api.backend._app._indexing = lambda settings, store_ids: ()
