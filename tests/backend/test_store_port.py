@@ -293,6 +293,34 @@ def test_owners_are_seen_and_forgotten(store: Store) -> None:
     assert [row[each] for each in ("place", "pid", "started", "seen_at")] == ["here", 2, "0", NOW + 9]
 
 
+def test_two_threads_may_say_at_once_that_an_owner_lives(store: Store) -> None:
+    """On a server the second waits for the first, and then finds the row that it was to write."""
+    both = threading.Barrier(2)
+
+    def say() -> None:
+        with store.write() as tx:
+            if not isinstance(store, DictStore) and not getattr(store, "sqlite", False):
+                both.wait(20)  # whose writers do not take turns
+            tx.seen("owner_1", "here", 1, "then", NOW)
+
+    raised: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            say()
+        except BaseException as error:  # noqa: BLE001 - told below
+            raised.append(error)
+
+    threads = [threading.Thread(target=guarded) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert raised == []
+    with store.read() as tx:
+        assert tx.owner("owner_1") is not None
+
+
 def test_who_watches_a_thread_is_told_what_is_committed(filled: Store) -> None:
     told: list[list[str]] = []
 

@@ -216,13 +216,15 @@ def _attach(
     there = tx.get("store_files", entry_id(store_id, file_id), lock=True)
     if there is not None:
         data = there["data"]
-        old = _batch(tx, there)
-        if old is not None and old["id"] != batch_id:
-            recount(tx, None, old, [(data, None)])
-        if data["chunking_strategy"] == strategy and data["status"] in ("completed", "in_progress"):
+        same = data["chunking_strategy"] == strategy and data["status"] in ("completed", "in_progress")
+        batch_id = batch_id or (there["batch_id"] if same else None)
+        moved = batch_id != there["batch_id"]
+        if moved:
+            recount(tx, None, _batch(tx, there), [(data, None)])
+        if same:
             changes = {"attributes": entry["attributes"]} if entry.get("attributes") is not None else {}
             kept = tx.change("store_files", there["id"], changes, row=there, batch_id=batch_id)
-            new.append((None, kept))
+            new += [(None, kept)] if moved else []
             return
         tx.drop_passages(store_id, file_id)
         tx.remove("store_files", there["id"])

@@ -156,10 +156,11 @@ class SqlTransaction(FileRows, PassageRows):
         return self.connection.execute(query).mappings().one_or_none()
 
     def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
-        table = schema.owners
         values = {"place": place, "pid": pid, "started": started, "seen_at": now}
-        if not self.connection.execute(update(table).where(table.c.id == id).values(values)).rowcount:
-            self.connection.execute(insert(table).values(id=id, **values))
+        # In one statement: two threads of a backend may say for the first time that it lives.
+        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        query = dialect.insert(schema.owners).values(id=id, **values)
+        self.connection.execute(query.on_conflict_do_update(index_elements=["id"], set_=values))
 
     def forget_unseen(self, before: float) -> None:
         self.connection.execute(delete(schema.owners).where(schema.owners.c.seen_at < before))

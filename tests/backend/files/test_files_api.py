@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend._http.forms import FormReader
 from tests.backend.conftest import JSON, Api
 from tests.colours import done
 
@@ -352,3 +354,41 @@ def test_what_a_crash_has_left_is_swept(tmp_path: Path, elsewhere: bool) -> None
 def test_options_that_make_no_sense(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=".*".join(words.split(" "))):
         LocalBackend("echo", **options)
+
+
+@pytest.mark.any_sdk
+@pytest.mark.parametrize(
+    ("module", "extra"), [("python_multipart.multipart", "backend"), ("fsspec", "files")]
+)
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, module: str, extra: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"pip install 'streaming_assistants\[{extra}\]'"):
+        if extra == "files":
+            LocalBackend("echo", files_at="memory://place")
+        else:
+            FormReader("multipart/form-data; boundary=B")
+
+
+@pytest.mark.any_sdk
+async def test_a_clock_that_stands_still_stalls_nothing(make_api: MakeApi) -> None:
+    api = make_api("echo", clock=lambda: 1_700_000_000.0)
+    store = await done(api.client.vector_stores.create())
+    stores = api.client.vector_stores
+    whole = await done(stores.file_batches.upload_and_poll(store.id, files=[("a.txt", b"Words.")]))
+    assert (whole.status, whole.created_at) == ("completed", 1_700_000_000)
+
+
+@pytest.mark.any_sdk
+async def test_an_azure_client_and_one_of_responses_are_answered_here(colour: Any) -> None:
+    client = colour.sdk_client(
+        azure=True,
+        api_key="unused",
+        azure_endpoint="https://example.invalid",
+        api_version="2024-05-01-preview",
+    )
+    with LocalBackend("responses", files="local") as backend:
+        backend.attach(client)
+        made = await done(client.files.create(file=("a.txt", b"words"), purpose="assistants"))
+        assert (await done(client.files.content(made.id))).content == b"words"
+        store = await done(client.vector_stores.create(file_ids=[made.id]))
+        assert store.file_counts.total == 1

@@ -219,10 +219,15 @@ async def test_a_batch_of_files_each_in_its_own_way(api: Api) -> None:
     assert (await api.get(f"{path}/{batch['id']}"))["status"] == "failed"
     for body in ({}, {"files": files, "file_ids": ids}, {"file_ids": [f"file-{n}" for n in range(2001)]}):
         assert (await api.refused(path, body))["status"] == 400
-    # What is in the store already is in a new batch, too.
+    # What is in the store already is in a new batch then.
     again = await api.post(path, {"file_ids": [ids[0]], "chunking_strategy": {"type": "auto"}})
     assert again["file_counts"] == counts(in_progress=1)
     assert (await api.get(f"/vector_stores/{store_id}"))["file_counts"] == counts(in_progress=1, failed=1)
+    old, new = f"{path}/{batch['id']}", f"{path}/{again['id']}"
+    assert (await api.get(old))["file_counts"] == counts(failed=1)
+    await api.post(f"/vector_stores/{store_id}/files", {"file_id": ids[0], "attributes": {"n": 2}})
+    assert [file["attributes"] for file in (await api.get(f"{new}/files"))["data"]] == [{"n": 2}]
+    assert (await api.get(new))["file_counts"] == counts(in_progress=1)
 
 
 @pytest.mark.every_store
