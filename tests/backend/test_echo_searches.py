@@ -95,3 +95,9 @@ def test_a_file_whose_name_has_spaces_is_cited_though_echo_says_word_by_word() -
     done = say("search: x", found=[hit("Text", name="my old notes.txt")])
     assert done.text == "Text【4:0†my old notes.txt】"
     assert len(done.messages[0][0]["text"]["annotations"]) == 1
+
+
+def test_it_is_given_as_many_passages_as_the_hosted_models_were() -> None:
+    passages = [hit("x" * 3000, start=number) for number in range(30)]
+    (step,) = say("search: x", found=passages, model="echo").steps
+    assert len(step[0]["file_search"]["results"]) == 20
