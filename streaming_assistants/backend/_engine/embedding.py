@@ -56,14 +56,12 @@ def patiently(model: str, texts: Sequence[str], waits: Waits) -> Generator[Call 
     """The vectors of texts, asked for until they come. What is too much for the server it is given in halves;
     of a text that is too long for the model, the vector is that of its beginning. Raises UpstreamError."""
     while True:
-        refused = None
         try:
             vectors = vectors_of((yield asked(model, texts)), texts)
-        except UpstreamError as error:
-            refused = error
-        if refused is None:
             waits.over()
             return vectors
+        except UpstreamError as error:
+            refused = error
         if refused.status in _REFUSED:
             raise refused
         if refused.status in _TOO_MUCH:

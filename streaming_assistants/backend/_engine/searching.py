@@ -49,7 +49,7 @@ def hits(
 ) -> list[Hit]:
     """What a question finds, best first, of several queries each passage by the one that it fits best.
 
-    By words a score is the share of the query that a passage has; by words and vectors it is what reciprocal-
+    By words a score is how much of the query a passage has; by words and vectors it is what reciprocal-
     rank fusion gives: 1 for what is first by both, a half for what is first by one. ``ranker: none`` fuses
     nothing and goes by vectors where there are some. ``vectors`` are those of :func:`embedded`.
     """

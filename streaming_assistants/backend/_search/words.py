@@ -37,7 +37,7 @@ _ASCII = (
 _ENGLISH = """
 a about an and are as at be been but by can could did do does for from had has have how i if in into is it its
 me my no not of on or our should so some such than that the their them then there these they this to was we
-were what when where which who why will with would you your
+were what when where which who why will with would you your d ll m re s t ve
 """
 _COMMON = frozenset(_ENGLISH.split())
 """English words that hardly tell one passage from another: asked for only where nothing else is."""

@@ -9,12 +9,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from .._engine.file_port import Hit, Passage, Unsearchable
 from .._engine.port import Json
+from .._engine.vector_stores import entry_id
 from .._search.filters import matches
 from .._search.ranking import Posting, Ranked, scored
 from .._search.words import asked, words
 from . import passage_index as index
 from .file_tables import store_files, stored_files, vector_stores
-from .passage_tables import passage_texts, passages
+from .passage_tables import passage_texts
+from .passage_tables import passages as table
 
 _BATCH = 400  # rows that are asked for by their numbers at once
 _SWEPT = 200
@@ -29,16 +31,16 @@ class PassageRows:
     connection: Connection
 
     def add_passages(
-        self, vector_store_id: str, file_id: str, new: Sequence[Passage], model: str | None
+        self, vector_store_id: str, file_id: str, passages: Sequence[Passage], model: str | None
     ) -> None:
         place = self._place(vector_store_id, file_id)
-        if place is None or not new:
+        if place is None or not passages:
             return
         store, entry = place
-        last = func.coalesce(func.max(passages.c.number), -1)
-        first = self.connection.execute(select(last).where(passages.c.entry == entry)).scalar_one() + 1
-        seqs = index.new_seqs(self.connection, len(new))
-        said = {seq: words(passage.text) for seq, passage in zip(seqs, new, strict=True)}
+        last = func.coalesce(func.max(table.c.number), -1)
+        first = self.connection.execute(select(last).where(table.c.entry == entry)).scalar_one() + 1
+        seqs = index.new_seqs(self.connection, len(passages))
+        said = {seq: words(passage.text) for seq, passage in zip(seqs, passages, strict=True)}
         rows = [
             {
                 "seq": seq,
@@ -51,13 +53,15 @@ class PassageRows:
                 "text": passage.text,
                 "place": dict(passage.place),
             }
-            for at, (seq, passage) in enumerate(zip(seqs, new, strict=True))
+            for at, (seq, passage) in enumerate(zip(seqs, passages, strict=True))
         ]
-        self.connection.execute(insert(passages), [_columns(row, passages.c) for row in rows])
+        self.connection.execute(insert(table), [_columns(row, table.c) for row in rows])
         self.connection.execute(insert(passage_texts), [_columns(row, passage_texts.c) for row in rows])
         index.add_words(self.connection, store, said)
         of_model = {
-            seq: passage.vector for seq, passage in zip(seqs, new, strict=True) if passage.vector is not None
+            seq: passage.vector
+            for seq, passage in zip(seqs, passages, strict=True)
+            if passage.vector is not None
         }
         if model is not None and of_model:
             index.add_vectors(self.connection, store, model, of_model)
@@ -68,29 +72,29 @@ class PassageRows:
         place = self._place(vector_store_id, file_id)
         if place is None or not vectors:
             return
-        query = select(passages.c.seq).where(passages.c.entry == place[1], passages.c.number >= after)
-        seqs = self.connection.scalars(query.order_by(passages.c.number).limit(len(vectors)))
+        query = select(table.c.seq).where(table.c.entry == place[1], table.c.number >= after)
+        seqs = self.connection.scalars(query.order_by(table.c.number).limit(len(vectors)))
         index.add_vectors(self.connection, place[0], model, dict(zip(seqs, vectors, strict=False)))
 
     def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
         if file_id is None:
-            dropped = passages.c.store.in_(self._stores([vector_store_id]))
+            dropped = table.c.store.in_(self._stores([vector_store_id]))
         else:
             place = self._place(vector_store_id, file_id)
-            dropped = passages.c.entry.in_([] if place is None else place[1:])
-        self.connection.execute(update(passages).where(dropped).values(entry=None))
+            dropped = table.c.entry.in_([] if place is None else place[1:])
+        self.connection.execute(update(table).where(dropped).values(entry=None))
 
     def sweep_passages(self) -> bool:
         query = (
-            select(passages.c.seq, passages.c.store, passage_texts.c.text)
-            .join(passage_texts, passage_texts.c.seq == passages.c.seq)
-            .where(passages.c.entry.is_(None))
+            select(table.c.seq, table.c.store, passage_texts.c.text)
+            .join(passage_texts, passage_texts.c.seq == table.c.seq)
+            .where(table.c.entry.is_(None))
             .limit(_SWEPT)
         )
         rows = [(seq, store, text) for seq, store, text in self.connection.execute(query)]
         if rows:
             index.drop_words(self.connection, rows)
-            self.connection.execute(delete(passages).where(passages.c.seq.in_([row[0] for row in rows])))
+            self.connection.execute(delete(table).where(table.c.seq.in_([row[0] for row in rows])))
         return len(rows) == _SWEPT
 
     def passages(self, vector_store_id: str, file_id: str, *, after: int, limit: int) -> Sequence[Passage]:
@@ -98,10 +102,10 @@ class PassageRows:
         if place is None:
             return []
         query = (
-            select(passage_texts.c.text, passages.c.start, passages.c.end, passage_texts.c.place)
-            .join(passages, passage_texts.c.seq == passages.c.seq)
-            .where(passages.c.entry == place[1], passages.c.number >= after)
-            .order_by(passages.c.number)
+            select(passage_texts.c.text, table.c.start, table.c.end, passage_texts.c.place)
+            .join(table, passage_texts.c.seq == table.c.seq)
+            .where(table.c.entry == place[1], table.c.number >= after)
+            .order_by(table.c.number)
             .limit(limit)
         )
         return [Passage(*row) for row in self.connection.execute(query)]
@@ -110,8 +114,8 @@ class PassageRows:
         self, vector_store_ids: Sequence[str], query: str, filters: Json, limit: int
     ) -> Sequence[Hit]:
         stores = self._stores(vector_store_ids)
-        searched = (passages.c.store.in_(stores), passages.c.entry.is_not(None))
-        totals = select(func.count(), func.coalesce(func.sum(passages.c.length), 0)).where(*searched)
+        searched = (table.c.store.in_(stores), table.c.entry.is_not(None))
+        totals = select(func.count(), func.coalesce(func.sum(table.c.length), 0)).where(*searched)
         count, length = self.connection.execute(totals).one()
         said = self._postings(stores, asked(query), count, limit if filters is None else _MOST_SAID)
         return self._hits(scored(said, self._lengths(stores, said), count, int(length)), filters, limit)
@@ -165,11 +169,11 @@ class PassageRows:
     def _lengths(self, stores: Sequence[int], said: Iterable[Posting]) -> dict[int, int]:
         """The words of the passages that are named, and perhaps of others."""
         named = {seq for posting in said for seq in posting.passages}
-        query = select(passages.c.seq, passages.c.length).where(
-            passages.c.store.in_(stores), passages.c.entry.is_not(None)
+        query = select(table.c.seq, table.c.length).where(
+            table.c.store.in_(stores), table.c.entry.is_not(None)
         )
         if len(named) <= _BATCH:
-            query = query.where(passages.c.seq.in_(named))
+            query = query.where(table.c.seq.in_(named))
         return dict(index.plain_rows(self.connection.execute(query)))
 
     def _hits(self, ranked: Ranked, filters: Json, limit: int) -> list[Hit]:
@@ -178,7 +182,7 @@ class PassageRows:
         chosen: list[tuple[int, float, Json]] = []
         each = iter(ranked)
         while len(chosen) < limit and (batch := list(islice(each, max(2 * limit, 20)))):
-            query = select(passages.c.seq, passages.c.entry).where(passages.c.seq.in_(_numbers(batch)))
+            query = select(table.c.seq, table.c.entry).where(table.c.seq.in_(_numbers(batch)))
             entry_of = {row[0]: row[1] for row in self.connection.execute(query)}
             self._read_files(files, set(entry_of.values()) - set(files), filters)
             passing = ((seq, score, files.get(entry_of.get(seq, 0))) for seq, score in batch)
@@ -193,12 +197,10 @@ class PassageRows:
             files[entry] = data if matches(filters, data["attributes"]) else None
 
     def _shown(self, chosen: Sequence[tuple[int, float, Json]]) -> list[Hit]:
-        columns = (passages.c.seq, passage_texts.c.text, passage_texts.c.place)
-        query = select(*columns, passages.c.start, passages.c.end).join(
-            passages, passage_texts.c.seq == passages.c.seq
-        )
+        columns = (table.c.seq, passage_texts.c.text, passage_texts.c.place)
+        query = select(*columns, table.c.start, table.c.end).join(table, passage_texts.c.seq == table.c.seq)
         seqs = [seq for seq, _, _ in chosen]
-        texts = {row.seq: row for row in self.connection.execute(query.where(passages.c.seq.in_(seqs)))}
+        texts = {row.seq: row for row in self.connection.execute(query.where(table.c.seq.in_(seqs)))}
         file_ids = {file["id"] for _, _, file in chosen}
         named = select(stored_files.c.id, stored_files.c.data).where(stored_files.c.id.in_(file_ids))
         names = {id: data["filename"] for id, data in self.connection.execute(named)}
@@ -224,13 +226,10 @@ class PassageRows:
 
     def _place(self, vector_store_id: str, file_id: str) -> tuple[int, int] | None:
         """The numbers of a store and of a file's row in it."""
-        query = (
-            select(vector_stores.c.seq, store_files.c.seq)
-            .join(store_files, store_files.c.vector_store_id == vector_stores.c.id)
-            .where(vector_stores.c.id == vector_store_id, store_files.c.file_id == file_id)
-        )
-        row = self.connection.execute(query).one_or_none()
-        return None if row is None else (row[0], row[1])
+        entry = select(store_files.c.seq).where(store_files.c.id == entry_id(vector_store_id, file_id))
+        store = select(vector_stores.c.seq).where(vector_stores.c.id == vector_store_id)
+        places = self.connection.scalar(store), self.connection.scalar(entry)
+        return None if places[0] is None or places[1] is None else (places[0], places[1])
 
 
 def _columns(row: dict[str, Json], columns: Iterable[object]) -> dict[str, Json]:
