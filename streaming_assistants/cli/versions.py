@@ -12,8 +12,8 @@ PACKAGES = (LIBRARY, "openai", "httpx", "httpx2", "pydantic", "wrapt")
 """What decides how the library behaves."""
 
 EXTRAS = {
-    "backend": ("sqlalchemy",),
-    "serve": ("sqlalchemy", "starlette", "uvicorn"),
+    "backend": ("sqlalchemy", "python_multipart"),
+    "serve": ("sqlalchemy", "python_multipart", "starlette", "uvicorn"),
     "cli": ("rich",),
 }
 """The modules that each extra of ours brings."""
