@@ -5,15 +5,17 @@ Names and rules are those of ``openai.lib.beta.agents``, as far as the Assistant
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import (
+    TYPE_CHECKING,
     Any,
     Concatenate,
     Generic,
@@ -29,6 +31,10 @@ from typing import (
 from . import _sdk
 from ._json import Json
 from ._protocol.strict_schema import strict as strict_schema
+
+if TYPE_CHECKING:
+    from openai.types.beta import FunctionToolParam
+    from openai.types.shared_params import FunctionDefinition
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -93,7 +99,9 @@ class FunctionTool(Generic[P, R]):
                 "function_tool: expected as name 1 to 64 letters, digits, '_' and '-', "
                 f"got {self.name!r} for {given!r:.80}; say another by name="
             )
-        self.description = (inspect.getdoc(given) or "") if description is None else description
+        # That of functools.partial itself says nothing of the function.
+        described = given.func if isinstance(given, functools.partial) else given
+        self.description = (inspect.getdoc(described) or "") if description is None else description
         self.strict = strict
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -124,12 +132,12 @@ class FunctionTool(Generic[P, R]):
         return FunctionTool(bound, name=self.name, description=self.description, strict=self.strict)
 
     @property
-    def definition(self) -> dict[str, Json]:
+    def definition(self) -> FunctionToolParam:
         """What ``tools=`` takes: ``{"type": "function", "function": {...}}``, a new one each time.
 
         Raises TypeError for a signature that no schema can be made of.
         """
-        function: dict[str, Json] = {"name": self.name, "parameters": copy.deepcopy(self._schema)}
+        function: FunctionDefinition = {"name": self.name, "parameters": copy.deepcopy(self._schema)}
         if self.description:
             function["description"] = self.description
         if self.strict:
@@ -158,10 +166,8 @@ class FunctionTool(Generic[P, R]):
             each.name: (hints.get(each.name, Any), ... if each.default is each.empty else each.default)
             for each in self._parameters
         }
-        try:
+        with self._named_errors():
             return _sdk.ArgumentsModel(fields)
-        except TypeError as error:
-            raise TypeError(f"{self.name}() cannot be a tool: {error}") from error
 
     @cached_property
     def _schema(self) -> dict[str, Json]:
@@ -170,8 +176,17 @@ class FunctionTool(Generic[P, R]):
                 raise TypeError(
                     f"{self.name}() needs an annotation for {parameter.name!r}, to tell the model what it is"
                 )
-        schema = self._model.schema()
-        return strict_schema(schema) if self.strict else schema
+        model = self._model
+        with self._named_errors():
+            schema = model.schema()
+            return strict_schema(schema) if self.strict else schema
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except TypeError as error:
+            raise TypeError(f"{self.name}() cannot be a tool: {error}") from error
 
 
 @overload

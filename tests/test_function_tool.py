@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -192,7 +193,9 @@ def test_a_function_without_a_name_needs_one() -> None:
     part = functools.partial(get_weather.__wrapped__, unit="c")
     with pytest.raises(ValueError, match="say another by name="):
         function_tool(part)
-    assert "city" in parameters(function_tool(part, name="weather"))["properties"]
+    tool = function_tool(part, name="weather")
+    assert "city" in parameters(tool)["properties"]
+    assert tool.description == get_weather.description
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a" * 65, "köln", "a.b"])
@@ -229,6 +232,10 @@ def odd(thing: Odd) -> str:
     return ""
 
 
+def called_back(when_done: Callable[[], None]) -> str:
+    return ""
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
@@ -237,7 +244,8 @@ def odd(thing: Odd) -> str:
         (positional, "is not given by name"),
         (open_ended, "is not given by name"),
         (unknown, "names what its module does not know"),
-        (odd, "an annotation that cannot be validated"),
+        (odd, "^odd.. cannot be a tool: an annotation that cannot be validated"),
+        (called_back, "^called_back.. cannot be a tool: an annotation that has no JSON schema"),
     ],
 )
 def test_a_signature_that_makes_no_schema_says_so(function: Any, words: str) -> None:

@@ -39,9 +39,16 @@ class ArgumentsModel:
         return {name: getattr(made, field) for field, name in self._names.items()}
 
     def schema(self) -> dict[str, JSON]:
-        """The JSON schema, without the titles that pydantic gives by itself."""
+        """The JSON schema, without the titles that pydantic gives by itself.
+
+        Raises TypeError for an annotation that pydantic validates and has no schema for.
+        """
         make = self._model.schema if PYDANTIC_1 else self._model.model_json_schema
-        return cast("dict[str, JSON]", _untitled(make(by_alias=True), "Arguments"))
+        try:
+            made = make(by_alias=True)
+        except (RuntimeError, ValueError) as error:  # ValueError: of pydantic 1
+            raise TypeError(f"an annotation that has no JSON schema: {error}") from error
+        return cast("dict[str, JSON]", _untitled(made, "Arguments"))
 
 
 def faults(error: Exception) -> list[tuple[str, str]]:

@@ -64,7 +64,10 @@ def tools(made: OpenAI) -> None:
     assert_type(Station().measure("Rome"), int)
     tool: FunctionTool[[str], int] = Station().measure
     client = patch(made)
-    client.beta.assistants.update("asst_1", extra_body={"tools": [get_weather.definition, tool.definition]})
+    defined = [get_weather.definition, tool.definition]
+    client.beta.assistants.create(model="m", tools=[get_weather.definition, {"type": "file_search"}])
+    client.beta.assistants.update("asst_1", tools=defined)
+    client.beta.threads.runs.create("t", assistant_id="a", tools=defined)
     runs = client.beta.threads.runs
     with runs.stream(
         thread_id="t", assistant_id="a", tool_handlers=[get_weather, tool], on_tool_error=excuse, max_rounds=3
