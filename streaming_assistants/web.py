@@ -18,6 +18,7 @@ import anyio
 
 from ._io.loops import spawn
 from ._protocol.browser_frames import Outbox
+from ._protocol.waits import checked_seconds
 from ._sdk.untyped import Model
 
 Stream: TypeAlias = "Iterable[Model] | AbstractContextManager[Iterable[Model]]"
@@ -39,8 +40,10 @@ def sse(
 
     The last frame is ``done``. An error that the server reported is an ``error`` event with its message;
     of any other the reader learns that there was one, and the log of ``streaming_assistants`` has it. Where
-    the reader leaves, the stream is closed, also while it waits. Raises TypeError for what is no stream.
+    the reader leaves, the stream is closed, also while it waits. Raises TypeError for what is no stream,
+    and ValueError for a ``keep_alive`` that never ends or never begins.
     """
+    keep_alive = checked_seconds("keep_alive", keep_alive)
     if hasattr(stream, "__aiter__") or hasattr(stream, "__aenter__"):
         return _frames_async(stream, keep_alive)  # type: ignore[arg-type]
     if hasattr(stream, "__iter__") or hasattr(stream, "__enter__"):

@@ -114,6 +114,12 @@ def test_a_stream_that_ends_its_thread_ends_for_its_reader_too() -> None:
     assert done == DONE
 
 
+@pytest.mark.parametrize(("wrong", "kind"), [(0, ValueError), (float("inf"), ValueError), ("15", TypeError)])
+def test_what_is_no_silence_is_refused(wrong: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="keep_alive: expected"):
+        sse(iter(()), keep_alive=wrong)
+
+
 def test_what_is_no_stream_is_refused() -> None:
     with pytest.raises(TypeError, match="await a coroutine first"):
         sse(3)  # type: ignore[call-overload]

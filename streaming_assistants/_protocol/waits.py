@@ -17,6 +17,17 @@ WHOLE_SECONDS = 1.0
 """A deadline from here on counts from the call; a shorter one would be over before anything was asked."""
 
 
+def checked_seconds(name: str, value: object) -> float | None:
+    """What a parameter says in seconds, None for none. Raises TypeError or ValueError for what is neither."""
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a number of seconds, got {value!r:.80}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected more than 0 seconds, and an end, got {value!r}")
+    return value
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a caller asked of a poll: the interval in ms, the deadline in seconds, None for neither."""
@@ -32,14 +43,7 @@ class Terms:
                 raise TypeError(f"poll_interval_ms: expected whole milliseconds, got {interval_ms!r}")
             if interval_ms < 0:
                 raise ValueError(f"poll_interval_ms: expected 0 or more milliseconds, got {interval_ms!r}")
-        if max_wait is not None:
-            if not isinstance(max_wait, (int, float)) or isinstance(max_wait, bool):
-                raise TypeError(f"max_wait_seconds: expected a number of seconds, got {max_wait!r}")
-            if not (math.isfinite(max_wait) and max_wait > 0):
-                raise ValueError(
-                    f"max_wait_seconds: expected more than 0 seconds, and an end, got {max_wait!r}"
-                )
-        return cls(interval_ms, max_wait)
+        return cls(interval_ms, checked_seconds("max_wait_seconds", max_wait))
 
     @property
     def is_short(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._json import Json
 from streaming_assistants._protocol.tool_calls import Handler, SetStage, Terms
 from streaming_assistants._protocol.tool_loop import ToolLoop
+from streaming_assistants._protocol.waits import checked_seconds
 from streaming_assistants._sdk.untyped import Arguments
 from streaming_assistants.tools import FunctionTool, is_async_def
 
@@ -39,7 +39,7 @@ def taken(client: object, kwargs: Arguments) -> ToolLoop | None:
     terms = Terms(
         _handlers(asked["tool_handlers"], is_async),
         on_error,
-        _seconds("tool_timeout", asked.get("tool_timeout")),
+        checked_seconds("tool_timeout", asked.get("tool_timeout")),
         limit,
     )
     return ToolLoop(terms, _count("max_rounds", asked.get("max_rounds")) or _MAX_ROUNDS)
@@ -78,16 +78,6 @@ def _count(name: str, value: object) -> int | None:
         raise TypeError(f"{name}: expected a whole number, got {value!r:.80}")
     if value < 1:
         raise ValueError(f"{name}: expected 1 or more, got {value!r}")
-    return value
-
-
-def _seconds(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected a number of seconds, got {value!r:.80}")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: expected more than 0 seconds, and an end, got {value!r}")
     return value
 
 
