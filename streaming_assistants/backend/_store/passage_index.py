@@ -10,7 +10,7 @@ from math import pi
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Executable, text
 from sqlalchemy.engine import CursorResult
 
 from .._engine.file_port import Unsearchable
@@ -111,7 +111,7 @@ def postings(connection: Connection, store: int, word: str, most: int) -> tuple[
     these are all."""
     _need_words(connection)
     query = _POSTINGS[connection.dialect.name]
-    rows = plain_rows(connection.execute(query, {"word": f"{store}_{word}", "most": most}))
+    rows = plain_rows(connection, query, {"word": f"{store}_{word}", "most": most})
     return _times(rows), len(rows) < most
 
 
@@ -120,8 +120,11 @@ def count_saying(connection: Connection, store: int, word: str) -> int:
     return connection.scalar(_COUNT[connection.dialect.name], {"word": f"{store}_{word}"}) or 0
 
 
-def plain_rows(result: CursorResult[Any]) -> list[Any]:
-    """The rows as the driver gives them: a search reads thousands."""
+def plain_rows(
+    connection: Connection, query: Executable, asked: Mapping[str, object] | None = None
+) -> list[Any]:
+    """What a query gives, as the driver gives it: a search reads thousands of rows."""
+    result = connection.execute(query, asked)
     rows = list(result.cursor.fetchall()) if result.cursor is not None else []
     result.close()
     return rows

@@ -174,7 +174,7 @@ class PassageRows:
         )
         if len(named) <= _BATCH:
             query = query.where(table.c.seq.in_(named))
-        return dict(index.plain_rows(self.connection.execute(query)))
+        return dict(index.plain_rows(self.connection, query))
 
     def _hits(self, ranked: Ranked, filters: Json, limit: int) -> list[Hit]:
         """The first that can be found and whose file passes the filters."""
