@@ -47,7 +47,7 @@ class DictStore:
         self._changes = Changes()
 
     @contextmanager
-    def write(self) -> Iterator[DictTransaction]:
+    def write(self, *, durable: bool = True) -> Iterator[DictTransaction]:
         with self._turn:
             if self.closed:
                 raise StoreClosed

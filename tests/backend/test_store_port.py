@@ -58,6 +58,14 @@ def ids(rows: Any) -> list[str]:
     return [row["id"] for row in rows]
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_is_written_is_there_at_once(durable: bool, store: Store) -> None:
+    with store.write(durable=durable) as tx:
+        tx.add("threads", {"id": "thread_1"})
+    with store.read() as tx:
+        assert tx.get("threads", "thread_1") is not None
+
+
 def test_it_fills_the_port(store: Store) -> None:
     assert isinstance(store, Store)
     assert isinstance(store.blocking, bool)

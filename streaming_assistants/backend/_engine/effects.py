@@ -28,10 +28,14 @@ Events: TypeAlias = Sequence[Event]
 
 @dataclass(frozen=True)
 class Do:
-    """A transaction, one that may write unless told otherwise; is sent what ``action`` answers."""
+    """A transaction, one that may write unless told otherwise; is sent what ``action`` answers.
+
+    One that is not ``durable`` may be lost when the store's own machine fails at that moment, and nothing
+    after it is kept without it: what grows is written again, and the end of a run is durable."""
 
     action: Callable[[Transaction], object]
     writes: bool = True
+    durable: bool = True
 
 
 @dataclass(frozen=True)

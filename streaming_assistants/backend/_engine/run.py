@@ -218,7 +218,7 @@ class Execution:
     def _glance(self) -> Steps[None]:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
         try:
-            yield Do(self._look)
+            yield Do(self._look, durable=False)
         except StoreAway as error:
             logger.warning("The store is away, and run %s goes on without it: %s", self._run.id, error)
             self._save_at = self._keeper.clock() + _LONGEST_PAUSE

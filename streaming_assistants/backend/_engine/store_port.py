@@ -180,8 +180,9 @@ class Store(Protocol):
     in_memory: bool
     closed: bool
 
-    def write(self) -> AbstractContextManager[Transaction]:
-        """A transaction that may write."""
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+        """A transaction that may write. One that is not ``durable`` need not have reached a disk when it is
+        over; those that follow it do not reach one before."""
         ...
 
     def read(self) -> AbstractContextManager[Transaction]:

@@ -39,7 +39,7 @@ class Unfinished:
         if self._calls is not None or self._message_over:
             yield from self.close()
         if not self._message_id:
-            events = yield Do(self._begin_message)
+            events = yield Do(self._begin_message, durable=False)
             yield Say(events)
         part = add_content(self._content, part)
         self._unsaved = True
@@ -50,7 +50,7 @@ class Unfinished:
         if self._message_id:
             yield from self.close()
         if self._calls is None:
-            events = yield Do(self._begin_tools)
+            events = yield Do(self._begin_tools, durable=False)
             yield Say(events)
         assert self._calls is not None
         fresh = call.get("index", len(self._calls)) == len(self._calls)

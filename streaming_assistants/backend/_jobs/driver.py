@@ -81,7 +81,7 @@ class Driver:
         return Abandoned() if self._abandoned else Interrupted()
 
     def _done(self, effect: Do) -> object:
-        with self._store.write() if effect.writes else self._store.read() as tx:
+        with self._store.write(durable=effect.durable) if effect.writes else self._store.read() as tx:
             return effect.action(tx)
 
     @property

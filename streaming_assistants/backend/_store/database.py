@@ -76,10 +76,11 @@ class Database:
         self._create_schema()
 
     @contextmanager
-    def write(self) -> Iterator[SqlTransaction]:
+    def write(self, *, durable: bool = True) -> Iterator[SqlTransaction]:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
-        read, fails with "database is locked" instead of waiting."""
-        with self._begun(writes=True) as connection:
+        read, fails with "database is locked" instead of waiting. PostgreSQL flushes its log to the disk for
+        one that is ``durable``, with all that came before it."""
+        with self._begun({"writes": True, "durable": durable}) as connection:
             tx = SqlTransaction(connection)
             yield tx
         self._changes.tell(tx.changed)
@@ -87,14 +88,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         """A transaction that only reads; on SQLite it neither waits for a writer nor holds one up."""
-        with self._begun(writes=False) as connection:
+        with self._begun({}) as connection:
             yield SqlTransaction(connection)
 
     @contextmanager
-    def _begun(self, *, writes: bool) -> Iterator[Connection]:
+    def _begun(self, options: dict[str, bool]) -> Iterator[Connection]:
         try:
             with self._alone:
-                connection, transaction = self._transaction(writes)
+                connection, transaction = self._transaction(options)
                 with connection:
                     try:
                         with transaction:
@@ -105,14 +106,13 @@ class Database:
         except _AWAY as error:
             raise StoreAway(str(error)) from error
 
-    def _transaction(self, writes: bool) -> tuple[Connection, RootTransaction]:
+    def _transaction(self, options: dict[str, bool]) -> tuple[Connection, RootTransaction]:
         """A connection, and a transaction that has begun on it."""
         last = self.sqlite
         while True:
             connection = self._open().connect()
             try:
-                if writes:
-                    connection.execution_options(writes=True)
+                connection.execution_options(**options)
                 return connection, connection.begin()
             except BaseException as error:
                 connection.invalidate()
@@ -169,7 +169,7 @@ class Database:
         self.close()
 
     def _create_schema(self) -> None:
-        connection, transaction = self._transaction(writes=True)
+        connection, transaction = self._transaction({"writes": True})
         with connection, transaction:
             if connection.dialect.name == "postgresql":
                 # IF NOT EXISTS does not keep two processes from creating the same table at once.
@@ -205,13 +205,17 @@ def _prepare_sqlite(dbapi: DBAPIConnection, _record: object, *, durable: bool) -
 def _begin(connection: Connection) -> None:
     """Begins at once, over the driver's connection: with the write lock on SQLite, and on a server with the
     word that tells whether the connection still stands."""
-    writes = connection.get_execution_options().get("writes")
-    immediate = writes and connection.dialect.name == "sqlite"
+    options, begin = connection.get_execution_options(), "BEGIN"
+    how: dict[str, Any] = {}
+    if connection.dialect.name == "sqlite":
+        begin = "BEGIN IMMEDIATE" if options.get("writes") else begin
+    elif not options.get("durable", True):
+        # One message for both, which no driver can prepare.
+        begin, how = "BEGIN; SET LOCAL synchronous_commit = off", {"prepare": False}
     cursor = connection.connection.cursor()
-    begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"
     failure = connection.dialect.loaded_dbapi.Error
     try:
-        cursor.execute(begin)
+        cursor.execute(begin, **how)
     except failure as error:
         raise DBAPIError.instance(begin, None, error, failure, dialect=connection.dialect) from error
     finally:
