@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 import pydantic
 
 from streaming_assistants import _sdk
+from streaming_assistants._sdk.untyped import Model
 
 
 def written(value: object) -> str:
@@ -36,7 +37,8 @@ def _plain(value: object) -> object:
     if isinstance(value, pydantic.BaseModel):
         return _sdk.jsonable(value)
     if hasattr(type(value), "__fields__") and hasattr(value, "json"):  # a model of pydantic.v1, beside 2
-        return json.loads(value.json())
+        old: Model = value
+        return json.loads(old.json())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, (datetime.date, datetime.time)):
