@@ -47,3 +47,8 @@ def test_an_upstream_is_a_module_and_a_name(name: str) -> None:
 
 def test_a_store_is_known_to_one_module() -> None:
     assert named_in(PACKAGE, "_store.database") == {"backend/_local.py"}
+
+
+def test_no_two_files_have_one_name() -> None:
+    names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

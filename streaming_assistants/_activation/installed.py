@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import openai
 
 from streaming_assistants import _sdk
-from streaming_assistants._patch.classes import PatchedClass
+from streaming_assistants._patch.by_class import PatchedClass
 from streaming_assistants._patch.client import patch, patch_class, unpatch
 from streaming_assistants._sdk.untyped import AnyClient
 

@@ -14,8 +14,8 @@ from streaming_assistants._sdk.untyped import AnyClient, Method
 from streaming_assistants.errors import StreamingAssistantsError
 
 from .adaptations import judge_adaptations
+from .by_class import ClientClass, PatchedClass, is_client_class, left_alone, patched_class
 from .capability import judge
-from .classes import ClientClass, PatchedClass, is_client_class, left_alone, patched_class
 from .closed import explaining
 from .defaults import KEY
 from .display import Capabilities

@@ -85,9 +85,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    from . import run
+    from . import launch
 
-    return run.main(argv)
+    return launch.main(argv)
 
 
 def _serve(argv: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from streaming_assistants._protocol.plan import Outcome
 
 from .._files.kinds import Unreadable
-from .._files.reading import Reading
+from .._files.spooled import Spooled
 from . import claims
 from .claims import Claim, Lost, claim, finish, give_back, left_behind, ours, store_passages
 from .effects import Abandoned, Apart, Do, Events, Interrupted, Steps, Work
@@ -111,7 +111,7 @@ class _Indexing:
 
     def _read(self, claimed: Claim) -> Steps[int]:
         """Stores a file's passages; how many bytes they take."""
-        reading = Reading(claimed.filename, claimed.max_tokens, claimed.overlap)
+        reading = Spooled(claimed.filename, claimed.max_tokens, claimed.overlap)
         size = 0
         try:
             yield from self._copied(claimed, reading)
@@ -128,7 +128,7 @@ class _Indexing:
             reading.close()
         return size
 
-    def _copied(self, claimed: Claim, reading: Reading) -> Steps[None]:
+    def _copied(self, claimed: Claim, reading: Spooled) -> Steps[None]:
         contents = self._settings.contents
         for content_id in claimed.content_ids:
             if contents is not None:

@@ -15,7 +15,7 @@ from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend._engine import embedding
 from streaming_assistants.backend._engine.port import Sleep, UpstreamError
 from streaming_assistants.backend._files.cutting import Chunk
-from streaming_assistants.backend._files.reading import Reading
+from streaming_assistants.backend._files.spooled import Spooled
 from tests.backend.conftest import Api, attached
 from tests.backend.processes import Elsewhere, Process
 from tests.clients import Colour
@@ -234,14 +234,14 @@ def test_what_is_too_much_is_asked_for_in_parts() -> None:
 
 async def test_a_cancelled_batch_is_not_indexed_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     store_id, going, cancelled = await a_store(api), threading.Event(), threading.Event()
-    read = Reading.next
+    read = Spooled.next
 
     def held_up(reading: Any, most: int) -> Any:
         going.set()
         assert cancelled.wait(10)
         return read(reading, most)
 
-    monkeypatch.setattr(Reading, "next", held_up)
+    monkeypatch.setattr(Spooled, "next", held_up)
     file_id = (await uploaded(api, "rent.txt", RENT))["id"]
     path = f"/vector_stores/{store_id}/file_batches"
     batch = await api.post(path, {"file_ids": [file_id]})
@@ -271,16 +271,16 @@ async def test_what_a_killed_process_leaves_behind_another_takes_up(shared: Any,
 def leave_behind(here: Elsewhere) -> None:
     """Begins to index, stores passages and comes to no end."""
     stored = threading.Event()
-    read = Reading.next
+    read = Spooled.next
 
-    def held_up(reading: Reading, most: int) -> Any:
+    def held_up(reading: Spooled, most: int) -> Any:
         passages = read(reading, most)
         if not passages:
             stored.set()
             time.sleep(60)
         return passages
 
-    Reading.next = held_up  # type: ignore[method-assign]
+    Spooled.next = held_up  # type: ignore[method-assign]
     files = [("rent.txt", RENT), ("pets.txt", PETS)]
     ids = [here.client.files.create(file=file, purpose="assistants").id for file in files]
     store_id = here.post("/vector_stores", {"file_ids": ids})["id"]
@@ -294,13 +294,13 @@ async def test_a_backend_that_is_closed_gives_its_files_back(
 ) -> None:
     going = threading.Event()
 
-    def held_up(self: Reading, most: int) -> Any:
+    def held_up(self: Spooled, most: int) -> Any:
         going.set()
         time.sleep(0.01)
         return [Chunk("without end", 0, 11, {})]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Reading, "next", held_up)
+        patched.setattr(Spooled, "next", held_up)
         first = attached(LocalBackend("echo", shared.url), colour)
         store_id = await a_store(first, ("rent.txt", RENT))
         with anyio.fail_after(10):

@@ -14,7 +14,7 @@ from .reader_process import read_apart
 from .sections import sections
 
 
-class Reading:
+class Spooled:
     """How it is cut say ``max_tokens`` and ``overlap``. The copy on the disk goes with :meth:`close`."""
 
     def __init__(self, filename: str, max_tokens: int, overlap: int) -> None:
