@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import (
@@ -44,8 +44,9 @@ SelfT = TypeVar("SelfT")
 ToolErrorStage: TypeAlias = Literal["arguments", "execution", "output"]
 """Where a call failed: before the function, in it, or with what it gave."""
 
-ToolHandlers: TypeAlias = Iterable[Callable[..., object]] | Mapping[str, Callable[..., object]]
-"""What ``tool_handlers=`` takes."""
+# Not an Iterable, which a dict is, too: mypy would not find one type for the tools in it.
+ToolHandlers: TypeAlias = Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]]
+"""What ``tool_handlers=`` takes. Any other iterable will do as a list."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

@@ -89,7 +89,7 @@ def tools(made: OpenAI) -> None:
     rest = [*handled.tool_outputs, *stream.tool_outputs, *events.tool_outputs]
     runs.submit_tool_outputs("r", thread_id="t", tool_outputs=[*rest, {"tool_call_id": "c", "output": "1"}])
     handled = runs.submit_tool_outputs_and_poll(
-        thread_id="t", run_id="r", tool_outputs=rest, tool_handlers={"get_weather": get_weather}
+        thread_id="t", run_id="r", tool_outputs=rest, tool_handlers={"get": get_weather, "measure": tool}
     )
     handled = client.beta.threads.create_and_run_poll(assistant_id="a", tool_handlers=[get_weather])
     assert_type(handled.tool_outputs[0]["output"], str)
