@@ -213,7 +213,7 @@ async def test_another_refusal_is_raised_as_it_is(colour: Colour, server: Loopba
 async def test_a_deadline(colour: Colour, server: Loopback, post: str) -> None:
     thread = Thread(server, looks=10_000)
     thread.begin()
-    with pytest.raises(PollTimeoutError) as caught:
+    with pytest.raises(PollTimeoutError, match="as run run_1 is in_progress: nothing was posted") as caught:
         await colour.of(
             POSTS[post](colour.client(server.url), "Hello", if_active="wait", max_wait_seconds=0.2)
         )

@@ -82,12 +82,7 @@ class Posting:
             runs = busy.ThreadRuns(self._thread_id, self._newest(), self._over, self._cancel)
             return (yield from busy.post(make, runs, wait, cancels=self._cancels))
         except WaitedTooLong as error:
-            raise PollTimeoutError(
-                f"Thread {self._thread_id} was not free within {wait.terms.max_wait:g} s: nothing was posted",
-                _sdk.request(self._client, "GET", self._path),
-                id=None,
-                status=None,
-            ) from error
+            raise self._late() from error
         finally:
             place.leave()
 
@@ -98,7 +93,19 @@ class Posting:
 
     def _over(self, run_id: str) -> Plan[Model]:
         ids = {"run_id": run_id, "thread_id": self._thread_id}
-        return ACTIVE_WATCH.plan(self._client, self._wanted, {**ids, **self._said})
+        try:
+            return (yield from ACTIVE_WATCH.plan(self._client, self._wanted, {**ids, **self._said}))
+        except PollTimeoutError as error:
+            raise self._late(f", as run {error.id} is {error.status or 'not known'}", error) from error
+
+    def _late(self, why: str = "", last: PollTimeoutError | None = None) -> PollTimeoutError:
+        return PollTimeoutError(
+            f"Thread {self._thread_id} was not free within {self._wanted.terms.max_wait:g} s{why}: "
+            "nothing was posted",
+            _sdk.request(self._client, "GET", self._path),
+            id=None if last is None else last.id,
+            status=None if last is None else last.status,
+        )
 
     def _cancel(self, run_id: str) -> Invoke:
         path = f"{self._path}/{quote(run_id, safe='')}/cancel"
