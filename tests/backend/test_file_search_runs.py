@@ -322,6 +322,10 @@ async def test_files_of_an_assistant_of_v1(colour: Colour, make_api: MakeApi) ->
     run = await ran(api, "What does Filip like?", {"tools": [{"type": "retrieval"}], "file_ids": [file_id]})
     assert run["status"] == "completed"
     assert citations(await said(api, run)) == [("【4:0†foods.txt】", file_id)]
+    await api.delete(f"/files/{file_id}")  # which is no reason to refuse its next run
+    thread_id = await api.thread("What does Filip like?")
+    run = await api.post(f"/threads/{thread_id}/runs", {"assistant_id": run["assistant_id"]})
+    assert (await api.settled(run))["status"] == "completed"
 
 
 async def test_what_a_program_reads_of_it(colour: Colour) -> None:

@@ -24,7 +24,8 @@ async def v1(api: Api, method: str, path: str, **body: Any) -> Any:
     return await done(getattr(api.client, method)(path, cast_to=JSON, **options))
 
 
-async def test_retrieval_is_file_search_and_files_are_a_list(api: Api) -> None:
+async def test_retrieval_is_file_search_and_files_are_a_list(make_api: Callable[..., Api]) -> None:
+    api = make_api("echo", files="upstream")
     tools = [{"type": "retrieval"}, {"type": "code_interpreter"}]
     given = {"model": "m", "tools": tools, "file_ids": ["file-1"]}
     made = await v1(api, "post", "/assistants", **given)
@@ -39,7 +40,8 @@ async def test_retrieval_is_file_search_and_files_are_a_list(api: Api) -> None:
     assert "file_ids" not in v2
 
 
-async def test_an_assistants_files(api: Api) -> None:
+async def test_an_assistants_files(make_api: Callable[..., Api]) -> None:
+    api = make_api("echo", files="upstream")
     id = await api.assistant()
     made = await v1(api, "post", f"/assistants/{id}/files", file_id="file-1")
     assert (made["id"], made["object"], made["assistant_id"]) == ("file-1", "assistant.file", id)

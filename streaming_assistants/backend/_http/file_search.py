@@ -14,6 +14,11 @@ def with_stores(ctx: Context, body: Json, *, of_thread: bool = False) -> Json:
     search = resources.get("file_search") or {}
     wanted = search.get("vector_stores")
     theirs = ctx.settings.vector_stores
+    if ctx.settings.files is not None and ctx.strict:
+        for id in search.get("vector_store_ids") or []:
+            vector_stores.store_row(ctx.tx, id)
+        code = resources.get("code_interpreter") or {}
+        refuse_unknown(ctx, [*(code.get("file_ids") or []), *(body.get("file_ids") or [])])
     if not wanted:
         return body
     if ctx.settings.files is not None:
@@ -67,6 +72,8 @@ def _made(ctx: Context, store: Json, *, of_thread: bool) -> str:
 
 def _attached_here(ctx: Context, thread: Json, messages: list[Json]) -> Json:
     """Puts attachments into the thread's own store here, which is made where there is none that holds."""
+    given = [each for message in messages for each in message.get("attachments") or []]
+    refuse_unknown(ctx, [each["file_id"] for each in given if each.get("file_id")])
     new = _searchable(ctx, messages)
     if not new:
         return thread
@@ -79,6 +86,14 @@ def _attached_here(ctx: Context, thread: Json, messages: list[Json]) -> Json:
         return thread
     resources = {**thread["tool_resources"], "file_search": {**search, "vector_store_ids": [store_id]}}
     return ctx.tx.change("threads", thread["id"], {"tool_resources": resources})
+
+
+def refuse_unknown(ctx: Context, ids: list[str]) -> None:
+    """Raises the API's 404 for the first that is no file where files are kept here: none that was uploaded or
+    that a tool made."""
+    for id in ids if ctx.settings.files is not None and ctx.strict else ():
+        if ctx.tx.get("stored_files", id) is None and ctx.tx.file(id) is None:
+            raise api_errors.missing("file", id)
 
 
 def _searchable(ctx: Context, messages: list[Json]) -> list[str]:

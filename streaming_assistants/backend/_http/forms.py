@@ -23,6 +23,7 @@ _OVERHEAD = 64 * 1024  # what a form may have beside its file
 _MOST_FIELDS = 64
 _TAKES_FORM = re.compile(r"/files|/uploads/[^/]+/parts")
 _EXTENDED = re.compile(rb"filename\*\s*=\s*utf-8'[^']*'([!-:<-~]+)", re.IGNORECASE)
+_ESCAPED = re.compile("%(22|0D|0A)")  # by browsers, httpx and fetch: all that they escape in a name
 _NESTED = re.compile(r"(\w+)\[(\w+)\]")
 
 
@@ -151,7 +152,9 @@ class FormReader:
         extended = _EXTENDED.search(self._disposition)
         if extended is not None:
             return unquote(extended[1].decode("ascii"))
-        return _text(options[b"filename"]) if b"filename" in options else None
+        if b"filename" not in options:
+            return None
+        return _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), _text(options[b"filename"]))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._into_file:

@@ -90,7 +90,10 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
     messages = ctx.body.get("additional_messages") or []
     if _searches(ctx, stretch) and stretch.assistant is not None:
         # The hosted API kept them with the assistant; here they are searched in the thread's store.
-        messages = [*messages, {"file_ids": objects.searched_files(stretch.assistant["tool_resources"])}]
+        # One that has been deleted since is not searched any more.
+        ids = objects.searched_files(stretch.assistant["tool_resources"])
+        kept = [id for id in ids if ctx.tx.get("stored_files", id) is not None]
+        messages = [*messages, {"file_ids": kept}]
     thread = attach(ctx, stretch.thread, messages)
     created = ("thread.run.created", stretch.queued)
     return _go_on(ctx, stretch._replace(thread=thread), [*events, created], ctx.include)

@@ -6,6 +6,7 @@ from .._engine import api_errors, checks, objects
 from .._engine.port import Json
 from .assistants import assistant_row
 from .context import ApiAnswer, Context, deleted, listed
+from .file_search import refuse_unknown
 from .threads import message_row
 
 
@@ -18,6 +19,7 @@ def create(ctx: Context) -> ApiAnswer:
     """Lets the assistant's tools use a file that has been uploaded."""
     checks.fields({"file_id": checks.text()}, ctx.body, ("file_id",))
     assistant, id = assistant_row(ctx)["data"], ctx.body["file_id"]
+    refuse_unknown(ctx, [id])
     _keep(ctx, assistant, [*(known for known in objects.file_ids(assistant) if known != id), id])
     return ApiAnswer(_of_assistant(assistant, id))
 

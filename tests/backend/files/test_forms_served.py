@@ -51,6 +51,14 @@ def nothing_is_left(backend: LocalBackend) -> None:
         assert (tx.all("stored_files"), tx.loose_contents()) == ([], [])
 
 
+def test_what_clients_escape_in_a_filename_is_undone() -> None:
+    reader = FormReader(TYPE)
+    reader.feed(FORM.replace(b"a.txt", b"a %22b%22%0D%0A100%25 %41.txt"))
+    form = reader.close()
+    form.close()
+    assert form.filename == 'a "b"100%25 %41.txt'
+
+
 def test_a_form_as_curl_sends_it(url: str) -> None:
     answer = sent(url, FORM)
     assert answer.status == 200

@@ -411,3 +411,30 @@ async def test_v1s_files_of_a_message_are_searched_where_they_can_be(api: Api) -
     (store_id,) = resources["file_search"]["vector_store_ids"]
     listed = await api.get(f"/vector_stores/{store_id}/files")
     assert [file["id"] for file in listed["data"]] == [text]
+
+
+async def test_what_a_request_names_has_to_be_there(make_api: MakeApi) -> None:
+    api = make_api("echo")
+    store = {"file_search": {"vector_store_ids": ["vs_none"]}}
+    code = {"code_interpreter": {"file_ids": ["file-none"]}}
+    attached = attaching("file-none", tool="code_interpreter")
+    thread_id, assistant_id = await api.thread("one"), await api.assistant()
+    paths = ("/threads", "/assistants", f"/threads/{thread_id}", f"/assistants/{assistant_id}")
+    named = [(path, "vs_none", {"model": "m", "tool_resources": store}) for path in paths]
+    named += [(path, "file-none", {"model": "m", "tool_resources": code}) for path in paths]
+    run = {"assistant_id": assistant_id}
+    named += [
+        ("/threads", "file-none", {"messages": [attached]}),
+        (f"/threads/{thread_id}/messages", "file-none", attached),
+        (f"/threads/{thread_id}/runs", "file-none", {**run, "additional_messages": [attached]}),
+        ("/threads/runs", "vs_none", {**run, "tool_resources": store}),
+        (f"/assistants/{assistant_id}/files", "file-none", {"file_id": "file-none"}),
+    ]
+    for path, id, body in named:
+        if path.startswith("/threads") and "model" in body:
+            body = {key: value for key, value in body.items() if key != "model"}
+        error = await api.refused(path, body)
+        word = "vector store" if id == "vs_none" else "file"
+        assert (error["status"], error["message"]) == (404, f"No {word} found with id '{id}'."), path
+    lenient = make_api("echo", strict=False)
+    assert (await lenient.post("/threads", {"tool_resources": store}))["tool_resources"] == store
