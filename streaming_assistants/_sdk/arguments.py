@@ -48,6 +48,9 @@ class ArgumentsModel:
             made = make(by_alias=True)
         except (RuntimeError, ValueError) as error:  # ValueError: of pydantic 1
             raise TypeError(f"an annotation that has no JSON schema: {error}") from error
+        for name in self._names.values():
+            if name not in made["properties"]:  # pydantic 1 warns, and leaves it out
+                raise TypeError(f"an annotation that has no JSON schema: that of {name!r}")
         return cast("dict[str, JSON]", _untitled(made, "Arguments"))
 
 
