@@ -122,6 +122,17 @@ def test_strict_requires_everything() -> None:
     assert place["additionalProperties"] is False
 
 
+def test_strict_leaves_it_to_the_model_to_give_none() -> None:
+    def visit(city: str, day: Annotated[str | None, pydantic.Field(description="Which")] = None) -> str:
+        return ""
+
+    tool = function_tool(visit, strict=True)
+    assert parameters(tool)["properties"]["day"] == {
+        "anyOf": [{"type": "string"}, {"type": "null"}],
+        "description": "Which",
+    }
+
+
 def test_strict_says_what_it_cannot_say() -> None:
     @function_tool(strict=True)
     def note(things: dict[str, int]) -> str:

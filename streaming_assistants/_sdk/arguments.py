@@ -48,10 +48,23 @@ class ArgumentsModel:
             made = make(by_alias=True)
         except (RuntimeError, ValueError) as error:  # ValueError: of pydantic 1
             raise TypeError(f"an annotation that has no JSON schema: {error}") from error
-        for name in self._names.values():
-            if name not in made["properties"]:  # pydantic 1 warns, and leaves it out
+        properties = made["properties"]
+        for field, name in self._names.items():
+            if name not in properties:  # pydantic 1 warns, and leaves it out
                 raise TypeError(f"an annotation that has no JSON schema: that of {name!r}")
+            if PYDANTIC_1 and self._model.__fields__[field].allow_none:
+                properties[name] = _or_null(properties[name])
         return cast("dict[str, JSON]", _untitled(made, "Arguments"))
+
+
+_ABOUT = ("default", "description", "title")
+
+
+def _or_null(said: dict[str, JSON]) -> dict[str, JSON]:
+    """The schema of a parameter that may be None, as pydantic 2 says it: pydantic 1 keeps that to itself."""
+    about = {key: each for key, each in said.items() if key in _ABOUT}
+    kind = {key: each for key, each in said.items() if key not in _ABOUT}
+    return {"anyOf": [kind, {"type": "null"}], **about} if kind else said
 
 
 def faults(error: Exception) -> list[tuple[str, str]]:
