@@ -205,10 +205,11 @@ class DictTransaction:
         kept = self._table("pieces").get(f"{content_id} {number}")
         return None if kept is None else kept["piece"]
 
-    def drop_content(self, content_id: str) -> None:
+    def drop_content(self, content_id: str) -> bool:
         for key, kept in list(self._table("pieces").items()):
             if kept["content_id"] == content_id:
                 self._drop("pieces", key)
+        return False
 
     def loose_contents(self) -> Sequence[str]:
         kept = dict.fromkeys(each["content_id"] for each in self._table("pieces").values())

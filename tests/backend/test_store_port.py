@@ -249,6 +249,21 @@ def test_contents_come_in_pieces(store: Store) -> None:
         assert (tx.piece("c_1", 0), tx.piece("c_2", 0)) == (None, b"other")
 
 
+def test_a_large_content_goes_bit_by_bit_and_is_loose_until_all_is_gone(store: Store) -> None:
+    with store.write() as tx:
+        for number in range(40):
+            tx.add_piece("c_1", number, b"x")
+    more = True
+    while more:
+        with store.write() as tx:
+            more = tx.drop_content("c_1")
+            left = [number for number in range(40) if tx.piece("c_1", number) is not None]
+            assert (len(left) <= 39, left == list(range(len(left)))) == (True, True)
+            assert (bool(left), tx.loose_contents()) == (more, ["c_1"] if more else [])
+    with store.write() as tx:
+        assert tx.drop_content("c_1") is False
+
+
 def test_contents_that_nothing_refers_to_are_told(store: Store) -> None:
     with store.write() as tx:
         for id in ("of a file", "of a part", "loose"):

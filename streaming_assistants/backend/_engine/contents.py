@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 
 from .file_settings import FileSettings
-from .store_port import Store, StoreAway, Transaction
+from .store_port import Store, StoreAway, StoreClosed, Transaction
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -62,9 +62,8 @@ def drop(store: Store, settings: FileSettings, content_id: str) -> None:
         if settings.contents is not None:
             settings.contents.drop(content_id)
             return
-        with store.write() as tx:
-            tx.drop_content(content_id)
-    except (StoreAway, OSError) as error:
+        _drop_pieces(store, content_id)
+    except (StoreAway, StoreClosed, OSError) as error:
         logger.warning("A content of %s that nothing refers to is left for later: %s", content_id, error)
 
 
@@ -98,8 +97,7 @@ def _sweep(store: Store, settings: FileSettings) -> None:
     with store.read() as tx:
         loose = [id for id in tx.loose_contents() if dead(tx, id)]
     for content_id in loose:
-        with store.write() as tx:
-            tx.drop_content(content_id)
+        _drop_pieces(store, content_id)
     if settings.contents is None:
         return
     for content_id in settings.contents.marked():
@@ -112,6 +110,14 @@ def _sweep(store: Store, settings: FileSettings) -> None:
             settings.contents.mark(content_id, False)
         elif left:
             settings.contents.drop(content_id)
+
+
+def _drop_pieces(store: Store, content_id: str) -> None:
+    """In transactions of their own, between which others write."""
+    more = True
+    while more:
+        with store.write() as tx:
+            more = tx.drop_content(content_id)
 
 
 def _told(pieces: Iterable[bytes], seen: Callable[[], object]) -> Iterator[bytes]:

@@ -95,8 +95,10 @@ class FileTransaction(Protocol):
     def piece(self, content_id: str, number: int) -> bytes | None:
         """A piece of a content; None after its last one."""
 
-    def drop_content(self, content_id: str) -> None:
-        """Drops all pieces of a content."""
+    def drop_content(self, content_id: str) -> bool:
+        """Drops the last pieces of a content, as many as go quickly; whether there are more. Asked until
+        there are none, by whoever knows that nothing refers to it."""
+        ...
 
     def loose_contents(self) -> Sequence[str]:
         """Ids of contents in the store that no file and no part of an upload refers to."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 BETWEEN = "\n\n"
 """What stands between two sections in the text of a file."""
 
+_LONGEST_NAME = 200
+"""Characters of a heading that are kept with each passage under it."""
+
 
 class Chunk(NamedTuple):
     """A passage: ``start`` and ``end`` are offsets in the file's text, in characters. ``place`` is where it
@@ -35,7 +38,7 @@ def chunks(sections: Iterable[Section], max_tokens: int = 800, overlap: int = 40
     at = 0
     for section in sections:
         starts.append(at)
-        places.append(section.place)
+        places.append(_short(section.place))
         texts.append(section.text)
         at += len(section.text) + len(BETWEEN)
     text = BETWEEN.join(texts)
@@ -54,3 +57,7 @@ def chunks(sections: Iterable[Section], max_tokens: int = 800, overlap: int = 40
             said = said.strip()
             yield Chunk(said, start, start + len(said), places[bisect_right(starts, start) - 1])
         first = max(bisect_left(tokens, tokens[last - 1] - overlap) + 1, first + 1)
+
+
+def _short(place: Place) -> Place:
+    return {name: at[:_LONGEST_NAME] if isinstance(at, str) else at for name, at in place.items()}

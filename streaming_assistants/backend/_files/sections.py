@@ -88,7 +88,7 @@ def _encodings(start: bytes) -> list[str]:
     return ["utf-8", "cp1252", "latin-1"]
 
 
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
+_HEADING = re.compile(r"#{1,6}[ \t]+")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 
 
@@ -101,11 +101,13 @@ def headed(text: str) -> Iterator[Section]:
         mark = _FENCE.match(line)
         if mark is not None:
             fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
-        heading = None if fence else _HEADING.match(line)
-        if heading is not None:
+        opening = None if fence else _HEADING.match(line)
+        # No pattern takes the closing signs off: it would try a line of nothing else in every way.
+        heading = line[opening.end() :].rstrip(" \t#") if opening else ""
+        if heading:
             if lines:
                 yield Section("\n".join(lines), place)
-            lines, place = [], {"heading": heading[1]}
+            lines, place = [], {"heading": heading}
         lines.append(line)
     yield Section("\n".join(lines), place)
 

@@ -153,12 +153,10 @@ class Context:
         return self.settings.files
 
     def drop_content(self, content_id: str) -> None:
-        """Drops a content with this transaction; one outside the store when it is committed."""
-        if self.files.contents is None:
-            self.tx.drop_content(content_id)
-        else:
+        """Drops a content once this transaction is committed."""
+        if self.files.contents is not None:
             self.files.contents.mark(content_id, True)
-            self.dropped.append(content_id)
+        self.dropped.append(content_id)
 
     def index(self, store_id: str) -> None:
         """Has somebody index the files of a vector store that wait for it, once this is committed."""

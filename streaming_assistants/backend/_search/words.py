@@ -106,14 +106,14 @@ def _marked() -> re.Pattern[str]:
 
 
 def _stemmed(spaced: list[str]) -> list[str]:
+    if max(map(len, spaced), default=0) > LONGEST:  # which is not to be remembered whole
+        spaced = [word[:LONGEST] for word in spaced]
     return list(map(_stem, spaced))
 
 
 @lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """Without the ending of an English plural (Harman's weak stemmer)."""
-    if len(word) > LONGEST:
-        word = word[:LONGEST]
     if len(word) < 4 or word[-1] != "s" or word[-2] in "us":
         return word
     if word.endswith("ies") and word[-4] not in "ae":

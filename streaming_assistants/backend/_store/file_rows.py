@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select
 
 from .._engine.file_port import LapsingKind
 from .._engine.store_port import Row
 from .file_tables import contents, stored_files, upload_parts
 from .schema import metadata
+
+_DROPPED = 16
+"""Pieces that are dropped at once."""
 
 
 class FileRows:
@@ -41,5 +44,10 @@ class FileRows:
         query = select(table).where(table.c.expires_at <= now).order_by(table.c.seq)
         return self.connection.execute(query).mappings().all()
 
-    def drop_content(self, content_id: str) -> None:
-        self.connection.execute(delete(contents).where(contents.c.content_id == content_id))
+    def drop_content(self, content_id: str) -> bool:
+        of_it = contents.c.content_id == content_id
+        last = self.connection.scalar(select(func.max(contents.c.number)).where(of_it))
+        first = (-1 if last is None else last) - _DROPPED + 1
+        # Its first piece goes last: by that one it is known for loose until all is gone.
+        self.connection.execute(delete(contents).where(of_it, contents.c.number >= first))
+        return first > 0

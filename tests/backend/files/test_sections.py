@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from streaming_assistants.backend._files import office
+from streaming_assistants.backend._files.cutting import chunks
 from streaming_assistants.backend._files.kinds import SEARCHABLE, Unreadable, extension
 from streaming_assistants.backend._files.sections import sections
 
@@ -67,6 +68,13 @@ def test_markdown_by_its_headings(tmp_path: Path) -> None:
         ("# One #\ntext\n```\n# no heading\n```", {"heading": "One"}),
         ("## Two\nmore\n", {"heading": "Two"}),
     ]
+
+
+def test_a_line_of_signs_takes_no_time_and_a_heading_little_room(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# " + "#" * 200_000 + "x\n" + "words " * 2000, encoding="utf-8")
+    passages = list(chunks(sections("a.md", str(path))))
+    assert passages[0].place == {"heading": "#" * 200}
 
 
 def test_html_as_it_is_shown(tmp_path: Path) -> None:
