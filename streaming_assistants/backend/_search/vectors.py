@@ -40,19 +40,19 @@ def numpy() -> Any:
         raise ImportError(NEEDED) from None
 
 
-def nearest(
-    batches: Iterable[Sequence[tuple[int, bytes]]], vector: bytes, most: int
-) -> list[tuple[int, float]]:
-    """The nearest passages, nearest first, exactly: their numbers and scores. Of the vectors no more than a
-    batch is held at once."""
+def nearest(blocks: Iterable[tuple[bytes, bytes]], vector: bytes, most: int) -> list[tuple[int, float]]:
+    """The nearest passages, nearest first, exactly: their numbers and scores. A block is numbers as int64 and
+    as many vectors; no more than one is held at once."""
     np = numpy()
-    wanted = np.frombuffer(vector, dtype=np.float32)
+    wanted = np.frombuffer(vector, np.float32)
     ids, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    for batch in batches:
-        seqs, of = zip(*batch, strict=True)
-        ids.append(np.array(seqs, np.int64))
-        cosines.append(np.frombuffer(b"".join(of), np.float32).reshape(len(of), wanted.size) @ wanted)
+    for seqs, of in blocks:
+        ids.append(np.frombuffer(seqs, np.int64))
+        cosines.append(np.frombuffer(of, np.float32).reshape(-1, wanted.size) @ wanted)
     every, of_each = np.concatenate(ids), np.concatenate(cosines)
+    if most < of_each.size:
+        near = of_each >= np.partition(of_each, -most)[-most]
+        every, of_each = every[near], of_each[near]
     order = np.lexsort((every, -of_each))[:most]
     return [
         (id, similarity(cosine))

@@ -1,27 +1,22 @@
-"""How each database finds passages: by words with FTS5 or a tsvector, by vectors with sqlite-vec or pgvector,
-or else with numpy."""
+"""How each database finds passages by their words: with FTS5 or a tsvector."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from math import pi
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, text
-from sqlalchemy.engine import CursorResult
 
 from .._engine.file_port import Unsearchable
-from .._search import vectors
 from .._search.words import words
 
 _NO_WORDS = (
     "The sqlite3 of this Python has no FTS5, which searching files takes: use a Python whose sqlite3 has it, "
     "or a store in PostgreSQL."
 )
-_HELD = 1024  # vectors at once
 
 
 def _occurrences() -> str:
@@ -65,24 +60,6 @@ _COUNT = {
         "SELECT count(*) FROM passage_words WHERE words @@ CAST(quote_literal(:word) AS tsquery)"
     ),
 }
-_ADD_VECTOR = (
-    "INSERT INTO passage_vectors (seq, store, model, vector) VALUES (:seq, :store, :model, {vector})"
-)
-_DROP_VECTOR = text("DELETE FROM passage_vectors WHERE seq = :seq")
-_SAME = "FROM passage_vectors WHERE store = :store AND model = :model AND {size}"
-_BY_SQLITE_VEC = text(
-    "SELECT seq, 1 - vec_distance_cosine(vector, :vector) AS score "
-    f"{_SAME.format(size='length(vector) = :size')} ORDER BY 2 DESC, 1 LIMIT :most"
-)
-_BY_PGVECTOR = text(
-    "SELECT seq, 1 - (vector <=> CAST(:vector AS vector)) AS score "
-    f"{_SAME.format(size='vector_dims(vector) * 4 = :size')} ORDER BY 2 DESC, 1 LIMIT :most"
-)
-_BY_NUMPY = text(f"SELECT seq, vector {_SAME.format(size='length(vector) = :size')}")
-_IS_PGVECTOR = text(
-    "SELECT format_type(atttypid, NULL) LIKE '%vector' FROM pg_attribute "
-    "WHERE attrelid = to_regclass('passage_vectors') AND attname = 'vector'"
-)
 
 
 def new_seqs(connection: Connection, count: int) -> list[int]:
@@ -151,75 +128,3 @@ def _lexemes(store: int, said: Sequence[str]) -> str:
         f"'{store}_{word}':{','.join(map(str, range(1, min(times, 64) + 1)))}"
         for word, times in Counter(said).items()
     )
-
-
-def add_vectors(connection: Connection, store: int, model: str, of: Mapping[int, bytes]) -> None:
-    """Gives passages, by their numbers, vectors in place of those that they have."""
-    connection.execute(_DROP_VECTOR, [{"seq": seq} for seq in of])
-    pgvector = _is_pgvector(connection)
-    told = text(_ADD_VECTOR.format(vector="CAST(:vector AS vector)" if pgvector else ":vector"))
-    rows = [
-        {"seq": seq, "store": store, "model": model, "vector": _literal(each) if pgvector else each}
-        for seq, each in of.items()
-    ]
-    connection.execute(told, rows)
-
-
-def nearest(
-    connection: Connection, store: int, vector: bytes, model: str, most: int
-) -> list[tuple[int, float]]:
-    """The passages of a store that are nearest by the vectors of a model, nearest first; at least ``most``
-    where there are as many. Raises Unsearchable."""
-    asked = {"store": store, "model": model, "size": len(vector)}
-    by = vectors_by(connection)
-    if by == "numpy":
-        return vectors.nearest(_batches(connection.execute(_BY_NUMPY, asked)), vector, most)
-    told = vector if by == "sqlite-vec" else _literal(vector)
-    query = _BY_SQLITE_VEC if by == "sqlite-vec" else _BY_PGVECTOR
-    rows = connection.execute(query, {**asked, "vector": told, "most": most})
-    return [(seq, vectors.similarity(score)) for seq, score in rows]
-
-
-def vectors_by(connection: Connection) -> str:
-    """What finds the nearest: ``sqlite-vec``, ``pgvector`` or ``numpy``. Raises Unsearchable."""
-    if "vectors_by" not in connection.info:
-        if connection.dialect.name == "sqlite":
-            able = "sqlite-vec" if _loads_sqlite_vec(connection) else None
-        else:
-            able = "pgvector" if _is_pgvector(connection) else None
-        if able is None:
-            try:
-                vectors.numpy()
-            except ImportError as error:
-                raise Unsearchable(str(error)) from None
-        connection.info["vectors_by"] = able or "numpy"
-    by: str = connection.info["vectors_by"]
-    return by
-
-
-def _is_pgvector(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql" and bool(connection.scalar(_IS_PGVECTOR))
-
-
-def _loads_sqlite_vec(connection: Connection) -> bool:
-    """Whether the connection has sqlite-vec now: it is not installed everywhere, and not every Python's
-    sqlite3 takes extensions."""
-    driver = connection.connection.driver_connection
-    try:
-        sqlite_vec = import_module("sqlite_vec")
-        driver.enable_load_extension(True)  # type: ignore[union-attr]
-    except (ImportError, AttributeError):
-        return False
-    sqlite_vec.load(driver)
-    driver.enable_load_extension(False)  # type: ignore[union-attr]
-    return True
-
-
-def _batches(result: CursorResult[Any]) -> Iterator[Sequence[tuple[int, bytes]]]:
-    while result.cursor is not None and (rows := result.cursor.fetchmany(_HELD)):
-        yield rows
-    result.close()
-
-
-def _literal(vector: bytes) -> str:
-    return "[" + ",".join(map(repr, vectors.numbers(vector))) + "]"

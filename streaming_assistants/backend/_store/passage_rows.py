@@ -14,6 +14,7 @@ from .._search.filters import matches
 from .._search.ranking import Posting, Ranked, scored
 from .._search.words import asked, words
 from . import passage_index as index
+from . import passage_vectors as by_vectors
 from .file_tables import store_files, stored_files, vector_stores
 from .passage_tables import passage_texts
 from .passage_tables import passages as table
@@ -64,7 +65,7 @@ class PassageRows:
             if passage.vector is not None
         }
         if model is not None and of_model:
-            index.add_vectors(self.connection, store, model, of_model)
+            by_vectors.add(self.connection, store, model, of_model)
 
     def put_vectors(
         self, vector_store_id: str, file_id: str, after: int, vectors: Sequence[bytes], model: str
@@ -73,8 +74,10 @@ class PassageRows:
         if place is None or not vectors:
             return
         query = select(table.c.seq).where(table.c.entry == place[1], table.c.number >= after)
-        seqs = self.connection.scalars(query.order_by(table.c.number).limit(len(vectors)))
-        index.add_vectors(self.connection, place[0], model, dict(zip(seqs, vectors, strict=False)))
+        seqs = self.connection.scalars(query.order_by(table.c.number).limit(len(vectors))).all()
+        if seqs:
+            by_vectors.drop(self.connection, place[0], seqs)
+            by_vectors.add(self.connection, place[0], model, dict(zip(seqs, vectors, strict=False)))
 
     def drop_passages(self, vector_store_id: str, file_id: str | None = None) -> None:
         if file_id is None:
@@ -89,11 +92,14 @@ class PassageRows:
             select(table.c.seq, table.c.store, passage_texts.c.text)
             .join(passage_texts, passage_texts.c.seq == table.c.seq)
             .where(table.c.entry.is_(None))
+            .order_by(table.c.seq)  # which lie beside each other
             .limit(_SWEPT)
         )
         rows = [(seq, store, text) for seq, store, text in self.connection.execute(query)]
         if rows:
             index.drop_words(self.connection, rows)
+            for store in sorted({store for _, store, _ in rows}):
+                by_vectors.drop(self.connection, store, [seq for seq, of, _ in rows if of == store])
             self.connection.execute(delete(table).where(table.c.seq.in_([row[0] for row in rows])))
         return len(rows) == _SWEPT
 
@@ -126,7 +132,7 @@ class PassageRows:
         stores = self._stores(vector_store_ids)
         most = limit
         while True:
-            near = [index.nearest(self.connection, store, vector, model, most) for store in stores]
+            near = [by_vectors.nearest(self.connection, store, vector, model, most) for store in stores]
             hits = self._hits(sorted((each for of in near for each in of), key=_best), filters, limit)
             if len(hits) == limit or all(len(each) != most for each in near):
                 return hits
@@ -135,7 +141,7 @@ class PassageRows:
     def check_vectors(self) -> None:
         """Raises ImportError where nothing here can search by vectors."""
         try:
-            index.vectors_by(self.connection)
+            by_vectors.vectors_by(self.connection)
         except Unsearchable as error:
             raise ImportError(str(error)) from None
 

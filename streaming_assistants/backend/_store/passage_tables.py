@@ -7,7 +7,7 @@ before them: a search reads what is in its stores and nothing of others'.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Connection, ForeignKey, Index, Integer, Table, text
+from sqlalchemy import JSON, Column, Connection, ForeignKey, Index, Integer, LargeBinary, String, Table, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .schema import SafeText, Seq, metadata
@@ -35,12 +35,28 @@ passage_texts = Table(
     Column("place", JSON, nullable=False),
 )
 
-_SQLITE = (
-    "CREATE TABLE IF NOT EXISTS passage_vectors "
-    "(seq INTEGER PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
-    "store INTEGER NOT NULL, model VARCHAR(255) NOT NULL, vector BLOB NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS passage_vectors_by_store ON passage_vectors (store, model)",
+# Vectors in blocks: what a search reads of them is a few rows, each of many. Not used with pgvector.
+vector_blocks = Table(
+    "vector_blocks",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("store", Seq, nullable=False),  # seq of the vector store
+    Column("model", String(255), nullable=False),
+    Column("size", Integer, nullable=False),  # of a vector, in bytes
+    Column("count", Integer, nullable=False),
+    Column("first", Seq, nullable=False),  # the least and the greatest of ``seqs``
+    Column("last", Seq, nullable=False),
+    Column("seqs", LargeBinary, nullable=False),  # the passages, as int64
+    Column("vectors", LargeBinary, nullable=False),  # theirs, in the same order, as float32
 )
+Index(
+    "vector_blocks_by_store",
+    vector_blocks.c.store,
+    vector_blocks.c.model,
+    vector_blocks.c.size,
+    vector_blocks.c.count,
+)
+
 # The words are kept where they can be found and nowhere else: of a passage that goes they are told anew.
 _FTS5 = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
@@ -54,9 +70,12 @@ _POSTGRES = (
     "words tsvector NOT NULL) WITH (toast_tuple_target = 8160)",
     "ALTER TABLE passage_words ALTER COLUMN words SET STORAGE MAIN",
     "CREATE INDEX IF NOT EXISTS passage_words_by_word ON passage_words USING gin (words)",
+    "ALTER TABLE vector_blocks ALTER COLUMN vectors SET STORAGE EXTERNAL",
+)
+_PGVECTOR = (
     "CREATE TABLE IF NOT EXISTS passage_vectors "
     "(seq bigint PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
-    "store bigint NOT NULL, model varchar(255) NOT NULL, vector {vector} NOT NULL) "
+    "store bigint NOT NULL, model varchar(255) NOT NULL, vector vector NOT NULL) "
     "WITH (toast_tuple_target = 8160)",
     "ALTER TABLE passage_vectors ALTER COLUMN vector SET STORAGE MAIN",
     "CREATE INDEX IF NOT EXISTS passage_vectors_by_store ON passage_vectors (store, model)",
@@ -66,13 +85,11 @@ _POSTGRES = (
 def prepare(connection: Connection) -> None:
     """Makes what SQLAlchemy has no tables for, within the transaction that makes the schema."""
     if connection.dialect.name == "postgresql":
-        if connection.scalar(text("SELECT to_regclass('passage_vectors')")) is None:
-            vector = "vector" if _has_pgvector(connection) else "bytea"
-            for statement in _POSTGRES:
-                connection.execute(text(statement.format(vector=vector)))
+        if connection.scalar(text("SELECT to_regclass('passage_words')")) is None:
+            pgvector = _PGVECTOR if _has_pgvector(connection) else ()
+            for statement in (*_POSTGRES, *pgvector):
+                connection.execute(text(statement))
         return
-    for statement in _SQLITE:
-        connection.execute(text(statement))
     try:
         for statement in _FTS5:
             connection.execute(text(statement))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from streaming_assistants.backend._engine.store_port import Store
 from streaming_assistants.backend._engine.vector_stores import entry_id
 from streaming_assistants.backend._search import filters
 from streaming_assistants.backend._search.fusion import fused
-from streaming_assistants.backend._search.vectors import unit
+from streaming_assistants.backend._search.vectors import numbers, unit
 from streaming_assistants.backend._search.words import asked, words
-from streaming_assistants.backend._store import passage_index
+from streaming_assistants.backend._store import passage_vectors
 from streaming_assistants.backend._store.database import Database
 from tests.backend.dict_store import DictStore
 
@@ -203,6 +204,66 @@ def test_vectors_find_the_nearest_of_their_model(store: Store) -> None:
         assert len(list(tx.vector_hits(["vs_1"], unit([1, 0, 0]), "model-1", None, 9))) == 3
 
 
+@pytest.mark.parametrize(
+    ("store", "by"), [("file", "numpy"), ("file", "sqlite-vec"), ("postgres", "numpy")], indirect=["store"]
+)
+def test_vectors_follow_their_passages(store: Store, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they are packed: files of one passage and of many, some of which go or are embedded anew."""
+    if by == "sqlite-vec":
+        monkeypatch.setitem(__import__("sys").modules, "numpy", None)
+        monkeypatch.setattr(passage_vectors, "_loads_sqlite_vec", _like_sqlite_vec)
+    rng = random.Random(5)
+    random_vector = lambda: [rng.uniform(-1, 1) for _ in range(4)]  # noqa: E731
+    sizes = {f"file-{number}": 1 if number % 35 else 300 for number in range(80)}
+    known: dict[tuple[str, int], list[float]] = {}
+    with store.write() as tx:
+        for file_id, size in sizes.items():
+            vectors = [random_vector() for _ in range(size)]
+            known.update(((file_id, at), vector) for at, vector in enumerate(vectors))
+            add(tx, "vs_1", file_id, [passage("text", at, vector) for at, vector in enumerate(vectors)])
+
+    def check() -> None:
+        wanted = random_vector()
+        cosine = lambda one: _product(unit(one), unit(wanted))  # noqa: E731
+        expected = sorted(known, key=lambda each: -cosine(known[each]))[:20]
+        with store.read() as tx:
+            hits = tx.vector_hits(["vs_1"], unit(wanted), "model-1", None, 20)
+        assert [(hit.file_id, hit.start) for hit in hits] == expected
+        assert [hit.score for hit in hits] == pytest.approx([cosine(known[each]) for each in expected])
+
+    check()
+    gone = ("file-0", "file-3", "file-33", "file-79")
+    with store.write() as tx:
+        for file_id in gone:
+            tx.drop_passages("vs_1", file_id)
+        anew = [random_vector() for _ in range(64)]
+        tx.put_vectors("vs_1", "file-35", 100, [unit(each) for each in anew], "model-1")
+    known = {each: vector for each, vector in known.items() if each[0] not in gone}
+    known.update((("file-35", 100 + at), vector) for at, vector in enumerate(anew))
+    check()
+    with store.write() as tx:
+        while tx.sweep_passages():
+            pass
+        add(tx, "vs_1", "file-new", [passage("text", at, random_vector()) for at in range(2)])
+        tx.drop_passages("vs_1", "file-new")
+    check()
+    with store.write() as tx:
+        tx.drop_passages("vs_1")
+        while tx.sweep_passages():
+            pass
+        assert tx.connection.exec_driver_sql("SELECT count(*) FROM vector_blocks").scalar() == 0
+
+
+def _like_sqlite_vec(connection: Any) -> bool:
+    distance = lambda one, other: 1 - _product(one, other)  # noqa: E731
+    connection.connection.driver_connection.create_function("vec_distance_cosine", 2, distance)
+    return True
+
+
+def _product(one: bytes, other: bytes) -> float:
+    return sum(each * of_other for each, of_other in zip(numbers(one), numbers(other), strict=True))
+
+
 def test_without_fts5_or_numpy_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Database(tmp_path / "assistants.db")
     with store.write() as tx:
@@ -212,7 +273,7 @@ def test_without_fts5_or_numpy_a_sentence_says_so(tmp_path: Path, monkeypatch: p
         with pytest.raises(Unsearchable, match=r"has no FTS5.*PostgreSQL\.$"):
             tx.keyword_hits(["vs_1"], "text", None, 1)
     store.close()
-    monkeypatch.setattr(passage_index, "_loads_sqlite_vec", lambda connection: False)
+    monkeypatch.setattr(passage_vectors, "_loads_sqlite_vec", lambda connection: False)
     monkeypatch.setitem(__import__("sys").modules, "numpy", None)
     store = Database(tmp_path / "assistants.db")
     with pytest.raises(ImportError, match=r"pip install 'streaming_assistants\[vectors\]'"):
