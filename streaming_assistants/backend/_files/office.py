@@ -82,9 +82,9 @@ def _shown(shape: Any) -> Iterator[str]:
 def xlsx(path: str) -> Iterator[tuple[str, Place]]:
     """Sheet by sheet, row by row, values and not formulas."""
     openpyxl = _parser("openpyxl", ".xlsx")
-    with _faults("workbook"):
+    with _faults("workbook"), open(path, "rb") as file:  # a path has to end on .xlsx for it
         _fitting(path)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         for sheet in book.worksheets:
             rows = ("\t".join("" if cell is None else str(cell) for cell in row) for row in sheet.values)
             yield "\n".join(row.rstrip("\t") for row in rows), {"sheet": sheet.title}

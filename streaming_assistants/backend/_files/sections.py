@@ -168,7 +168,7 @@ class _Html(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
-            self._parts.append(re.sub(r"[ \t\r\f\v]*\n\s*|[ \t]+", " ", data))
+            self._parts.append(re.sub(r"[ \t\r\n\f\v]+", " ", data))
 
     def end(self) -> None:
         """The section is over."""
