@@ -29,27 +29,23 @@ def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: in
     ``lengths`` are the words of each of them; ``passages`` and ``words`` are how many there are in all
     that is searched. A score is how much of the question a passage has, between 0 and 1: 1 for what says as
     much as a passage of average length that says each of the words once. Rare words are more of it, and one
-    that no passage says is as much as the others are on average.
+    that no passage says is as much as if a single one did.
     """
     average = words / passages if passages else 1.0
     scores: dict[int, float] = {}
-    most, unsaid = 0.0, 0
-    weights = 0
+    most = 0.0
     spread, base = _K1 * _B / (average or 1.0), _K1 * (1 - _B)
     for times, said, of_all in postings:
         saying = len(said) if of_all is None else of_all
-        weight = times * log(1 + (max(passages - saying, 0) + 0.5) / (saying + 0.5))
-        if not saying:
-            unsaid += times
-            continue
+        of = max(saying, 1)
+        weight = times * log(1 + (max(passages - of, 0) + 0.5) / (of + 0.5))
         most += weight
-        weights += times
         for passage, count in said.items():
             length = lengths.get(passage)
             if length is not None:
                 share = weight * count / (count + base + spread * length)
                 scores[passage] = scores.get(passage, 0.0) + share
-    most = (most + unsaid * most / (weights or 1)) / (1 + _K1)
+    most /= 1 + _K1
     # By their numbers where they fit as well: the order is the same whoever asks.
     ranked = sorted([(-score, passage) for passage, score in scores.items()])
     return [(passage, min(1.0, -score / most)) for score, passage in ranked]
