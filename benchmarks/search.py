@@ -36,7 +36,7 @@ from streaming_assistants.backend._engine.file_settings import FileSettings
 from streaming_assistants.backend._engine.lifecycle import Keeper
 from streaming_assistants.backend._engine.searching import Question, hits
 from streaming_assistants.backend._engine.vector_stores import entry_id
-from streaming_assistants.backend._files.reading import Reading
+from streaming_assistants.backend._files.spooled import Spooled
 from streaming_assistants.backend._search.vectors import unit
 from streaming_assistants.backend._store.database import Database
 
@@ -108,7 +108,7 @@ def speed(store: Database, passages: int, folder: Path) -> None:
 
 
 def _read(path: Path) -> Iterator[list[Passage]]:
-    reading = Reading("text.txt", 800, 400)
+    reading = Spooled("text.txt", 800, 400)
     reading.take([path.read_bytes()])
     try:
         while batch := reading.next(_BATCH):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heapify, heappop
 from math import log
 from typing import NamedTuple, TypeAlias
 
@@ -10,7 +11,7 @@ _K1 = 1.2
 _B = 0.75
 
 
-Ranked: TypeAlias = "Sequence[tuple[int, float]]"
+Ranked: TypeAlias = "Iterable[tuple[int, float]]"
 """Passages by their numbers with their scores, best first."""
 
 
@@ -46,6 +47,13 @@ def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: in
                 share = weight * count / (count + base + spread * length)
                 scores[passage] = scores.get(passage, 0.0) + share
     most /= 1 + _K1
-    # By their numbers where they fit as well: the order is the same whoever asks.
-    ranked = sorted([(-score, passage) for passage, score in scores.items()])
-    return [(passage, min(1.0, -score / most)) for score, passage in ranked]
+    return _best_first(scores, most)
+
+
+def _best_first(scores: Mapping[int, float], most: float) -> Iterator[tuple[int, float]]:
+    """As far as somebody reads. By their numbers where they fit as well: the same order whoever asks."""
+    ranked = [(-score, passage) for passage, score in scores.items()]
+    heapify(ranked)
+    while ranked:
+        score, passage = heappop(ranked)
+        yield passage, min(1.0, -score / most)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 LONGEST = 64
@@ -52,6 +52,28 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return _stemmed(_spaced(text))
     return [word for run, unspaced in _runs(text) for word in (_pairs(run) if unspaced else _letters(run))]
+
+
+def of_each(passages: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """The words of passages of one text, each given by its own text and where that starts. What a passage has
+    in common with the next is taken once, where it is cut between words."""
+    head, said = 0, list[str]()  # as much of the passage is known already, and its words
+    for at, (text, start) in enumerate(passages):
+        after, begins = passages[at + 1] if at + 1 < len(passages) else ("", start)
+        cut = begins - start
+        tail = text[cut:]
+        if head <= cut < len(text) and cut and _parts(text, cut - 1) and after.startswith(tail):
+            shared = words(tail)
+            yield said + words(text[head:cut]) + shared
+            head, said = (len(tail), shared) if _parts(after, len(tail)) else (0, [])
+        else:
+            yield said + words(text[head:])
+            head, said = 0, []
+
+
+def _parts(text: str, at: int) -> bool:
+    """Whether there is white space, at which a text can be cut without cutting a word."""
+    return at >= len(text) or text[at] in " \n\t\r"
 
 
 def asked(question: str) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import pi
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, text
@@ -19,11 +18,17 @@ _NO_WORDS = (
 )
 
 
+_ENOUGH = 64
+"""Times that a passage says a word: more are as good."""
+
+_TIMES = {times: f"_{times}" for times in range(_ENOUGH + 1)}
+
+
 def _occurrences() -> str:
     """Bounds between what ``ts_rank`` says of a word that is there once, twice, and so on: it is the sum of
     the reciprocals of the squares up to there, over all of them."""
     bounds, rank = [], 0.0
-    for times in range(1, 65):
+    for times in range(1, _ENOUGH + 1):
         more = 6 / pi**2 / times**2
         bounds.append(f"{rank + more / 2:.7f}")
         rank += more
@@ -46,16 +51,24 @@ _ADD_WORDS = {
 }
 _DROP_WORDS = text("INSERT INTO passage_words (passage_words, rowid, words) VALUES ('delete', :seq, :words)")
 _POSTINGS = {
-    "sqlite": text("SELECT doc FROM passage_occurrences WHERE term = :word LIMIT :most"),
+    "sqlite": text(
+        "SELECT doc, CAST(substr(term, length(:word) + 2) AS integer) FROM passage_occurrences "
+        "WHERE term >= :word || '_' AND term < :word || '`' "  # which comes next after the line
+        "UNION ALL SELECT doc, 1 FROM passage_occurrences WHERE term = :word LIMIT :most"
+    ),
     "postgresql": text(
-        "SELECT seq, width_bucket(CAST(ts_rank('{1, 1, 1, 1}', words, asked.word) AS float8), "
-        f"CAST(ARRAY[{_occurrences()}] AS float8[])) "
+        "SELECT seq, greatest(width_bucket(CAST(ts_rank('{1, 1, 1, 1}', words, asked.word) AS float8), "
+        f"CAST(ARRAY[{_occurrences()}] AS float8[])), 1) "
         "FROM passage_words, (SELECT CAST(quote_literal(:word) AS tsquery) AS word) AS asked "
         "WHERE words @@ asked.word LIMIT :most"
     ),
 }
 _COUNT = {
-    "sqlite": text("SELECT doc FROM passage_counts WHERE term = :word"),
+    "sqlite": text(
+        "SELECT (SELECT coalesce(sum(doc), 0) FROM passage_counts "
+        "WHERE term >= :word || '_' AND term < :word || '`') "
+        "+ (SELECT coalesce(sum(doc), 0) FROM passage_counts WHERE term = :word)"
+    ),
     "postgresql": text(
         "SELECT count(*) FROM passage_words WHERE words @@ CAST(quote_literal(:word) AS tsquery)"
     ),
@@ -89,7 +102,7 @@ def postings(connection: Connection, store: int, word: str, most: int) -> tuple[
     _need_words(connection)
     query = _POSTINGS[connection.dialect.name]
     rows = plain_rows(connection, query, {"word": f"{store}_{word}", "most": most})
-    return _times(rows), len(rows) < most
+    return dict(rows), len(rows) < most
 
 
 def count_saying(connection: Connection, store: int, word: str) -> int:
@@ -107,24 +120,21 @@ def plain_rows(
     return rows
 
 
-def _times(rows: Sequence[Any]) -> dict[int, int]:
-    if rows and len(rows[0]) == 2:
-        return {seq: max(times, 1) for seq, times in rows}
-    return Counter(map(itemgetter(0), rows))
-
-
 def _need_words(connection: Connection) -> None:
     if connection.dialect.name == "sqlite" and connection.scalar(_HAS_FTS5) is None:
         raise Unsearchable(_NO_WORDS)
 
 
 def _tokens(store: int, said: Sequence[str]) -> str:
-    return f"{store}_" + f" {store}_".join(said) if said else ""
+    """What FTS5 is told; 64 times are as good as more."""
+    suffix, most = _TIMES.get, _TIMES[_ENOUGH]
+    told = [word if times == 1 else word + suffix(times, most) for word, times in Counter(said).items()]
+    return f"{store}_" + f" {store}_".join(told) if told else ""
 
 
 def _lexemes(store: int, said: Sequence[str]) -> str:
-    """A tsvector's literal. Of a word's places only their number counts; 64 are as good as more."""
+    """A tsvector's literal. Of a word's places only their number counts."""
     return " ".join(
-        f"'{store}_{word}':{','.join(map(str, range(1, min(times, 64) + 1)))}"
+        f"'{store}_{word}':{','.join(map(str, range(1, min(times, _ENOUGH) + 1)))}"
         for word, times in Counter(said).items()
     )

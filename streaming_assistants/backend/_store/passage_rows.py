@@ -12,7 +12,7 @@ from .._engine.port import Json
 from .._engine.vector_stores import entry_id
 from .._search.filters import matches
 from .._search.ranking import Posting, Ranked, scored
-from .._search.words import asked, words
+from .._search.words import asked, of_each
 from . import passage_index as index
 from . import passage_vectors as by_vectors
 from .file_tables import store_files, stored_files, vector_stores
@@ -41,7 +41,7 @@ class PassageRows:
         last = func.coalesce(func.max(table.c.number), -1)
         first = self.connection.execute(select(last).where(table.c.entry == entry)).scalar_one() + 1
         seqs = index.new_seqs(self.connection, len(passages))
-        said = {seq: words(passage.text) for seq, passage in zip(seqs, passages, strict=True)}
+        said = dict(zip(seqs, of_each([(each.text, each.start) for each in passages]), strict=True))
         rows = [
             {
                 "seq": seq,
@@ -242,7 +242,7 @@ def _columns(row: dict[str, Json], columns: Iterable[object]) -> dict[str, Json]
     return {column.name: row[column.name] for column in columns}  # type: ignore[attr-defined]
 
 
-def _numbers(ranked: Ranked) -> list[int]:
+def _numbers(ranked: Sequence[tuple[int, float]]) -> list[int]:
     return [seq for seq, _ in ranked]
 
 

@@ -58,9 +58,10 @@ Index(
 )
 
 # The words are kept where they can be found and nowhere else: of a passage that goes they are told anew.
+# Each is there once, named with how often the passage says it (``1_rent``, ``1_rent_2``), without its places.
 _FTS5 = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
-    "USING fts5(words, content='', columnsize=0, tokenize=\"ascii tokenchars '_'\")",
+    "USING fts5(words, content='', columnsize=0, detail=none, tokenize=\"ascii tokenchars '_'\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_occurrences USING fts5vocab(passage_words, instance)",
     "CREATE VIRTUAL TABLE IF NOT EXISTS passage_counts USING fts5vocab(passage_words, row)",
 )

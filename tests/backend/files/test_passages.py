@@ -18,7 +18,7 @@ from streaming_assistants.backend._engine.vector_stores import entry_id
 from streaming_assistants.backend._search import filters
 from streaming_assistants.backend._search.fusion import fused
 from streaming_assistants.backend._search.vectors import numbers, unit
-from streaming_assistants.backend._search.words import asked, words
+from streaming_assistants.backend._search.words import asked, of_each, words
 from streaming_assistants.backend._store import passage_vectors
 from streaming_assistants.backend._store.database import Database
 from tests.backend.dict_store import DictStore
@@ -372,3 +372,12 @@ def test_questions_ask_for_words_that_texts_have(text: str) -> None:
     there = words(text)
     assert set(asked(text)) <= set(there)
     assert not any(set(word) & set(" '\"\\:&|!()*") for word in there)
+
+
+@given(st.text(alphabet="ab É東京s_\n.", max_size=60), st.integers(1, 9), st.integers(0, 9))
+def test_passages_have_their_words_however_they_overlap(text: str, size: int, overlap: int) -> None:
+    parts = [(text[at : at + size + overlap], at) for at in range(0, len(text), size)]
+    stripped = [(part.strip(), at + len(part) - len(part.lstrip())) for part, at in parts if part.strip()]
+    for passages in (parts, stripped):
+        told = [sorted(each) for each in of_each(passages)]
+        assert told == [sorted(words(part)) for part, _ in passages]
