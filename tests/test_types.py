@@ -122,7 +122,9 @@ def given_by(returns: ast.expr | None) -> set[str]:
     if isinstance(returns, ast.Subscript):
         return given_by(returns.value)
     assert isinstance(returns, (ast.Name, ast.Attribute))
-    return {returns.id if isinstance(returns, ast.Name) else returns.attr}
+    name = returns.id if isinstance(returns, ast.Name) else returns.attr
+    # A run that has its tool outputs, too: tests/typing/api.py asks for those.
+    return {"Run" if name == "HandledRun" else name}
 
 
 def methods(name: str) -> dict[str, list[Definition]]:
@@ -148,7 +150,8 @@ def root(colour: Colour) -> str:
 
 async def test_every_class_of_the_stub_is_reached(colour: Colour, server: Loopback) -> None:
     reached = {name for name, _ in classes(colour.client(server.url), root(colour))}
-    mine = {name for name in CLASSES if name.startswith("PatchedAsync") == colour.is_async}
+    ours = {name for name in CLASSES if name.startswith("Patched")}
+    mine = {name for name in ours if name.startswith("PatchedAsync") == colour.is_async}
     assert mine - reached == {root(colour).replace("OpenAI", "AzureOpenAI")}
 
 

@@ -33,7 +33,7 @@ def asked(colour: Colour, server: Loopback) -> Callable[..., Any]:
         if "base_url" not in options:
             options["azure_endpoint"] = server.url
         client = colour.sdk_client(azure=True, **{"api_version": "2024-05-01-preview", **options})
-        backend = LocalBackend(upstream)
+        backend = LocalBackend(upstream, files="upstream")  # Azure has them
         backend.attach(client)
         api = Api(client, backend)
         ended = await api.settled(await api.run("Hi", {"model": "my-deployment"}, **(run or {})))
