@@ -84,6 +84,8 @@ def _ranked(
     if not fuses:
         return near
     said = tx.keyword_hits(store_ids, query, question.filters, deep)
+    if not near:  # nothing there has a vector of this model yet
+        return said[: question.limit]
     every = {_passage(hit): hit for hit in (*near, *said)}
     ranked = fused([[_passage(hit) for hit in near], [_passage(hit) for hit in said]])
     return [every[key]._replace(score=score) for key, score in ranked[: question.limit]]
