@@ -261,7 +261,7 @@ class DictTransaction:
             for word, times in asked(query).items()
         ]
         lengths = {at: each.total() for at, each in enumerate(said)}
-        ranked = scored(postings, lengths, len(every), sum(lengths.values()))
+        ranked = scored(postings, lengths.__getitem__, len(every), sum(lengths.values()))
         return self._hits([(*every[at][:2], score) for at, score in ranked], filters, limit)
 
     def vector_hits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop
 from math import log
 from typing import NamedTuple, TypeAlias
@@ -24,10 +24,10 @@ class Posting(NamedTuple):
     saying: int | None = None
 
 
-def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: int, words: int) -> Ranked:
+def scored(postings: Sequence[Posting], length_of: Callable[[int], int], passages: int, words: int) -> Ranked:
     """The passages that say one of the words at least, best first, each with its score.
 
-    ``lengths`` are the words of each of them; ``passages`` and ``words`` are how many there are in all
+    ``length_of`` says how many words one has; ``passages`` and ``words`` are how many there are in all
     that is searched. A score is how much of the question a passage has, between 0 and 1: 1 for what says as
     much as a passage of average length that says each of the words once. Rare words are more of it, and one
     that no passage says is as much as if a single one did.
@@ -42,10 +42,8 @@ def scored(postings: Sequence[Posting], lengths: Mapping[int, int], passages: in
         weight = times * log(1 + (max(passages - of, 0) + 0.5) / (of + 0.5))
         most += weight
         for passage, count in said.items():
-            length = lengths.get(passage)
-            if length is not None:
-                share = weight * count / (count + base + spread * length)
-                scores[passage] = scores.get(passage, 0.0) + share
+            share = weight * count / (count + base + spread * length_of(passage))
+            scores[passage] = scores.get(passage, 0.0) + share
     most /= 1 + _K1
     return _best_first(scores, most)
 

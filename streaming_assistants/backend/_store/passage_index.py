@@ -18,6 +18,10 @@ _NO_WORDS = (
 )
 
 
+_LONGEST = (1 << 14) - 1
+"""Words of a passage that count for its length. What finds a passage names it by its number and its length,
+the last 14 bits, so that nothing else has to be read to rank it."""
+
 _ENOUGH = 64
 """Times that a passage says a word: more are as good."""
 
@@ -46,10 +50,14 @@ _SEQS = {
     ),
 }
 _ADD_WORDS = {
-    "sqlite": text("INSERT INTO passage_words (rowid, words) VALUES (:seq, :words)"),
-    "postgresql": text("INSERT INTO passage_words (seq, words) VALUES (:seq, CAST(:words AS tsvector))"),
+    "sqlite": text("INSERT INTO passage_words (rowid, words) VALUES (:seq << 14 | :length, :words)"),
+    "postgresql": text(
+        "INSERT INTO passage_words (seq, length, words) VALUES (:seq, :length, CAST(:words AS tsvector))"
+    ),
 }
-_DROP_WORDS = text("INSERT INTO passage_words (passage_words, rowid, words) VALUES ('delete', :seq, :words)")
+_DROP_WORDS = text(
+    "INSERT INTO passage_words (passage_words, rowid, words) VALUES ('delete', :seq << 14 | :length, :words)"
+)
 _POSTINGS = {
     "sqlite": text(
         "SELECT doc, CAST(substr(term, length(:word) + 2) AS integer) FROM passage_occurrences "
@@ -57,7 +65,8 @@ _POSTINGS = {
         "UNION ALL SELECT doc, 1 FROM passage_occurrences WHERE term = :word LIMIT :most"
     ),
     "postgresql": text(
-        "SELECT seq, greatest(width_bucket(CAST(ts_rank('{1, 1, 1, 1}', words, asked.word) AS float8), "
+        "SELECT seq << 14 | length, "
+        "greatest(width_bucket(CAST(ts_rank('{1, 1, 1, 1}', words, asked.word) AS float8), "
         f"CAST(ARRAY[{_occurrences()}] AS float8[])), 1) "
         "FROM passage_words, (SELECT CAST(quote_literal(:word) AS tsquery) AS word) AS asked "
         "WHERE words @@ asked.word LIMIT :most"
@@ -84,7 +93,10 @@ def add_words(connection: Connection, store: int, said: Mapping[int, Sequence[st
     """Has passages, by their numbers, found by the words that they say."""
     _need_words(connection)
     told = _tokens if connection.dialect.name == "sqlite" else _lexemes
-    rows = [{"seq": seq, "words": told(store, each)} for seq, each in said.items()]
+    rows = [
+        {"seq": seq, "length": min(len(each), _LONGEST), "words": told(store, each)}
+        for seq, each in said.items()
+    ]
     connection.execute(_ADD_WORDS[connection.dialect.name], rows)
 
 
@@ -92,17 +104,31 @@ def drop_words(connection: Connection, texts: Sequence[tuple[int, int, str]]) ->
     """Has passages not found any more: the number of each, its store's, and its text. PostgreSQL drops what
     belongs to a passage with it."""
     if connection.dialect.name == "sqlite":
-        rows = [{"seq": seq, "words": _tokens(store, words(said))} for seq, store, said in texts]
+        of_each = ((seq, store, words(said)) for seq, store, said in texts)
+        rows = [
+            {"seq": seq, "length": min(len(said), _LONGEST), "words": _tokens(store, said)}
+            for seq, store, said in of_each
+        ]
         connection.execute(_DROP_WORDS, rows)
 
 
-def postings(connection: Connection, store: int, word: str, most: int) -> tuple[dict[int, int], bool]:
-    """The passages of a store that say a word, each with how often, as far as ``most`` rows go; and whether
-    these are all."""
+def postings(connection: Connection, store: int, word: str, most: int) -> dict[int, int]:
+    """The passages of a store that say a word, each with how often, as far as ``most`` rows go. A
+    passage is named by its number and its length in one: see :func:`seq_of`."""
     _need_words(connection)
     query = _POSTINGS[connection.dialect.name]
     rows = plain_rows(connection, query, {"word": f"{store}_{word}", "most": most})
-    return dict(rows), len(rows) < most
+    return dict(rows)
+
+
+def seq_of(named: int) -> int:
+    """The number of a passage that :func:`postings` names."""
+    return named >> 14
+
+
+def length_of(named: int) -> int:
+    """The words of a passage that :func:`postings` names."""
+    return named & _LONGEST
 
 
 def count_saying(connection: Connection, store: int, word: str) -> int:

@@ -19,9 +19,8 @@ from .file_tables import store_files, stored_files, vector_stores
 from .passage_tables import passage_texts
 from .passage_tables import passages as table
 
-_BATCH = 400  # rows that are asked for by their numbers at once
 _SWEPT = 200
-_OFTEN = 2_000
+_OFTEN = 1_000
 _MOST_SAID = 50_000
 """Rows of the index that are read for a word at most."""
 
@@ -124,7 +123,8 @@ class PassageRows:
         totals = select(func.count(), func.coalesce(func.sum(table.c.length), 0)).where(*searched)
         count, length = self.connection.execute(totals).one()
         said = self._postings(stores, asked(query), count, limit if filters is None else _MOST_SAID)
-        return self._hits(scored(said, self._lengths(stores, said), count, int(length)), filters, limit)
+        ranked = scored(said, index.length_of, count, int(length))
+        return self._hits(((index.seq_of(named), score) for named, score in ranked), filters, limit)
 
     def vector_hits(
         self, vector_store_ids: Sequence[str], vector: bytes, model: str, filters: Json, limit: int
@@ -153,34 +153,20 @@ class PassageRows:
         said: list[Posting] = []
         often: list[tuple[str, int, int]] = []
         for word, times in question.items():
-            here, whole = self._saying(stores, word, _OFTEN)
-            if whole:
-                said.append(Posting(times, here))
-                continue
             saying = sum(index.count_saying(self.connection, store, word) for store in stores)
-            if saying > max(_OFTEN / 2, count / 3):
+            if saying > max(_OFTEN, count / 3):
                 often.append((word, times, saying))
             else:
-                said.append(Posting(times, self._saying(stores, word, _MOST_SAID)[0], saying))
+                said.append(Posting(times, self._saying(stores, word) if saying else {}, saying))
         found = len({seq for posting in said for seq in posting.passages})
         for word, times, saying in often:
-            here = {} if found >= enough else self._saying(stores, word, _MOST_SAID)[0]
+            here = {} if found >= enough else self._saying(stores, word)
             said.append(Posting(times, here, saying))
         return said
 
-    def _saying(self, stores: Sequence[int], word: str, most: int) -> tuple[dict[int, int], bool]:
-        of = [index.postings(self.connection, store, word, most) for store in stores]
-        return {seq: times for some, _ in of for seq, times in some.items()}, all(whole for _, whole in of)
-
-    def _lengths(self, stores: Sequence[int], said: Iterable[Posting]) -> dict[int, int]:
-        """The words of the passages that are named, and perhaps of others."""
-        named = {seq for posting in said for seq in posting.passages}
-        query = select(table.c.seq, table.c.length).where(
-            table.c.store.in_(stores), table.c.entry.is_not(None)
-        )
-        if len(named) <= _BATCH:
-            query = query.where(table.c.seq.in_(named))
-        return dict(index.plain_rows(self.connection, query))
+    def _saying(self, stores: Sequence[int], word: str) -> dict[int, int]:
+        of = [index.postings(self.connection, store, word, _MOST_SAID) for store in stores]
+        return {named: times for some in of for named, times in some.items()} if len(of) > 1 else of[0]
 
     def _hits(self, ranked: Ranked, filters: Json, limit: int) -> list[Hit]:
         """The first that can be found and whose file passes the filters."""

@@ -68,7 +68,7 @@ _FTS5 = (
 # Rows of up to a page are neither compressed nor put elsewhere: a search reads many of them.
 _POSTGRES = (
     "CREATE TABLE IF NOT EXISTS passage_words (seq bigint PRIMARY KEY REFERENCES passages ON DELETE CASCADE, "
-    "words tsvector NOT NULL) WITH (toast_tuple_target = 8160)",
+    "length integer NOT NULL, words tsvector NOT NULL) WITH (toast_tuple_target = 8160)",
     "ALTER TABLE passage_words ALTER COLUMN words SET STORAGE MAIN",
     "CREATE INDEX IF NOT EXISTS passage_words_by_word ON passage_words USING gin (words)",
     "ALTER TABLE vector_blocks ALTER COLUMN vectors SET STORAGE EXTERNAL",
