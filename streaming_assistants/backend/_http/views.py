@@ -111,5 +111,17 @@ def _v1(data: Json, kind: str | None) -> Json:
         tools = [{"type": "retrieval"} if tool["type"] == "file_search" else tool for tool in data["tools"]]
         return {**data, "tools": tools, "file_ids": files}
     if kind == "thread.message":
-        return {**data, "file_ids": [each["file_id"] for each in data["attachments"] if each.get("file_id")]}
+        files = [each["file_id"] for each in data["attachments"] if each.get("file_id")]
+        return {**data, "file_ids": files, "content": [_with_quotes(part) for part in data["content"]]}
     return data
+
+
+def _with_quotes(part: Json) -> Json:
+    """A citation had to say what it quotes: without that, clients of v1 take its text for an image."""
+    if part["type"] != "text" or not part["text"]["annotations"]:
+        return part
+    marks = [
+        {**mark, "file_citation": {"quote": "", **mark["file_citation"]}} if "file_citation" in mark else mark
+        for mark in part["text"]["annotations"]
+    ]
+    return {**part, "text": {**part["text"], "annotations": marks}}
