@@ -27,6 +27,9 @@ _SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _UNSPACED = re.compile(f"([{_IDEOGRAPHS}]+|[{_SOUTH_EAST}]+)")
 _WORD = re.compile(r"\w+")
 _MARKED = re.compile("[\u0590-\u1cff\ua800-\uabff\U00010000-\U00011fff]")
+_SIGNS = re.compile("[\u00a0\u00a7\u00ab\u00bb\u2010-\u2015\u2018-\u2022\u2026\u20ac]+")
+"""What English is written with besides ASCII, and what parts words like a space."""
+
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 _ASCII = (
@@ -49,6 +52,8 @@ def words(text: str) -> list[str]:
     >>> words("Ärzte's CAFÉS_2 no. 東京都")
     ['arzte', 's', 'cafe', '2', 'no', '東', '京', '都', '東京', '京都']
     """
+    if not text.isascii():
+        text = _SIGNS.sub(" ", text)
     if text.isascii():
         return _stemmed(_spaced(text))
     return [word for run, unspaced in _runs(text) for word in (_pairs(run) if unspaced else _letters(run))]
