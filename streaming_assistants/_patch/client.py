@@ -212,7 +212,8 @@ def _lacks(patched: Patched, wanted: str | LocalBackend) -> bool:
 
 def _patch_client(client: AnyClient, repair: bool, resume: bool, backend: str | LocalBackend | None) -> None:
     patched: Patched | None = client.__dict__.get(KEY)
-    if patched is not None and patched.of_class and backend is not None and patched.backend is not None:
+    is_said_anew = backend is not None and patched is not None and backend is not patched.backend
+    if patched is not None and is_said_anew and patched.of_class and patched.backend is not None:
         client.__dict__.pop(KEY).take_back()  # what is said of one client goes over what its class was told
         patched = None
     if patched is not None:

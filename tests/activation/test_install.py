@@ -74,6 +74,8 @@ def test_the_modules_own_client(monkeypatch: pytest.MonkeyPatch) -> None:
     install("echo")
     assistant = made("OpenAI").beta.assistants.create(model="echo")
     assert listed(openai) == [assistant.id]
+    uninstall()  # while the module still has that client
+    assert KEY not in vars(openai._client)  # type: ignore[attr-defined]
 
 
 def test_without_a_backend_a_server_answers(server: Loopback) -> None:

@@ -105,7 +105,7 @@ def test_a_failure_to_install_stops_the_program_with_one_sentence(where: str, tm
     assert done.stdout == ""
     sentence = "streaming_assistants could not be installed into this program: There is no upstream 'nobody'"
     assert done.stderr.startswith(sentence)
-    assert done.stderr.count("Traceback") == (where == "thread")  # of the main thread, which is broken off
+    assert done.stderr.count("Traceback") <= (where == "thread")  # of the main thread, if it heeds Ctrl-C
 
 
 @pytest.mark.parametrize(
