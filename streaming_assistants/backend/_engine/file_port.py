@@ -7,12 +7,10 @@ of a file in one vector store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .port import Json
-
-if TYPE_CHECKING:
-    from .store_port import Row
+from .rows import Row
 
 PIECE = 1 << 20
 """Bytes of a content that are read and written at once."""

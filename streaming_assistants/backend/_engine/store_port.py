@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .file_port import FileTransaction
 from .port import Json
+from .rows import Row as Row
 
 RowKind: TypeAlias = Literal[
     "assistants",
@@ -62,12 +63,6 @@ class StoreAway(Exception):
 
 class StoreClosed(Exception):
     """The backend was closed while work of it was still under way."""
-
-
-class Row(Protocol):
-    """A stored object, by the names of its columns."""
-
-    def __getitem__(self, column: str, /) -> Json: ...
 
 
 class Page(NamedTuple):

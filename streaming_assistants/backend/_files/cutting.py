@@ -10,7 +10,8 @@ from .kinds import MAX_TOKENS, TOO_LARGE, Unreadable
 from .tokens import measured
 
 if TYPE_CHECKING:
-    from .sections import Place, Section
+    from .kinds import Place
+    from .sections import Section
 
 BETWEEN = "\n\n"
 """What stands between two sections in the text of a file."""

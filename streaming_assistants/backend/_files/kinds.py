@@ -6,6 +6,10 @@ This package knows nothing of the rest of the library: a process of its own read
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import TypeAlias
+
+Place: TypeAlias = "dict[str, str | int]"
+"""Where a section is: ``{"page": 3}``, ``{"heading": "Terms"}``, ``{"sheet": "Q1"}``, or nothing."""
 
 TEXT = frozenset(
     [

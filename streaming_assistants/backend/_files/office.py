@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .kinds import TOO_LARGE, Unreadable
 
 if TYPE_CHECKING:
-    from .sections import Place
+    from .kinds import Place
 
 _UNPACKED = 1 << 30
 """Bytes that a packed document may have when it is unpacked."""

@@ -6,13 +6,10 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from . import office
-from .kinds import APART, MARKDOWN, MAX_TOKENS, SEARCHABLE, TOO_LARGE, Unreadable, extension
-
-Place: TypeAlias = "dict[str, str | int]"
-"""Where a section is: ``{"page": 3}``, ``{"heading": "Terms"}``, ``{"sheet": "Q1"}``, or nothing."""
+from .kinds import APART, MARKDOWN, MAX_TOKENS, SEARCHABLE, TOO_LARGE, Place, Unreadable, extension
 
 LONGEST = MAX_TOKENS * 8
 """Characters of a text that may still have few enough tokens."""
