@@ -18,4 +18,4 @@ class Effort:
 
 
 FULL = Effort(quick=False, runs=5, events=2_000, turns=3, streams=1_000, sizes=(10, 100, 1_000))
-QUICK = Effort(quick=True, runs=3, events=500, turns=1, streams=100, sizes=(10, 100))
+QUICK = Effort(quick=True, runs=3, events=500, turns=2, streams=100, sizes=(10, 100))
