@@ -6,9 +6,8 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
-from streaming_assistants import _sdk
 from streaming_assistants._sdk.untyped import AnyClient, Method
 
 KEY = "_streaming_assistants_class"
@@ -85,11 +84,3 @@ def patched_class(kind: ClientClass) -> PatchedClass | None:
     """What was made of a class itself, not of one that it derives from."""
     made: PatchedClass | None = vars(kind).get(KEY)
     return made
-
-
-def is_client_class(value: object) -> TypeGuard[ClientClass]:
-    """Whether it is a class of clients, the SDK's or one that derives from those."""
-    return isinstance(value, type) and bool(
-        {each.__name__ for each in value.__mro__ if each.__module__.partition(".")[0] == "openai"}
-        & set(_sdk.CLIENTS)
-    )

@@ -14,7 +14,7 @@ from streaming_assistants._sdk.untyped import AnyClient, Method
 from streaming_assistants.errors import StreamingAssistantsError
 
 from .adaptations import judge_adaptations
-from .by_class import ClientClass, PatchedClass, is_client_class, left_alone, patched_class
+from .by_class import ClientClass, PatchedClass, left_alone, patched_class
 from .capability import judge
 from .closed import explaining
 from .defaults import KEY
@@ -90,7 +90,7 @@ def patch(client: object, *, repair: bool = True, resume: bool = False, backend:
     with PATCHING:
         if isinstance(client, ModuleType):
             _patch_module(_checked_module(client), repair, resume, backend)
-        elif is_client_class(client):
+        elif _sdk.is_client_class(client):
             patch_class(client, repair=repair, resume=resume, backend=backend)
         else:
             _patch_client(_checked(client), repair, resume, backend)
@@ -116,7 +116,7 @@ def unpatch(client: object) -> object:
     with PATCHING:
         if isinstance(client, ModuleType):
             _unpatch_module(_checked_module(client))
-        elif is_client_class(client):
+        elif _sdk.is_client_class(client):
             of_class = patched_class(client)
             if of_class is not None:
                 of_class.take_back()
@@ -182,7 +182,7 @@ def patch_class(
     if patched_class(kind) is not None:
         raise ValueError(f"the class {kind.__name__} is patched already: unpatch() it first")
     if isinstance(backend, str):
-        _backend(backend)  # for its errors, now and not with the first client
+        _backend(backend).close()  # for its errors, now and not with the first client
 
     def patched(client: AnyClient) -> None:
         with PATCHING:

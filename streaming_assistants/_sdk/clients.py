@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeGuard, cast
 
 import openai
 from openai._models import FinalRequestOptions
@@ -34,10 +34,18 @@ def is_azure(client: JSON) -> bool:
     return bool(_kinds(client) & {"AzureOpenAI", "AsyncAzureOpenAI"})
 
 
+def is_client_class(value: object) -> TypeGuard[type[JSON]]:
+    """Whether it is a class of clients, the SDK's or one that derives from those."""
+    return isinstance(value, type) and bool(_kinds_of(value) & {"OpenAI", "AsyncOpenAI"})
+
+
 def _kinds(value: JSON) -> set[str]:
+    return _kinds_of(value.__class__)
+
+
+def _kinds_of(kind: type) -> set[str]:
     """The SDK's client classes that it is of, by name: programs put classes of their own in their places."""
-    classes = value.__class__.__mro__
-    return {each.__name__ for each in classes if each.__module__.partition(".")[0] == "openai"}
+    return {each.__name__ for each in kind.__mro__ if each.__module__.partition(".")[0] == "openai"}
 
 
 def said(client: JSON, header: str) -> str | None:
