@@ -15,7 +15,9 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import FrameDecoder
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend._engine import vector_stores
+from streaming_assistants.backend._engine.store_port import Store
 from streaming_assistants.backend._http.routes import App
+from streaming_assistants.backend._store.database import Database
 from tests.clients import Colour
 from tests.colours import EitherColour, done
 
@@ -232,3 +234,16 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> File | Postgres:
     if request.param == "postgres":
         return request.getfixturevalue("postgres")  # type: ignore[no-any-return]
     return File(tmp_path / "assistants.db")
+
+
+@pytest.fixture(params=["memory", "file", "postgres", "dicts"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each store that there is, empty."""
+    if request.param == "dicts":
+        made: Store = DictStore()
+    elif request.param == "postgres":
+        made = Database(request.getfixturevalue("postgres").url)
+    else:
+        made = Database("sqlite://" if request.param == "memory" else tmp_path / "assistants.db")
+    yield made
+    made.close()

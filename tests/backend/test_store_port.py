@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,6 @@ from .dict_store import DictStore
 pytestmark = pytest.mark.any_sdk
 
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture(params=["memory", "file", "postgres", "dicts"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "dicts":
-        made: Store = DictStore()
-    elif request.param == "postgres":
-        made = Database(request.getfixturevalue("postgres").url)
-    else:
-        made = Database("sqlite://" if request.param == "memory" else tmp_path / "assistants.db")
-    yield made
-    made.close()
 
 
 def add_run(tx: Any, id: str, thread_id: str = "thread_1", *, active: bool = False) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from streaming_assistants.backend._search.vectors import numbers, unit
 from streaming_assistants.backend._search.words import asked, of_each, words
 from streaming_assistants.backend._store import passage_vectors
 from streaming_assistants.backend._store.database import Database
-from tests.backend.dict_store import DictStore
 
 pytestmark = pytest.mark.any_sdk
 
@@ -33,18 +31,6 @@ TEXTS = {
     "file-beijing": "房东同意后可以在公寓里养猫。",
     "file-thai": "ผู้เช่าต้องชำระค่าเช่าทุกเดือน",
 }
-
-
-@pytest.fixture(params=["memory", "file", "postgres", "dicts"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "dicts":
-        made: Store = DictStore()
-    elif request.param == "postgres":
-        made = Database(request.getfixturevalue("postgres").url)
-    else:
-        made = Database("sqlite://" if request.param == "memory" else tmp_path / "assistants.db")
-    yield made
-    made.close()
 
 
 def add(tx: Any, store_id: str, file_id: str, passages: list[Passage], **entry: Any) -> None:
