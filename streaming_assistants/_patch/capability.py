@@ -9,7 +9,7 @@ from functools import cache
 from typing import TypeAlias
 
 from streaming_assistants import _sdk
-from streaming_assistants._sdk.untyped import AnyClient, Method, Resource
+from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method, Resource
 
 from .display import OURS, SDK, Judgement
 from .judge import Story
@@ -39,6 +39,8 @@ class Capability:
     """Whether the resource's raw views have it too."""
     concerns: Callable[[AnyClient], bool] = lambda _: True
     """Whether a client can need it at all."""
+    asked: Callable[[Arguments], bool] = lambda _: True
+    """Whether a call, by its keyword arguments, asks for it at all."""
     takes: frozenset[str] = frozenset()
     """The parameters that ours takes, for the signature; the SDK's own come first."""
     leads: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ class Capability:
             return self.make(client, below) if needed else below
 
         def call(*args: object, **kwargs: object) -> object:
-            asks = self.parameter is None or self.parameter in kwargs
+            asks = self.asked(kwargs) and (self.parameter is None or self.parameter in kwargs)
             return (chosen() if asks else below)(*args, **kwargs)
 
         return call

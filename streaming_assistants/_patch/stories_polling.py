@@ -99,6 +99,19 @@ def _deployment(stage: Stage) -> None:
     _sdk.probe_azure(answer).beta.threads.retrieve("thread_1")
 
 
+def _cited(stage: Stage) -> None:
+    mark = {"type": "file_citation", "text": "", "start_index": 0, "end_index": 0}
+    text = {"value": "", "annotations": [{**mark, "file_citation": {"file_id": "file_1"}}]}
+    message = {"object": "thread.message", "content": [{"type": "text", "text": text}]}
+
+    def answer(_: HttpRequest) -> _sdk.Answered:
+        return 200, _KIND, json.dumps(message).encode()
+
+    messages = _sdk.probe_client(answer).beta.threads.messages
+    part = messages.retrieve("msg_1", thread_id="thread_1").content[0]
+    stage.see("read text" if hasattr(part.text, "value") else f"read {type(part).__name__}")
+
+
 RUNS = Story(
     *_story("run", paused="a status that nobody knows", incomplete="a run that ends incomplete").acts,
     Act(
@@ -114,3 +127,4 @@ RUNS = Story(
 FILES = _story("file")
 BATCHES = _story("batch", cancelled="a cancelled batch")
 AZURE = Story(Act(_deployment, Beat("azure_deployment", "ask /openai/threads/thread_1")))
+CITATIONS = Story(Act(_cited, Beat("a citation without a quote", "read text")))

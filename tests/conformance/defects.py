@@ -38,6 +38,7 @@ DEFECTS: dict[str, str] = {
     "missing_index_crashes": "a delta without an index crashes",
     "skipped_index_crashes": "a block or a call whose index skips one is an IndexError",
     "callback_arguments_change": "objects that a callback was given change afterwards",
+    "unquoted_citations_hide_text": "a message whose citation has no quote is read as an image",
     # polling
     "polling_ignores_incomplete": "polling goes on for ever when the run is incomplete",
     "polling_blocks_the_loop": "async polling sleeps with the event loop blocked",

@@ -44,6 +44,7 @@ LISTED = {
     "a second openai-poll-after-ms": "poll_interval_is_read_once",
     "the poll of an async client": "polling_blocks_the_loop",
     "a cancelled batch": "cancelled_batch_polls_for_ever",
+    "a citation without a quote": "unquoted_citations_hide_text",
     "azure_deployment": "azure_deployment_breaks_threads",
 }
 """The beats of the stories by which the library judges the SDK, and the defect that each is about."""

@@ -75,6 +75,20 @@ async def messages_without_streaming(t: Kit) -> None:
     equal([one.id for one in first.data], ["msg_1"])
 
 
+@messages.case("unquoted_citations_hide_text")
+async def messages_cited(t: Kit) -> None:
+    """A message whose citation has no quote, as servers send them since v2, is text with an annotation."""
+    mark = {"type": "file_citation", "text": "[0]", "start_index": 0, "end_index": 3}
+    cited = message(text("[0]", annotations=[{**mark, "file_citation": {"file_id": "file_1"}}]))
+    t.answers("GET", f"{MESSAGES}/msg_1", reply(cited))
+    t.answers("GET", MESSAGES, reply(page(cited)))
+    resource = t.client().beta.threads.messages
+    alone = await t.value(resource.retrieve("msg_1", thread_id=THREAD))
+    listed = (await t.value(resource.list(THREAD))).data[0]
+    for part in (alone.content[0].text, listed.content[0].text):
+        equal((part.value, part.annotations[0].file_citation.file_id), ("[0]", "file_1"))
+
+
 @messages.case("pages_never_end")
 async def pages_that_never_advance(t: Kit) -> None:
     """Pages that never advance, from a server that ignores `after`, end with an error and not never."""
