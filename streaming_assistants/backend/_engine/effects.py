@@ -31,11 +31,13 @@ class Do:
     """A transaction, one that may write unless told otherwise; is sent what ``action`` answers.
 
     One that is not ``durable`` may be lost when the store's own machine fails at that moment, and nothing
-    after it is kept without it: what grows is written again, and the end of a run is durable."""
+    after it is kept without it: what grows is written again, and the end of a run is durable. With ``says``
+    the action answers with events, which whoever reads is told once they are committed."""
 
     action: Callable[[Transaction], object]
     writes: bool = True
     durable: bool = True
+    says: bool = False
 
 
 @dataclass(frozen=True)

@@ -116,13 +116,14 @@ class Execution:
         return (yield from self._end(ending, abandoned))
 
     def _end(self, ending: Ending, abandoned: bool = False) -> Steps[Events]:
-        """Ends the stretch; what its reader is told. A store that is away is asked again until it is back: a
-        run that nobody ends keeps its thread locked. Where the process ends, it is asked a few times more."""
+        """Ends the stretch; what its reader is told besides. A store that is away is asked again until it is
+        back: a run that nobody ends keeps its thread locked. Where the process ends, it is asked a few times
+        more."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                events: Events = yield Do(ending)
-                return events
+                yield Do(ending, says=True)
+                return ()
             except Lost as lost:
                 return lost.events
             except StoreAway as error:

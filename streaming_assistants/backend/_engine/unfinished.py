@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from streaming_assistants._protocol.merge import copied
 from streaming_assistants._protocol.plan import Say
@@ -39,32 +40,17 @@ class Unfinished:
         if self._calls is not None or self._message_over:
             yield from self.close()
         if not self._message_id:
-            events = yield Do(self._begin_message, durable=False)
-            yield Say(events)
-        part = add_content(self._content, part)
-        self._unsaved = True
-        delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
-        yield Say([("thread.message.delta", delta)])
+            yield Do(partial(self._begin_message, part), durable=False, says=True)
+        else:
+            yield Say([self._content_delta(part)])
 
     def add_tool_call(self, call: Json) -> Steps[None]:
         if self._message_id:
             yield from self.close()
         if self._calls is None:
-            events = yield Do(self._begin_tools, durable=False)
+            yield Do(partial(self._begin_tools, call), durable=False, says=True)
+        elif events := self._call_delta(self._calls, call):
             yield Say(events)
-        assert self._calls is not None
-        fresh = call.get("index", len(self._calls)) == len(self._calls)
-        call = add_tool_call(self._calls, call)
-        self._unsaved = True
-        if call["type"] == "file_search" and not fresh:
-            return  # what was found came with the step, as the hosted API had it
-        details = {"type": "tool_calls", "tool_calls": [call]}
-        delta = {
-            "id": self._step_id,
-            "object": "thread.run.step.delta",
-            "delta": {"step_details": details},
-        }
-        yield Say([("thread.run.step.delta", delta)])
 
     def end_message(self) -> None:
         """The message is whole. It is closed with what comes next: at the turn's end, with its usage."""
@@ -143,12 +129,11 @@ class Unfinished:
             self._on_message(tx, False)
             return self.end_all(tx, None, usage)
 
-        events = yield Do(action)
+        yield Do(action, says=True)
         self._message_id = self._step_id = ""
         self._content = []
         self._calls = None
         self._unsaved = self._message_over = False
-        yield Say(events)
 
     def _put(self, tx: Transaction, kind: RowKind, id: str, changes: Json) -> Json | None:
         """Puts changes over an open object; the whole, None when it is gone. A client may have changed a
@@ -161,7 +146,13 @@ class Unfinished:
             self._storing[id] = copied(data)  # what it holds grows on
         return data
 
-    def _begin_message(self, tx: Transaction) -> list[Event]:
+    def _content_delta(self, part: Json) -> Event:
+        part = add_content(self._content, part)
+        self._unsaved = True
+        delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
+        return "thread.message.delta", delta
+
+    def _begin_message(self, part: Json, tx: Transaction) -> list[Event]:
         self._on_message(tx, True)
         now = self._keeper.now()
         thread_id = self._run["thread_id"]
@@ -177,13 +168,32 @@ class Unfinished:
             ("thread.run.step.in_progress", step),
             ("thread.message.created", message),
             ("thread.message.in_progress", message),
+            self._content_delta(part),
         ]
 
-    def _begin_tools(self, tx: Transaction) -> list[Event]:
+    def _call_delta(self, calls: list[Json], call: Json) -> list[Event]:
+        fresh = call.get("index", len(calls)) == len(calls)
+        call = add_tool_call(calls, call)
+        self._unsaved = True
+        if call["type"] == "file_search" and not fresh:
+            return []  # what was found came with the step, as the hosted API had it
+        details = {"type": "tool_calls", "tool_calls": [call]}
+        delta = {
+            "id": self._step_id,
+            "object": "thread.run.step.delta",
+            "delta": {"step_details": details},
+        }
+        return [("thread.run.step.delta", delta)]
+
+    def _begin_tools(self, call: Json, tx: Transaction) -> list[Event]:
         self._on_message(tx, False)
         step = self._add_step(tx, {"type": "tool_calls", "tool_calls": []}, self._keeper.now())
-        self._calls = []
-        return [("thread.run.step.created", step), ("thread.run.step.in_progress", step)]
+        self._calls = calls = list[Json]()
+        return [
+            ("thread.run.step.created", step),
+            ("thread.run.step.in_progress", step),
+            *self._call_delta(calls, call),
+        ]
 
     def _add_step(self, tx: Transaction, details: Json, now: int) -> Json:
         thread_id = self._run["thread_id"]

@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from streaming_assistants._io.drive import run
 from streaming_assistants._io.loops import nowhere
@@ -80,7 +81,7 @@ class Driver:
         self._broken_off = True
         return Abandoned() if self._abandoned else Interrupted()
 
-    def _done(self, effect: Do) -> object:
+    def _done(self, effect: Do) -> Any:
         with self._store.write(durable=effect.durable) if effect.writes else self._store.read() as tx:
             return effect.action(tx)
 
@@ -98,7 +99,10 @@ class Driver:
     def _do_at_once(self, effect: object) -> object:
         """Does what waits for nothing but the store."""
         if isinstance(effect, Do):
-            return self._done(effect)
+            result = self._done(effect)
+            if effect.says and self._reader is not None:
+                self._reader.push(result)
+            return result
         if isinstance(effect, Say) and self._reader is not None:
             self._reader.push(effect.what)
         raise Abandoned

@@ -87,11 +87,13 @@ class Job(Driver):
     def _do(self, effect: WorkEffect) -> object:
         self._need_reader()
         if isinstance(effect, Say):
-            if self._feed is not None:
-                self._feed.put(effect.what)
+            self._say(effect.what)
             return None
         if isinstance(effect, Do):
-            return self._done(effect)
+            result = self._done(effect)
+            if effect.says:
+                self._say(result)
+            return result
         if isinstance(effect, Apart):
             if self._abandoned:
                 raise Abandoned
@@ -116,6 +118,10 @@ class Job(Driver):
             if self._interrupted.is_set():
                 raise self._interruption() from None
             raise
+
+    def _say(self, events: Events) -> None:
+        if self._feed is not None:
+            self._feed.put(events)
 
     def _interruption(self) -> Exception:
         self._interrupted.clear()
@@ -226,13 +232,16 @@ class AsyncJob(Driver):
     async def _do(self, effect: WorkEffect) -> object:
         self._need_reader()
         if isinstance(effect, Say):
-            if self._feed is not None:
-                await self._feed.put(effect.what)
+            await self._say(effect.what)
             return None
         if isinstance(effect, Do):
             if self._store.blocking:
-                return await in_thread(partial(self._done, effect))
-            return self._done(effect)
+                result = await in_thread(partial(self._done, effect))
+            else:
+                result = self._done(effect)
+            if effect.says:
+                await self._say(result)
+            return result
         if isinstance(effect, Apart):
             if self._abandoned:
                 raise Abandoned
@@ -255,3 +264,7 @@ class AsyncJob(Driver):
         self._scope = None
         self._interrupted = False
         raise self._interruption()
+
+    async def _say(self, events: Events) -> None:
+        if self._feed is not None:
+            await self._feed.put(events)
