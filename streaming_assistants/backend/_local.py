@@ -27,6 +27,7 @@ from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
 from ._jobs.job import AsyncJob, Job
 from ._jobs.watch import STOP_SECONDS, JobWatch
+from ._records import Records
 from ._store.places import contents_at
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import WithinMaxPromptTokens
@@ -37,7 +38,7 @@ from .upstreams._thinking import without_thoughts
 logger = logging.getLogger("streaming_assistants")
 
 
-class LocalBackend:
+class LocalBackend(Records):
     """Answers ``/assistants`` and ``/threads`` requests of the clients it is attached to.
 
     ``upstream`` is where inference comes from: ``"responses"`` (``POST /responses`` of the client's own
@@ -106,6 +107,7 @@ class LocalBackend:
             self._keeper,
         )
         self.keeps_files: bool = kept is not None
+        self._files = kept or FileSettings(self._keeper)
         if embedding_model is not None and isinstance(self._store, SearchesVectors):
             self._store.check_vectors()
         if think not in ("keep", "drop"):
@@ -201,6 +203,9 @@ class LocalBackend:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _stay_seen(self) -> None:
+        self._jobs.stay_seen()
 
     # For the shells: transport and server.
 

@@ -8,9 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from streaming_assistants._json import Json
+from streaming_assistants.backend._engine.bulk_port import Placed
 from streaming_assistants.backend._engine.file_port import Hit, Passage
 from streaming_assistants.backend._engine.store_port import (
     Driven,
@@ -195,6 +197,28 @@ class DictTransaction:
         kept = self._table("files").get(id)
         return None if kept is None else kept["content"]
 
+    # many at once ----------------------------------------------------------------------------------------
+
+    def known(self, kind: str, ids: Any) -> set[str]:
+        return {id for id in ids if id in self._table(kind)}
+
+    def add_all(self, kind: Any, rows: Any) -> set[str]:
+        new = {row.id: row for row in reversed(rows) if row.id not in self._table(kind)}
+        taken = {row["seq"] for row in self._table(kind).values()}
+        for row in reversed(new.values()):
+            seq = next(seq for seq in count(row.seq) if seq not in taken)
+            taken.add(seq)
+            self._keep(kind, {**NOTHING, **row.columns, "seq": seq, "id": row.id, "data": row.data})
+        return set(new)
+
+    def placed(self, thread_ids: Any) -> list[Placed]:
+        rows = [row for id in thread_ids for row in self._rows("messages", thread_id=id)]
+        return [Placed(row["thread_id"], row["seq"], row["id"], row["run_id"]) for row in rows]
+
+    def made_files(self, after: str, limit: int) -> list[tuple[str, str, bytes]]:
+        files = sorted((id, kept["filename"], kept["content"]) for id, kept in self._table("files").items())
+        return [file for file in files if file[0] > after][:limit]
+
     # files -----------------------------------------------------------------------------------------------
 
     def add_piece(self, content_id: str, number: int, piece: bytes) -> None:
@@ -344,7 +368,13 @@ class DictTransaction:
 _JSON = ("data", "hidden")
 
 
-def _fits(row: Mapping[str, Any], where: Mapping[str, object]) -> bool:
+def _fits(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
+    metadata = where.get("metadata")
+    if metadata is not None:
+        kept = _read({"data": row["data"]})["data"].get("metadata") or {}
+        where = {column: value for column, value in where.items() if column != "metadata"}
+        if any(kept.get(key) != value for key, value in metadata.items()):
+            return False
     return all(row[column] == value for column, value in where.items())
 
 

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from streaming_assistants.backend import LocalBackend
+from streaming_assistants.backend._engine.bulk_port import NewRow, place, second_of
 from streaming_assistants.backend._engine.store_port import Store, StoreClosed
 from streaming_assistants.backend._store.database import Database
 
@@ -434,3 +435,53 @@ def test_a_store_of_ones_own_needs_no_sqlalchemy() -> None:
         "completed Word by word, please.",
         "[]",
     ]
+
+
+# many at once
+
+
+def new(id: str, seq: int, **columns: Any) -> NewRow:
+    return NewRow(id, seq, {"id": id, "metadata": {"of": id[-1]}}, columns)
+
+
+def test_many_are_stored_once_and_each_has_its_place(filled: Store) -> None:
+    places = {"old": place(NOW, 5), "older": place(NOW - 1, 9)}
+    rows = [new("thread_3", places["old"]), new("thread_4", places["older"]), new("thread_1", 7)]
+    with filled.write() as tx:
+        assert tx.known("threads", ["thread_1", "thread_3"]) == {"thread_1"}
+        assert tx.add_all("threads", rows) == {"thread_3", "thread_4"}
+        assert tx.add_all("threads", rows) == set()
+        tx.add_all("threads", [new("thread_5", places["old"]), new("thread_6", places["old"])])
+    with filled.write() as tx:
+        tx.add("threads", {"id": "thread_7", "metadata": {}})
+        page = tx.page("threads", {}, limit=9, ascending=True, after=None, before=None)
+    order = ["thread_4", "thread_3", "thread_5", "thread_6", "thread_1", "thread_2", "thread_7"]
+    assert ids(page.rows) == order
+    assert [second_of(row["seq"]) for row in page.rows] == [NOW - 1, NOW, NOW, NOW, None, None, None]
+    assert page.rows[4]["data"] == {"id": "thread_1"}  # as it was
+
+
+def test_a_page_of_what_has_metadata(filled: Store) -> None:
+    odd = """a"b'c.$[]"""
+    with filled.write() as tx:
+        tx.add_all("threads", [new(f"thread_{each}", place(NOW, each)) for each in (3, 4)])
+        tx.add("threads", {"id": "thread_5", "metadata": {"of": "4", odd: odd}})
+    for metadata, wanted in (
+        ({"of": "4"}, ["thread_5", "thread_4"]), ({"of": "4", odd: odd}, ["thread_5"]), ({odd: "4"}, []),
+        ({}, ["thread_5", "thread_2", "thread_1", "thread_4", "thread_3"]),
+    ):  # fmt: skip
+        with filled.read() as tx:
+            where = {"metadata": metadata}
+            page = tx.page("threads", where, limit=9, ascending=False, after=None, before=None)
+        assert ids(page.rows) == wanted
+
+
+def test_messages_tell_their_places_and_tools_files_are_listed(filled: Store) -> None:
+    with filled.write() as tx:
+        assert [each.id for each in tx.placed(["thread_1", "thread_2"])] == [
+            f"msg_{each}" for each in range(5)
+        ]
+        for each in "bca":
+            tx.keep_file(f"file-{each}", f"{each}.txt", each.encode())
+        assert tx.made_files("", 2) == [("file-a", "a.txt", b"a"), ("file-b", "b.txt", b"b")]
+        assert tx.made_files("file-b", 2) == [("file-c", "c.txt", b"c")]

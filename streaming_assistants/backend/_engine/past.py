@@ -6,6 +6,7 @@ from .port import Json
 from .store_port import Row, Transaction
 
 _FEWEST = 20  # rows that are asked for at once
+_LOWEST = -(1 << 63)  # no seq is lower; those of objects that came from elsewhere are below 0
 _MORE = 5  # times as many are asked for each next time: a long thread takes few statements
 
 
@@ -23,7 +24,7 @@ class Past:
         self._messages: list[Row] = []  # these and the steps: newest first
         self._steps: list[Row] = []
         self._more_steps = True
-        self._from = 0  # the seq of the oldest message that counts
+        self._from = _LOWEST  # the seq of the oldest message that counts
         self.whole = False  # there is nothing more that may be sent
 
     @property
@@ -51,12 +52,12 @@ class Past:
         run's own always stay."""
         self.whole = not more
         if self._last is None:
-            self._from = self._messages[-1]["seq"] if more else 0
+            self._from = self._messages[-1]["seq"] if more else _LOWEST
             return
         earlier = [row["seq"] for row in self._messages if row["run_id"] != self._run["id"]]
         kept = earlier[: self._last]
         self.whole = self.whole or len(kept) == self._last
-        self._from = kept[-1] if kept else 0
+        self._from = kept[-1] if kept else _LOWEST
 
     def items(self) -> list[Json]:
         """What has been read as the items of a turn, oldest first."""

@@ -7,7 +7,8 @@ runs and steps have a ``thread_id`` besides, and go when their thread goes. A me
 the run that wrote it, or None, a step always has one, and ``after_message``, the seq of the thread's newest
 message when it began. A run is ``active`` until it ends, which no two of a thread may be; ``owner`` drives
 it, and from ``expires_at`` on others may end it. What belongs to an upload or a vector store goes with that
-likewise (:func:`parent_of`). What is asked of files besides is in ``file_port``.
+likewise (:func:`parent_of`). What is asked of files besides is in ``file_port``, of many objects at once in
+``bulk_port``.
 
 A column that an object has not got is None, and what a caller does to a row does not reach the store.
 ``tests/backend/test_store_port.py`` asks all of this of each store; ``dict_store.py`` there is the smallest.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from .bulk_port import BulkTransaction
 from .file_port import FileTransaction
 from .port import Json
 from .rows import Row as Row
@@ -80,7 +82,7 @@ class Driven(NamedTuple):
     expires_at: float
 
 
-class Transaction(FileTransaction, Protocol):
+class Transaction(FileTransaction, BulkTransaction, Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
@@ -131,7 +133,8 @@ class Transaction(FileTransaction, Protocol):
     ) -> Page:
         """A page between two cursors (each a ``seq``, left out itself).
 
-        With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back.
+        With ``before`` alone it is the page that ends at the cursor, so that a caller can walk back. In
+        ``where`` there may be ``metadata``, of which an object's have to hold every pair.
         """
         ...
 

@@ -149,6 +149,12 @@ def used(tx: Transaction, keeper: Keeper, store_id: str) -> None:
     tx.change("vector_stores", store_id, changes, row=row, expires_at=changes["expires_at"])
 
 
+def renewed(store: Json, now: int) -> Json:
+    """A store, used now."""
+    used = {**store, "last_active_at": now}
+    return {**used, "expires_at": _expiry(used)}
+
+
 def expired(keeper: Keeper, row: Row) -> bool:
     """Whether a store's time is over, noted or not."""
     return row["data"]["status"] == "expired" or (

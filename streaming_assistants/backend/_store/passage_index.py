@@ -117,7 +117,7 @@ def postings(connection: Connection, store: int, word: str, most: int) -> dict[i
     passage is named by its number and its length in one: see :func:`seq_of`."""
     _need_words(connection)
     query = _POSTINGS[connection.dialect.name]
-    rows = plain_rows(connection, query, {"word": f"{store}_{word}", "most": most})
+    rows = plain_rows(connection, query, {"word": f"{_named(store)}_{word}", "most": most})
     return dict(rows)
 
 
@@ -133,7 +133,7 @@ def length_of(named: int) -> int:
 
 def count_saying(connection: Connection, store: int, word: str) -> int:
     """How many passages of a store say a word."""
-    return connection.scalar(_COUNT[connection.dialect.name], {"word": f"{store}_{word}"}) or 0
+    return connection.scalar(_COUNT[connection.dialect.name], {"word": f"{_named(store)}_{word}"}) or 0
 
 
 def plain_rows(
@@ -151,16 +151,24 @@ def _need_words(connection: Connection) -> None:
         raise Unsearchable(_NO_WORDS)
 
 
+def _named(store: int) -> str:
+    """The number of a store before its words. Below 0 are stores that came from elsewhere; a minus would part
+    a word in two."""
+    return str(store).replace("-", "n")
+
+
 def _tokens(store: int, said: Sequence[str]) -> str:
     """What FTS5 is told; 64 times are as good as more."""
     suffix, most = _TIMES.get, _TIMES[_ENOUGH]
     told = [word if times == 1 else word + suffix(times, most) for word, times in Counter(said).items()]
-    return f"{store}_" + f" {store}_".join(told) if told else ""
+    named = _named(store)
+    return f"{named}_" + f" {named}_".join(told) if told else ""
 
 
 def _lexemes(store: int, said: Sequence[str]) -> str:
     """A tsvector's literal. Of a word's places only their number counts."""
+    named = _named(store)
     return " ".join(
-        f"'{store}_{word}':{','.join(map(str, range(1, min(times, _ENOUGH) + 1)))}"
+        f"'{named}_{word}':{','.join(map(str, range(1, min(times, _ENOUGH) + 1)))}"
         for word, times in Counter(said).items()
     )

@@ -29,13 +29,14 @@ from sqlalchemy.engine import RowMapping
 from .._engine.port import Json
 from .._engine.store_port import Driven, Page, Row, RowKind, parent_of
 from . import schema
+from .bulk_rows import BulkRows, having, without_metadata
 from .file_rows import FileRows
 from .passage_rows import PassageRows
 
 Where = Mapping[str, object]
 
 
-class SqlTransaction(FileRows, PassageRows):
+class SqlTransaction(FileRows, PassageRows, BulkRows):
     """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
@@ -125,7 +126,9 @@ class SqlTransaction(FileRows, PassageRows):
         before: int | None,
     ) -> Page:
         backwards = before is not None and after is None
+        where, metadata = without_metadata(where)
         query = _page(kind, tuple(where), ascending, after is not None, before is not None)
+        query = query.where(*having(_table(kind), metadata, self.connection.dialect.name))
         bounds = {"page_after": after, "page_before": before, "page_limit": limit + 1}
         given = {name: value for name, value in bounds.items() if value is not None}
         rows = list(self.connection.execute(query, {**where, **given}).mappings())
