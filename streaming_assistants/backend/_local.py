@@ -20,6 +20,7 @@ from . import _hook
 from ._engine.file_port import SearchesVectors
 from ._engine.file_settings import FileSettings
 from ._engine.lifecycle import Keeper
+from ._engine.observer import Observer, Observers
 from ._engine.port import Upstream
 from ._engine.store_port import Store, StoreAway, StoreClosed
 from ._http.context import Settings
@@ -29,6 +30,7 @@ from ._jobs.job import AsyncJob, Job
 from ._jobs.watch import STOP_SECONDS, JobWatch
 from ._records import Records
 from ._store.places import contents_at
+from ._telemetry.run_log import RunLog
 from .upstreams import _vector_stores, registry
 from .upstreams._fitting import WithinMaxPromptTokens
 from .upstreams._local_search import LocalSearch
@@ -61,7 +63,8 @@ class LocalBackend(Records):
     or at ``files_at``, a folder or a URL that fsspec knows. ``embedding_model`` is a model of the upstream's
     ``/embeddings``, for searches by meaning besides those by words. A model searches by calling a function,
     or with ``search="always"`` is given passages before each of its turns. ``clock`` answers with the time in
-    seconds since the epoch; by default it is the store's own.
+    seconds since the epoch; by default it is the store's own. ``observer`` watches requests and runs:
+    :class:`~streaming_assistants.backend.OpenTelemetry`, or one of your own.
 
     Raises ImportError when SQLAlchemy is not installed and the store is not your own, or what ``files_at``
     needs is not; ValueError for an unknown upstream, another database or options that contradict each other,
@@ -84,6 +87,7 @@ class LocalBackend(Records):
         embedding_model: str | None = None,
         search: str = "function",
         clock: Callable[[], float] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         infer = registry.upstream(upstream, context_window=context_window)
         options = checked(upstream_options)
@@ -96,6 +100,8 @@ class LocalBackend(Records):
         self._keeper = Keeper(
             "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(place)
         )
+        log = RunLog(self._keeper.clock)
+        self.observer: Observer = Observers([log] if observer is None else [log, observer])
         self.offline: bool = getattr(infer, "offline", False)
         self.blocking: bool = self._store.blocking
         searches = isinstance(upstream, str) and registry.built_in(upstream).vector_stores
@@ -118,8 +124,9 @@ class LocalBackend(Records):
         if kept is not None:
             infer = LocalSearch(infer, kept.search, inline_images=searches)
         stores = _vector_stores if searches and kept is None else None
+        infer = self.observer.upstream(infer)
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept)
-        self._jobs = JobWatch(self._store, self._keeper, place)
+        self._jobs = JobWatch(self._store, self._keeper, place, self.observer)
         self._app = App(self._store, settings, self._jobs.stay_seen)
         self._closing = threading.Lock()
         self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()

@@ -71,12 +71,15 @@ Steps: TypeAlias = Generator[WorkEffect, Any, ResultT]
 @dataclass(frozen=True)
 class Work:
     """``run_id`` is set for a run, which goes on when its reader leaves; other work ends with its reader.
-    ``steps`` end with what the reader is told last, unless it has been told an end by others."""
+    ``steps`` end with what the reader is told last, unless it has been told an end by others. ``run`` is the
+    run as it was queued. It sees the objects of one ``project``, or with None those of all."""
 
     steps: Steps[Events]
     thread_id: str
     run_id: str | None = None
     what: str = "A reader of"
+    project: str | None = None
+    run: Json = None
 
     @property
     def name(self) -> str:

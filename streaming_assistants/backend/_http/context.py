@@ -96,7 +96,8 @@ class Context:
     :meth:`errand` and :meth:`deed`, ``wanted`` and ``deeds`` what is still to be done.
 
     ``to_index`` are the vector stores that somebody has to index files of when the transaction is committed,
-    ``kept`` the contents that it refers to now and ``dropped`` those that it does not any more.
+    ``kept`` the contents that it refers to now and ``dropped`` those that it does not any more. ``project``
+    is whose objects there are: ``tx`` shows no others.
     """
 
     settings: Settings
@@ -115,6 +116,7 @@ class Context:
     to_index: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    project: str = ""
 
     @property
     def keeper(self) -> Keeper:

@@ -12,7 +12,10 @@ from .file_table import FILE_TABLE
 
 
 class Route(NamedTuple):
+    """``path`` is its template: ``/threads/{thread_id}``."""
+
     method: str
+    path: str
     pattern: re.Pattern[str]
     endpoint: Callable[[Context], ApiAnswer]
     of_files: bool = False
@@ -63,4 +66,4 @@ def _route(
 ) -> Route:
     pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
     writes = method != "GET" and endpoint is not store_search.search
-    return Route(method, pattern, endpoint, of_files, writes)
+    return Route(method, path, pattern, endpoint, of_files, writes)

@@ -9,13 +9,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote
 
 from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
+from .._engine.observer import Seen
 from .._engine.port import Json
 from .._engine.store_port import Store, StoreClosed
 from .._strict_json import decoded
@@ -39,7 +40,8 @@ _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
 @dataclass(frozen=True)
 class ApiRequest:
     """``path`` is that within the API; header names are in lower case. A body that is a form is in ``form``,
-    which whoever answers the request closes."""
+    which whoever answers the request closes. ``project`` is the caller's, ``seen`` what an observer of the
+    request is to know, where it has one already."""
 
     method: str
     path: str
@@ -47,13 +49,15 @@ class ApiRequest:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     form: Form | None = None
+    project: str = ""
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)
 class Reply:
     """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
     ``end`` its last bytes; or ``pieces`` are, one after another. ``beside`` is work that goes on as well.
-    With an ``errand`` it is none yet: that is to be done first."""
+    With an ``errand`` it is none yet: that is to be done first. ``route`` is the template of its path."""
 
     status: int
     headers: dict[str, str]
@@ -65,6 +69,7 @@ class Reply:
     errand: Errand | None = None
     pieces: Iterator[bytes] | None = None
     beside: Sequence[Work] = ()
+    route: str = ""
 
     @property
     def works(self) -> list[Work]:
@@ -149,19 +154,23 @@ class App:
         answer, beside = self._run(route, match.groupdict(), request, v1, done)
         interrupts = answer.interrupts
         if answer.download is not None:
-            return self._sent(answer.download, headers)
+            return replace(self._sent(answer.download, headers), route=route.path)
         if answer.stream:
             headers["content-type"] = "text/event-stream"
             headers["cache-control"] = "no-cache"
             encode = views.encoder(include=answer.include, v1=v1)
             run = answer.work is not None and answer.work.run_id is not None
             end = views.END if run else views.END_UNNAMED
-            return Reply(200, headers, b"", answer.work, encode, end, interrupts, beside=beside)
+            return Reply(
+                200, headers, b"", answer.work, encode, end, interrupts, beside=beside, route=route.path
+            )
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
         headers["content-type"] = "application/json"
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
-        return Reply(200, headers, body, answer.work, interrupts=interrupts, beside=beside)
+        return Reply(
+            200, headers, body, answer.work, interrupts=interrupts, beside=beside, route=route.path
+        )
 
     def _sent(self, download: Download, headers: dict[str, str]) -> Reply:
         """A file as it is sent."""
@@ -202,6 +211,7 @@ class App:
                             done,
                             form=form,
                             stay_seen=self._stay_seen,
+                            project=request.project,
                         )
                         answer = self._endpoint(route, context)
                     break

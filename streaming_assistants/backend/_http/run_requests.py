@@ -110,7 +110,7 @@ def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -
         generating=settings.generating,
         files=settings.files,
     )
-    work = Work(execution.steps(), run["thread_id"], run["id"])
+    work = Work(execution.steps(), run["thread_id"], run["id"], project=ctx.project, run=run)
     stream = ctx.body.get("stream") is True
     return ApiAnswer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
 

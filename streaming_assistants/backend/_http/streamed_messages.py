@@ -20,8 +20,8 @@ from .._engine.store_port import Transaction
 _ELSEWHERE, _HERE = 0.2, 5.0
 
 
-def streamed_messages(thread_id: str, keeper: Keeper) -> Work:
-    return Work(_steps(thread_id, keeper), thread_id)
+def streamed_messages(thread_id: str, keeper: Keeper, project: str) -> Work:
+    return Work(_steps(thread_id, keeper), thread_id, project=project)
 
 
 def _steps(thread_id: str, keeper: Keeper) -> Steps[Events]:

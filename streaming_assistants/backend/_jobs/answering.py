@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from streaming_assistants._protocol.plan import Invoke, Plan
 from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine.effects import Work
+from .._engine.observer import Observer, Seen
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, ApiRequest, Reply
 from .asking import Asker, AsyncAsker
@@ -40,6 +42,9 @@ class Backend(Protocol):
     blocking: bool
     """Whether :meth:`handle` may wait for a disk, a network or another process."""
 
+    observer: Observer
+    """Who watches it at work."""
+
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
@@ -51,15 +56,24 @@ class Backend(Protocol):
 
 def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | Pieces | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
-    reply = backend.handle(request)
-    done: dict[str, Json] = {}
-    while (errand := reply.errand) is not None:
-        done[errand.key] = run(errand.steps(), Asker(client).ask)
-        reply = backend.handle(request, done)
-    feed = None if reply.encode is None else Feed(reply.encode, reply.end)
-    for work in reply.works:
-        backend.start(partial(_job, client, work, feed if work is reply.work else None))
+    with _seen(backend, request) as seen:
+        reply = backend.handle(request)
+        done: dict[str, Json] = {}
+        while (errand := reply.errand) is not None:
+            done[errand.key] = run(errand.steps(), Asker(client).ask)
+            reply = backend.handle(request, done)
+        seen.status, seen.route = reply.status, reply.route
+        feed = None if reply.encode is None else Feed(reply.encode, reply.end)
+        for work in reply.works:
+            backend.start(partial(_job, client, work, feed if work is reply.work else None))
     return reply, feed if reply.pieces is None else Pieces(reply.pieces)
+
+
+def _seen(backend: Backend, request: ApiRequest) -> AbstractContextManager[Seen]:
+    """What an observer of the request is to know; a server has asked it already."""
+    if request.seen is not None:
+        return nullcontext(request.seen)
+    return backend.observer.request(request.method, request.path, request.headers, served=False)
 
 
 def _job(client: AnyClient, work: Work, feed: Feed | None, store: Store) -> Job:
@@ -74,14 +88,16 @@ async def answer_async(
     backend: Backend, client: AnyClient, request: ApiRequest
 ) -> tuple[Reply, AsyncFeed | AsyncPieces | None]:
     """Like :func:`answer`, in an event loop: the store is left to a thread where it may block."""
-    reply = await _handle(backend, client, request)
-    done: dict[str, Json] = {}
-    while (errand := reply.errand) is not None:
-        done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
-        reply = await _handle(backend, client, request, done)
-    feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
-    for work in reply.works:
-        backend.start(partial(_async_job, client, work, feed if work is reply.work else None))
+    with _seen(backend, request) as seen:
+        reply = await _handle(backend, client, request)
+        done: dict[str, Json] = {}
+        while (errand := reply.errand) is not None:
+            done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
+            reply = await _handle(backend, client, request, done)
+        seen.status, seen.route = reply.status, reply.route
+        feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+        for work in reply.works:
+            backend.start(partial(_async_job, client, work, feed if work is reply.work else None))
     if reply.work is None:
         # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
         # tasks that drive runs get their time here, as they would while a request is on the network.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from .._engine import lifecycle
 from .._engine.lifecycle import Keeper
+from .._engine.observer import Observer
 from .._engine.store_port import LEASE, Row, Store, StoreAway, StoreClosed
 from . import owners
 from .job import AsyncJob, Job
@@ -26,10 +27,11 @@ _IDLE_ROUNDS = 10
 class JobWatch:
     """A thread that looks after jobs, as long as there are some."""
 
-    def __init__(self, store: Store, keeper: Keeper, place: str) -> None:
+    def __init__(self, store: Store, keeper: Keeper, place: str, observer: Observer) -> None:
         self._store = store
         self._keeper = keeper
         self._place = place
+        self._observer = observer
         self.all_ended: Callable[[], object] | None = None
         """Called when the last job ends, once all have been stopped."""
         self._runs: dict[str, Job | AsyncJob] = {}  # by their ids
@@ -49,6 +51,7 @@ class JobWatch:
             return bool(self._under_way)
 
     def start(self, job: Job | AsyncJob) -> None:
+        job.work = self._observer.work(job.work)
         run_id = job.work.run_id
         with self._lock:
             self._under_way.add(job)

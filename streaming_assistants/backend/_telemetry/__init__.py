@@ -1,0 +1,1 @@
+"""What fills the observer's port: the log of runs, and OpenTelemetry."""
