@@ -216,6 +216,11 @@ class LocalBackend(Records):
 
     # For the shells: transport and server.
 
+    @property
+    def store(self) -> Store:
+        """Where it keeps everything."""
+        return self._store
+
     def handle(self, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
         """Answers a request; work that goes on afterwards is in the reply, for :meth:`start`. A reply with
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""

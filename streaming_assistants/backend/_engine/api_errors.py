@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from streaming_assistants._json import Json
@@ -18,15 +19,30 @@ class ApiError(Exception):
     again = True
     """Whether a client may try the request again, where it does so for the status."""
 
+    after: float | None = None
+    """Seconds until it is worth trying again, where that is known."""
+
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        kind = "invalid_request_error" if status < 500 else "server_error"
+        kind = kind or ("invalid_request_error" if status < 500 else "server_error")
         self.body: dict[str, Json] = {
             "error": {"message": message, "type": kind, "param": param, "code": code}
         }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes with the answer, for a client that would try again."""
+        told = {} if self.after is None else {"retry-after": str(max(1, math.ceil(self.after)))}
+        return told if self.again else {**told, "x-should-retry": "false"}
 
 
 def bad(message: str, param: str | None = None, code: str | None = None) -> ApiError:
@@ -106,6 +122,16 @@ def too_large(limit: int) -> ApiError:
 def deleted(kind: str, id: str, run_id: str) -> ApiError:
     """For whoever reads a run that was under way."""
     return ApiError(404, f"The {kind} '{id}' was deleted while run '{run_id}' was under way.")
+
+
+def kept_for_all(project: str, path: str) -> ApiError:
+    """For what the upstream's server keeps, where it is asked with a key that projects share."""
+    return ApiError(
+        403,
+        f"The project '{project}' may not ask for {path}: what the upstream's server keeps is there for all "
+        "that ask it with one key. Files are kept here with --files local; with a key of its own in "
+        "--upstream-key-file a project may ask.",
+    )
 
 
 def unknown_url(method: str, path: str) -> ApiError:

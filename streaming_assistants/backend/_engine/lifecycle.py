@@ -19,6 +19,9 @@ from .effects import Event
 from .port import Json
 from .store_port import LEASE, Row, Transaction
 
+UPSTREAM_KEY = "upstream_key"
+"""Of what is hidden of a run: ``caller`` where the upstream is asked with the caller's own key."""
+
 _CANCEL_SECONDS = 5.0  # seconds that a run's driver has to act on a cancel before another does it
 
 
@@ -70,8 +73,11 @@ class Stretch(NamedTuple):
         return [("thread.run.queued", self.queued), ("thread.run.in_progress", self.run)]
 
 
-def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool) -> Stretch:
-    """Stores a run and its additional messages."""
+def begin(
+    tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: bool, *, callers_key: bool = False
+) -> Stretch:
+    """Stores a run and its additional messages. With ``callers_key`` nobody can drive it but who has the key
+    of whoever asks for it."""
     thread = tx.get("threads", thread_id, lock=True)
     if thread is None:
         raise api_errors.missing("thread", thread_id)
@@ -91,6 +97,7 @@ def begin(tx: Transaction, keeper: Keeper, thread_id: str, body: Json, include: 
         "hidden": {
             "include": include,
             "given": run_params.given(body, (assistant["hidden"] or {}).get("given", ())),
+            **({UPSTREAM_KEY: "caller"} if callers_key else {}),
         },
     }
     if not tx.add("runs", run, **columns):

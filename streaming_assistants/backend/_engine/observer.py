@@ -1,7 +1,7 @@
 """Who watches a backend at work: its requests, its runs, and what these ask of the upstream. Sans-IO.
 
 An observer is told of each in one place, and wraps what it watches: the engine and its drivers know of no
-spans, metrics or log lines. Nothing that it is given may be changed, and what it raises is a fault of its own.
+spans, metrics or log lines. It changes nothing that it is given.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ class Observers(Observer):
         return self._requested(method, path, headers, served) if self._of_requests else nullcontext(Seen())
 
     @contextmanager
-    def _requested(
-        self, method: str, path: str, headers: Mapping[str, str], served: bool
-    ) -> Iterator[Seen]:
+    def _requested(self, method: str, path: str, headers: Mapping[str, str], served: bool) -> Iterator[Seen]:
         with ExitStack() as stack:
             every = [
                 stack.enter_context(each.request(method, path, headers, served=served))

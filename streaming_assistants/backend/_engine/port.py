@@ -15,7 +15,7 @@ An upstream with an attribute ``offline`` that is true has the client's other re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -100,6 +100,7 @@ class Call:
     files: Json = None  # httpx's multipart form, for an upload
     raw: bool = False  # the answer is bytes
     seconds: float | None = None  # it is made once, and may take so long; else as the client does it
+    headers: Mapping[str, str] | None = None  # beside the client's own
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Open:
     method: str
     path: str
     body: Json
+    headers: Mapping[str, str] | None = None  # beside the client's own
 
 
 DONE = "[DONE]"

@@ -97,7 +97,8 @@ class Context:
 
     ``to_index`` are the vector stores that somebody has to index files of when the transaction is committed,
     ``kept`` the contents that it refers to now and ``dropped`` those that it does not any more. ``project``
-    is whose objects there are: ``tx`` shows no others.
+    is whose objects there are: ``tx`` shows no others. With ``callers_key`` the upstream is asked with the
+    caller's own key, which nobody else has.
     """
 
     settings: Settings
@@ -117,6 +118,7 @@ class Context:
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     project: str = ""
+    callers_key: bool = False
 
     @property
     def keeper(self) -> Keeper:

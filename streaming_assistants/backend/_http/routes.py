@@ -168,9 +168,7 @@ class App:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
         headers["content-type"] = "application/json"
         body = json.dumps(views.answered(answer.data, include=answer.include, v1=v1)).encode()
-        return Reply(
-            200, headers, body, answer.work, interrupts=interrupts, beside=beside, route=route.path
-        )
+        return Reply(200, headers, body, answer.work, interrupts=interrupts, beside=beside, route=route.path)
 
     def _sent(self, download: Download, headers: dict[str, str]) -> Reply:
         """A file as it is sent."""

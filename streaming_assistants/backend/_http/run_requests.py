@@ -84,7 +84,9 @@ def _refuse(ctx: Context) -> None:
 
 
 def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
-    stretch = lifecycle.begin(ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include)
+    stretch = lifecycle.begin(
+        ctx.tx, ctx.keeper, thread_id, ctx.body, ctx.include, callers_key=ctx.callers_key
+    )
     if ctx.strict:
         refusals.assistant(ctx.body, stretch.queued, ctx.settings.models, v1=ctx.v1)
     messages = ctx.body.get("additional_messages") or []

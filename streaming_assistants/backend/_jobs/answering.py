@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
 
@@ -20,7 +20,7 @@ from .._engine.effects import Work
 from .._engine.observer import Observer, Seen
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, ApiRequest, Reply
-from .asking import Asker, AsyncAsker
+from .asking import Asker, AsyncAsker, ClientFor
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
 from .pieces import AsyncPieces, Pieces
@@ -80,24 +80,36 @@ def _job(client: AnyClient, work: Work, feed: Feed | None, store: Store) -> Job:
     return Job(work, store, Asker(client), feed)
 
 
-def _async_job(client: AnyClient, work: Work, feed: AsyncFeed | None, store: Store) -> AsyncJob:
-    return AsyncJob(work, store, AsyncAsker(client), feed)
+class _Starting(NamedTuple):
+    """What begins the works of a reply: its own with the caller's client, others with that of ``beside``."""
+
+    backend: Backend
+    client: AnyClient
+    beside: ClientFor | None
+
+    def start(self, reply: Reply, work: Work, feed: AsyncFeed | None = None) -> None:
+        own = work is reply.work or self.beside is None
+        client = self.client if own or self.beside is None else self.beside(work)
+        asker = AsyncAsker(client, self.beside)
+        self.backend.start(lambda store: AsyncJob(work, store, asker, feed))
 
 
 async def answer_async(
-    backend: Backend, client: AnyClient, request: ApiRequest
+    backend: Backend, client: AnyClient, request: ApiRequest, beside: ClientFor | None = None
 ) -> tuple[Reply, AsyncFeed | AsyncPieces | None]:
-    """Like :func:`answer`, in an event loop: the store is left to a thread where it may block."""
+    """Like :func:`answer`, in an event loop: the store is left to a thread where it may block. ``beside``
+    tells the client of work that goes on for others than the caller; by default it is the caller's."""
+    starting = _Starting(backend, client, beside)
     with _seen(backend, request) as seen:
-        reply = await _handle(backend, client, request)
+        reply = await _handle(starting, request)
         done: dict[str, Json] = {}
         while (errand := reply.errand) is not None:
             done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
-            reply = await _handle(backend, client, request, done)
+            reply = await _handle(starting, request, done)
         seen.status, seen.route = reply.status, reply.route
         feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
         for work in reply.works:
-            backend.start(partial(_async_job, client, work, feed if work is reply.work else None))
+            starting.start(reply, work, feed if work is reply.work else None)
     if reply.work is None:
         # A caller may poll without ever letting the event loop turn (SDKs 1.16 to 1.28 sleep in it): the
         # tasks that drive runs get their time here, as they would while a request is on the network.
@@ -107,22 +119,21 @@ async def answer_async(
     return reply, feed
 
 
-async def _handle(
-    backend: Backend, client: AnyClient, request: ApiRequest, done: Mapping[str, Json] | None = None
-) -> Reply:
+async def _handle(starting: _Starting, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:
+    backend, client = starting.backend, starting.client
     if not backend.blocking:
         return backend.handle(request, done)
     call_soon = caller()
 
-    async def drive(work: Work) -> None:
+    async def drive(reply: Reply, work: Work) -> None:
         # In a task: older releases of anyio make no event anywhere else.
-        backend.start(partial(_async_job, client, work, None))
+        starting.start(reply, work)
 
     def unclaimed(reply: Reply) -> None:
         """The run that a cancelled request has begun goes on, as it would on a server."""
         for work in reply.works:
             try:
-                call_soon(spawn, partial(drive, work))
+                call_soon(spawn, partial(drive, reply, work))
             except RuntimeError:  # noqa: PERF203 - its event loop has ended, and so has the run
                 backend.start(partial(_stopped, client, work))
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
 
 import anyio
 import openai
@@ -14,6 +16,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._protocol.sse import Frame, FrameDecoder
 from streaming_assistants._sdk.untyped import AnyClient, Arguments, HttpResponse
 
+from .._engine.effects import Work
 from .._engine.port import DONE, Call, Json, Next, Open, UpstreamError
 from .._http.paths import requested_path
 from .._strict_json import from_upstream
@@ -22,6 +25,9 @@ from .masking import Mask, mask_of
 from .reasons import reason
 
 logger = logging.getLogger("streaming_assistants")
+
+ClientFor: TypeAlias = Callable[[Work], AnyClient]
+"""Which client the upstream is asked through for work that nobody's request has begun."""
 
 # What may come after a stream's last event: some bytes of framing, in a chunk or two.
 _READ_OUT_CHUNKS = 4
@@ -65,8 +71,11 @@ class _Events:
 
 
 class _Asker:
-    def __init__(self, client: AnyClient) -> None:
+    """``beside`` tells the client of work that begins beside this, for no caller in particular."""
+
+    def __init__(self, client: AnyClient, beside: ClientFor | None = None) -> None:
         self.client = client
+        self.beside: ClientFor = beside or (lambda work: client)
         self._events: _Events | None = None
 
     def _open_events(self) -> _Events:
@@ -113,22 +122,25 @@ class _Asker:
             "cast_to": _sdk.response_class(),
             "options": {"params": query},
         }
+        if call.headers is not None:
+            arguments["options"]["headers"] = call.headers
         if call.seconds is not None:
             arguments["options"].update(timeout=call.seconds, max_retries=0)
         if call.body is not None:
             arguments["body"] = call.body
         if call.files is not None:
             arguments["files"] = call.files
-            arguments["options"]["headers"] = {"Content-Type": "multipart/form-data"}
+            arguments["options"]["headers"] = {"Content-Type": "multipart/form-data", **(call.headers or {})}
         return arguments
 
     def _stream_arguments(self, piece: Open) -> Arguments:
         url, query = _sdk.inference_url(self.client, _checked(piece.path))
+        headers = {} if piece.headers is None else {"headers": piece.headers}
         return {
             "path": url,
             "cast_to": object,
             "body": piece.body,
-            "options": {"params": query},
+            "options": {"params": query, **headers},
             "stream": True,
         }
 

@@ -56,8 +56,9 @@ class Job(Driver):
             work()
 
     def another(self, work: Work) -> Job:
-        """Other work for the same client."""
-        return Job(work, self._store, Asker(self._asker.client), None)
+        """Other work, for nobody who waits for it."""
+        beside = self._asker.beside
+        return Job(work, self._store, Asker(beside(work), beside), None)
 
     def wait(self, seconds: float) -> None:
         """Until the work has ended, or so long."""
@@ -171,8 +172,9 @@ class AsyncJob(Driver):
             self._task.add_done_callback(lambda _: self._settle_unstarted())
 
     def another(self, work: Work) -> AsyncJob:
-        """Other work for the same client."""
-        return AsyncJob(work, self._store, AsyncAsker(self._asker.client), None)
+        """Other work, for nobody who waits for it."""
+        beside = self._asker.beside
+        return AsyncJob(work, self._store, AsyncAsker(beside(work), beside), None)
 
     def wait(self, seconds: float) -> None:
         """Does not wait, as the event loop may be the caller's."""

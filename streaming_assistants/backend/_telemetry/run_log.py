@@ -11,6 +11,7 @@ from dataclasses import replace
 from .._engine.effects import Events, Steps, Work
 from .._engine.observer import Observer
 from .._engine.port import Json
+from .noting import noting
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -39,19 +40,14 @@ class RunLog(Observer):
         named = _named(run, work.project)
         if first:
             _write("began", named)
-        events = yield from work.steps
-        ended = last_of(events)
-        if ended is not None and ended["status"] in ENDED:
-            # One that has waited for its client was begun at a whole second, as far as is known.
-            took = time.monotonic() - began if first else max(0.0, self._clock() - run["created_at"])
-            _write("ended", {**named, **_outcome(ended, took)})
-        return events
 
+        def note(run: Json) -> None:
+            if run["status"] in ENDED:
+                # One that has waited for its client was begun at a whole second, as far as is known.
+                took = time.monotonic() - began if first else max(0.0, self._clock() - run["created_at"])
+                _write("ended", {**named, **_outcome(run, took)})
 
-def last_of(events: Events) -> Json:
-    """The run as the last of these events that is about it tells."""
-    runs = (data for name, data in reversed(events) if name.startswith("thread.run.") and "status" in data)
-    return next((data for data in runs if data.get("object") == "thread.run"), None)
+        return (yield from noting(work.steps, note))
 
 
 def _named(run: Json, project: str | None) -> dict[str, Json]:
