@@ -22,7 +22,7 @@ from ._engine.file_settings import FileSettings
 from ._engine.lifecycle import Keeper
 from ._engine.observer import Observer, Observers
 from ._engine.port import Upstream
-from ._engine.store_port import Store, StoreAway, StoreClosed
+from ._engine.store_port import HearsOthers, Store, StoreAway, StoreClosed
 from ._http.context import Settings
 from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
@@ -125,7 +125,8 @@ class LocalBackend(Records):
             infer = LocalSearch(infer, kept.search, inline_images=searches)
         stores = _vector_stores if searches and kept is None else None
         infer = self.observer.upstream(infer)
-        settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept)
+        hears = isinstance(self._store, HearsOthers) and self._store.hears_others
+        settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept, hears)
         self._jobs = JobWatch(self._store, self._keeper, place, self.observer)
         self._app = App(self._store, settings, self._jobs.stay_seen)
         self._closing = threading.Lock()

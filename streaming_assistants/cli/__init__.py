@@ -1,5 +1,5 @@
 """The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves,
-``run`` runs a program with patched clients.
+``run`` runs a program with patched clients, ``store`` looks after the database of a service.
 
 Only the command that is asked for is imported, as each needs other extras.
 """
@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(given[1:])
         if given[:1] == ["run"]:
             return _run(given[1:])
+        if given[:1] == ["store"]:
+            return _store(given[1:])
         arguments = _parser().parse_args(given)
         return int(arguments.run(arguments))
     except BrokenPipeError:  # `... | head` has seen enough
@@ -69,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     running = "a program, its clients patched as it makes them; `run --help` says more"
     commands.add_parser("run", help=running, add_help=False)
     commands.add_parser("serve", help="the backend over a socket; `serve --help` says more", add_help=False)
+    upkeep = "check, upgrade, prune or count a store; `store --help` says more"
+    commands.add_parser("store", help=upkeep, add_help=False)
     return parser
 
 
@@ -94,3 +98,14 @@ def _serve(argv: Sequence[str]) -> int:
     from . import serve as serving
 
     return serving.main(argv)
+
+
+def _store(argv: Sequence[str]) -> int:
+    try:
+        from . import store_upkeep
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
+            raise
+        sys.stderr.write("Stores need SQLAlchemy: pip install 'streaming_assistants[backend]'\n")
+        return 1
+    return store_upkeep.main(argv)

@@ -33,6 +33,15 @@ class File:
         with contextlib.closing(connection), connection:
             connection.execute(statement)
 
+    def execute_all(self, script: str) -> None:
+        with contextlib.closing(sqlite3.connect(self._path)) as connection:
+            connection.executescript(script)
+
+    def clear(self) -> None:
+        """Leaves nothing in it."""
+        for path in self._path.parent.glob(self._path.name + "*"):
+            path.unlink()
+
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         self.execute("ALTER TABLE runs RENAME TO away")
@@ -55,6 +64,13 @@ class Postgres:
     def execute(self, statement: str) -> None:
         with _connected(self._address) as connection:
             connection.execute(statement)
+
+    def execute_all(self, script: str) -> None:
+        self.execute(script)
+
+    def clear(self) -> None:
+        """Leaves nothing in it."""
+        self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:

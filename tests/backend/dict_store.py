@@ -31,9 +31,15 @@ from streaming_assistants.backend._store.changes import Changes
 NOTHING: dict[str, Any] = {
     "hidden": None, "thread_id": None, "run_id": None, "active": None, "owner": None, "expires_at": None,
     "after_message": None, "purpose": None, "content_id": None, "upload_id": None, "vector_store_id": None,
-    "file_id": None, "batch_id": None, "status": None,
+    "file_id": None, "batch_id": None, "status": None, "claim": None, "project": None,
 }  # fmt: skip
 """The columns that an object may have besides ``seq``, ``id`` and ``data``."""
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "runs": {"claim": 0, "project": ""}, "assistants": {"project": ""}, "threads": {"project": ""},
+    "stored_files": {"project": ""}, "uploads": {"project": ""}, "vector_stores": {"project": ""},
+}  # fmt: skip
+"""What an object has in a column that it is not given."""
 
 
 class DictStore:
@@ -102,7 +108,7 @@ class DictTransaction:
         last = self._table("last").get(kind, {"seq": 0})
         seq = int(last["seq"]) + 1
         self._put("last", kind, {"seq": seq})
-        self._keep(kind, {**NOTHING, "seq": seq, "id": id, "data": data, **columns})
+        self._keep(kind, {**NOTHING, **GIVEN.get(kind, {}), "seq": seq, "id": id, "data": data, **columns})
         return seq
 
     def get(self, kind: RowKind, id: str, *, lock: bool = False, **where: object) -> Row | None:

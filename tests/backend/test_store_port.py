@@ -78,6 +78,22 @@ def test_a_row_has_its_columns(filled: Store) -> None:
     assert step["after_message"] == message["seq"] + 1
 
 
+def test_an_object_is_nobody_s_and_a_run_unclaimed_until_it_is_said(store: Store) -> None:
+    owned = {"stored_files": {"purpose": "batch", "content_id": "c_1"}}
+    with store.write() as tx:
+        for kind in ("assistants", "threads", "stored_files", "uploads", "vector_stores"):
+            columns = owned.get(kind, {})
+            tx.add(kind, {"id": f"{kind}_1"}, **columns)
+            tx.add(kind, {"id": f"{kind}_2"}, project="blue", **columns)
+            assert ids(tx.all(kind, project="")) == [f"{kind}_1"]
+            assert ids(tx.all(kind, project="blue")) == [f"{kind}_2"]
+        add_run(tx, "run_1", "threads_1", active=True)
+        tx.change("runs", "run_1", {}, owner="owner_1", claim=1)
+        add_run(tx, "run_2", "threads_2")
+        claims = {row["id"]: row["claim"] for row in tx.all("runs", project="")}
+    assert claims == {"run_1": 1, "run_2": 0}
+
+
 def test_what_a_caller_does_to_a_row_does_not_reach_the_store(filled: Store) -> None:
     given: dict[str, Any] = {"id": "thread_3", "metadata": {}}
     with filled.write() as tx:
@@ -339,6 +355,10 @@ def test_who_watches_a_thread_is_told_what_is_committed(filled: Store) -> None:
         with filled.read() as tx:
             told.append(ids(tx.all("messages", thread_id="thread_2")))
 
+    if getattr(filled, "hears_others", False):  # all are told to look once its server is listened to
+        listens = threading.Event()
+        filled.watch("thread_1", listens.set)
+        assert listens.wait(20)
     stop = filled.watch("thread_2", wake)
     with filled.write() as tx:
         tx.add("messages", {"id": "msg_5"}, thread_id="thread_2")

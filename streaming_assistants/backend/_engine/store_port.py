@@ -6,8 +6,10 @@ have another), ``data`` is what a client sees and ``hidden`` what the engine rem
 runs and steps have a ``thread_id`` besides, and go when their thread goes. A message has the ``run_id`` of
 the run that wrote it, or None, a step always has one, and ``after_message``, the seq of the thread's newest
 message when it began. A run is ``active`` until it ends, which no two of a thread may be; ``owner`` drives
-it, and from ``expires_at`` on others may end it. What belongs to an upload or a vector store goes with that
-likewise (:func:`parent_of`). What is asked of files besides is in ``file_port``, of many objects at once in
+it, ``claim`` counts how often it has been taken to be driven, and from ``expires_at`` on others may end it.
+Assistants, threads, runs, files, uploads and vector stores have a ``project``, "" unless one is given; what
+is part of them is its, too. What belongs to an upload or a vector store goes with that likewise
+(:func:`parent_of`). What is asked of files besides is in ``file_port``, of many objects at once in
 ``bulk_port``.
 
 A column that an object has not got is None, and what a caller does to a row does not reach the store.
@@ -61,6 +63,15 @@ LEASE = 30.0
 
 class StoreAway(Exception):
     """The store is restarted, full, locked or out of reach; later the same transaction may hold."""
+
+
+class Contended(StoreAway):
+    """The store ended the transaction for another's sake. Nothing of it is kept, and done again it may hold:
+    see ``transacting``."""
+
+
+class StoreReplaced(StoreAway):
+    """Where the store was is now another, or none: nothing is written there before that has been seen to."""
 
 
 class StoreClosed(Exception):
@@ -189,7 +200,8 @@ class Store(Protocol):
 
     def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
         """Calls ``wake`` after each change of a thread that this process commits, in whichever thread made
-        it; answers with what ends that."""
+        it, and where the store :class:`HearsOthers` after those of other processes, too; answers with what
+        ends that. In place of a thread ``runs`` stands for runs that nobody drives."""
         ...
 
     def clock(self) -> float:
@@ -198,3 +210,11 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Ends it; what is under way fails."""
+
+
+@runtime_checkable
+class HearsOthers(Protocol):
+    """A store that many processes may share, and whose watchers may be told of what the others commit."""
+
+    hears_others: bool
+    """Whether they are. A notice may be lost: who must not miss anything looks each second, too."""

@@ -32,7 +32,8 @@ class NeedsErrand(Exception):
 @dataclass(frozen=True)
 class Settings:
     """What is the same for every request of a backend. ``vector_stores`` are those of the upstream's server,
-    ``files`` says how files and vector stores are kept here: it is one or the other, or neither."""
+    ``files`` says how files and vector stores are kept here: it is one or the other, or neither.
+    ``hears_others`` says whether the store tells of what other processes commit."""
 
     keeper: Keeper
     upstream: Upstream
@@ -41,6 +42,7 @@ class Settings:
     strict: bool
     vector_stores: VectorStoreCalls | None
     files: FileSettings | None = None
+    hears_others: bool = False
 
 
 def _nothing() -> None: ...

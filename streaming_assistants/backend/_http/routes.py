@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import parse_qsl, quote
 
 from .._engine import api_errors, contents, indexing, objects, refusals
@@ -18,7 +19,8 @@ from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
 from .._engine.observer import Seen
 from .._engine.port import Json
-from .._engine.store_port import Store, StoreClosed
+from .._engine.store_port import Store, StoreClosed, Transaction
+from .._engine.transacting import transacted
 from .._strict_json import decoded
 from . import views
 from .context import ApiAnswer, Context, Deed, Download, NeedsDeed, NeedsErrand, NeedsWrite, Settings
@@ -196,22 +198,23 @@ class App:
         try:
             while True:
                 try:
-                    with self.store.write() if writes else self.store.read() as tx:
-                        context = Context(
-                            self._settings,
-                            tx,
-                            writes,
-                            ids,
-                            dict(pairs),
-                            body,
-                            include,
-                            v1,
-                            done,
-                            form=form,
-                            stay_seen=self._stay_seen,
-                            project=request.project,
-                        )
-                        answer = self._endpoint(route, context)
+                    begun = partial(
+                        Context,
+                        self._settings,
+                        writes=writes,
+                        ids=ids,
+                        query=dict(pairs),
+                        body=body,
+                        include=include,
+                        v1=v1,
+                        done=done,
+                        form=form,
+                        stay_seen=self._stay_seen,
+                        project=request.project,
+                    )
+                    context, answer = transacted(
+                        self.store, partial(self._endpoint, route, begun), writes=writes
+                    )
                     break
                 except NeedsWrite:
                     writes = True
@@ -224,7 +227,10 @@ class App:
             raise
         return answer, self._afterwards(context)
 
-    def _endpoint(self, route: Route, context: Context) -> ApiAnswer:
+    def _endpoint(
+        self, route: Route, begun: Callable[[Transaction], Context], tx: Transaction
+    ) -> tuple[Context, ApiAnswer]:
+        context = begun(tx)
         if route.of_files:
             lapse(context)
         answer = route.endpoint(context)
@@ -232,7 +238,7 @@ class App:
             raise NeedsErrand(context.wanted[0])
         if context.deeds:
             raise NeedsDeed(context.deeds[0])
-        return answer
+        return context, answer
 
     def _afterwards(self, context: Context) -> Sequence[Work]:
         """What a request leaves to be done that is committed: contents outside the store, files to index."""

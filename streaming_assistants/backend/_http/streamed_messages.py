@@ -15,16 +15,18 @@ from .._engine.lifecycle import Keeper, overdue
 from .._engine.port import Json
 from .._engine.store_port import Transaction
 
-# Seconds between two looks at what nobody tells of: a run that another process drives, and one of this
-# process that another one has ended.
-_ELSEWHERE, _HERE = 0.2, 5.0
+# Seconds between two looks at what nobody tells of: a run that another process drives, the same where the
+# store tells of it but may fail to, and a run of this process that another one has ended.
+_ELSEWHERE, _TOLD, _HERE = 0.2, 1.0, 5.0
 
 
-def streamed_messages(thread_id: str, keeper: Keeper, project: str) -> Work:
-    return Work(_steps(thread_id, keeper), thread_id, project=project)
+def streamed_messages(thread_id: str, keeper: Keeper, project: str, *, hears_others: bool = False) -> Work:
+    """``hears_others`` says whether the store tells of what other processes commit."""
+    steps = _steps(thread_id, keeper, _TOLD if hears_others else _ELSEWHERE)
+    return Work(steps, thread_id, project=project)
 
 
-def _steps(thread_id: str, keeper: Keeper) -> Steps[Events]:
+def _steps(thread_id: str, keeper: Keeper, elsewhere: float) -> Steps[Events]:
     shown: dict[str, list[int]] = {}  # for each message how much of each of its text parts has been sent
 
     def look(tx: Transaction) -> tuple[float | None, list[Json]]:
@@ -32,7 +34,7 @@ def _steps(thread_id: str, keeper: Keeper) -> Steps[Events]:
         run = tx.newest("runs", thread_id=thread_id)
         again = None
         if run is not None and run["data"]["status"] in PENDING and overdue(tx, keeper, run) is None:
-            again = _HERE if run["owner"] == keeper.owner else _ELSEWHERE
+            again = _HERE if run["owner"] == keeper.owner else elsewhere
         if tx.get("threads", thread_id) is None:
             raise api_errors.missing("thread", thread_id)
         if run is None:

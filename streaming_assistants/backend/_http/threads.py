@@ -87,7 +87,9 @@ def messages(ctx: Context) -> ApiAnswer:
     """A page; with ``stream=true`` the growth of the newest assistant's message, as Astra streams it."""
     thread_id = thread_row(ctx)["id"]
     if ctx.query.get("stream") == "true":
-        return ApiAnswer(None, streamed_messages(thread_id, ctx.keeper, ctx.project), stream=True)
+        hears = ctx.settings.hears_others
+        work = streamed_messages(thread_id, ctx.keeper, ctx.project, hears_others=hears)
+        return ApiAnswer(None, work, stream=True)
     where = {"thread_id": thread_id}
     if ctx.query.get("run_id"):
         where["run_id"] = ctx.query["run_id"]

@@ -15,6 +15,7 @@ from streaming_assistants._protocol.plan import Outcome, Say
 from .._engine.api_errors import ApiError
 from .._engine.effects import Abandoned, Do, Events, Interrupted, Work
 from .._engine.store_port import Store, StoreClosed
+from .._engine.transacting import transacted
 from .feed import AsyncFeed, Feed
 
 logger = logging.getLogger("streaming_assistants")
@@ -82,8 +83,7 @@ class Driver:
         return Abandoned() if self._abandoned else Interrupted()
 
     def _done(self, effect: Do) -> Any:
-        with self._store.write(durable=effect.durable) if effect.writes else self._store.read() as tx:
-            return effect.action(tx)
+        return transacted(self._store, effect.action, writes=effect.writes, durable=effect.durable)
 
     @property
     def _begun(self) -> bool:

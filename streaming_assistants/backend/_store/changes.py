@@ -1,4 +1,4 @@
-"""Who waits for a thread to change: told of what this process commits, so that nobody has to ask."""
+"""Who waits for a thread to change: told of what is committed, so that nobody has to ask."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ class Changes:
     def __init__(self) -> None:
         self._waiting: dict[str, list[Wake]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody waits for anything."""
+        return bool(self._waiting)
 
     def watch(self, thread_id: str, wake: Wake) -> Callable[[], None]:
         """Calls ``wake`` after each change from now on, in whichever thread made it; answers with what ends
@@ -36,5 +41,12 @@ class Changes:
             return
         with self._lock:
             woken = [wake for thread_id in thread_ids for wake in self._waiting.get(thread_id, ())]
+        for wake in woken:
+            wake()
+
+    def tell_all(self) -> None:
+        """Says that any of them may have changed."""
+        with self._lock:
+            woken = [wake for waiting in self._waiting.values() for wake in waiting]
         for wake in woken:
             wake()

@@ -83,10 +83,19 @@ _PGVECTOR = (
 )
 
 
+def prepared(connection: Connection) -> bool:
+    """Whether there is nothing to prepare."""
+    if connection.dialect.name == "postgresql":
+        return connection.scalar(text("SELECT to_regclass('passage_words')")) is not None
+    names = "'passage_words', 'passage_occurrences', 'passage_counts'"
+    named = text(f"SELECT count(*) FROM sqlite_master WHERE name IN ({names})")
+    return bool(connection.scalar(named) == len(_FTS5))
+
+
 def prepare(connection: Connection) -> None:
     """Makes what SQLAlchemy has no tables for, within the transaction that makes the schema."""
     if connection.dialect.name == "postgresql":
-        if connection.scalar(text("SELECT to_regclass('passage_words')")) is None:
+        if not prepared(connection):
             pgvector = _PGVECTOR if _has_pgvector(connection) else ()
             for statement in (*_POSTGRES, *pgvector):
                 connection.execute(text(statement))

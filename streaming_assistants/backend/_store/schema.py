@@ -22,11 +22,14 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
 
-VERSION = 1
+VERSION = 2
+"""What a table has gained since an earlier one is in ``migrations/``, with a default that the database knows:
+a process of the earlier version may still be writing."""
 
 metadata = MetaData()
 
@@ -67,15 +70,22 @@ def _thread_id() -> Column[str]:
     return Column("thread_id", SafeString(64), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False)
 
 
-assistants = objects("assistants")
-threads = objects("threads")
+def project() -> Column[str]:
+    """Whose an object is; what belongs to another object is reached through that."""
+    return Column("project", SafeString(64), nullable=False, server_default="")
+
+
+assistants = objects("assistants", project())
+threads = objects("threads", project())
 messages = objects("messages", _thread_id(), Column("run_id", SafeString(64)))
 runs = objects(
     "runs",
     _thread_id(),
     Column("active", Boolean, nullable=False),
     Column("owner", SafeString(64)),  # the backend that drives it; NULL while it waits for tool outputs
+    Column("claim", Integer, nullable=False, server_default="0"),  # how often it has been taken to be driven
     Column("expires_at", Float, nullable=False),
+    project(),
 )
 steps = objects(
     "steps",
@@ -84,6 +94,8 @@ steps = objects(
     Column("after_message", Seq, nullable=False),  # seq of the thread's newest message when it began
 )
 
+Index("assistants_by_project", assistants.c.project, assistants.c.seq)
+Index("threads_by_project", threads.c.project, threads.c.seq)
 Index("messages_by_thread", messages.c.thread_id, messages.c.seq)
 Index("runs_by_thread", runs.c.thread_id, runs.c.seq)
 Index("steps_by_run", steps.c.run_id, steps.c.seq)
@@ -96,6 +108,7 @@ Index(
     postgresql_where=text("active"),
 )
 Index("active_runs", runs.c.active, sqlite_where=text("active"), postgresql_where=text("active"))
+Index("active_runs_by_project", runs.c.project, sqlite_where=text("active"), postgresql_where=text("active"))
 
 # Where a deleted object was in its list: who deletes what a page shows asks for the next page after it.
 removed = Table(
@@ -112,6 +125,7 @@ files = Table(
     Column("id", SafeString(255), primary_key=True),
     Column("filename", SafeText, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    project(),
 )
 
 owners = Table(
@@ -122,6 +136,13 @@ owners = Table(
     Column("pid", Integer, nullable=False),
     Column("started", SafeString(64), nullable=False),
     Column("seen_at", Float, nullable=False),
+    Column("lease", Float, nullable=False, server_default="30"),  # seconds that it may go unseen
+    Column("drives", Boolean, nullable=False, server_default=false()),  # it takes over runs of others
 )
 
-about = Table("streaming_assistants", metadata, Column("version", Integer, primary_key=True))
+about = Table(
+    "streaming_assistants",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("store", String(64), nullable=False, server_default=""),  # tells this store from every other
+)
