@@ -115,6 +115,17 @@ def starters(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("release", ["1.13.4", "newest"], ids=["1.13.4", "newest"])
+def balanced(session: nox.Session, release: str) -> None:
+    """What holds of one process, of two servers of one PostgreSQL behind a balancer where nothing sticks."""
+    session.install("-e", ".[test]", *([] if release == "newest" else [f"openai=={release}", "httpx<0.28"]))
+    names = ("objects", "runs", "refusals", "recordings", "searching", "echo_searches", "echo_obeys")
+    files = [f"tests/backend/test_{name}.py" for name in (*names, "real_clients", "behind_a_balancer")]
+    environment = {"STREAMING_ASSISTANTS_TEST_BALANCED": "1"}
+    session.run("pytest", "-q", *files, *session.posargs, env=environment)
+
+
+@nox.session
 def node(session: nox.Session) -> None:
     """Clients in JavaScript on the served backend: npm's openai of each major release, and Azure's."""
     session.install("-e", ".[test]")

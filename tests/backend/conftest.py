@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from streaming_assistants.backend._store.database import Database
 from tests.clients import Colour
 from tests.colours import EitherColour, done
 
+from .balancer import Balancer, balanced
 from .databases import File, Postgres, a_server
 from .dict_store import DictStore
 
@@ -70,15 +72,21 @@ class Events:
 
 
 class Api:
-    """The API as plain JSON, by an SDK client of either colour and of any release."""
+    """The API as plain JSON, by an SDK client of either colour and of any release; without a backend of its
+    own it is a server's."""
 
-    def __init__(self, client: Any, backend: LocalBackend) -> None:
+    def __init__(self, client: Any, backend: LocalBackend | None) -> None:
         self.client = client
-        self.backend = backend
+        self._backend = backend
         self.sync = isinstance(client, openai.OpenAI)
 
+    @property
+    def backend(self) -> LocalBackend:
+        return self._backend or pytest.skip("the backend is in another process")
+
     async def aclose(self) -> None:
-        await self.backend.aclose()
+        if self._backend is not None:
+            await self._backend.aclose()
         await done(self.client.close())
 
     async def get(self, path: str, **params: Any) -> Any:
@@ -155,10 +163,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asks = "new_store" in metafunc.fixturenames and "shared" not in metafunc.fixturenames
-    if asks and metafunc.definition.get_closest_marker("every_store"):
+    if asks and not BALANCED and metafunc.definition.get_closest_marker("every_store"):
         metafunc.parametrize("new_store", STORES, indirect=True)
 
 
+BALANCED = bool(os.environ.get("STREAMING_ASSISTANTS_TEST_BALANCED"))
 STORES: dict[str, Callable[[], Any]] = {"memory": lambda: "sqlite://", "dicts": DictStore}
 
 
@@ -172,7 +181,7 @@ def new_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
 
 @pytest.fixture
 async def make_api(
-    colour: Colour, new_store: Callable[[], Any], anyio_backend: str
+    colour: Colour, new_store: Callable[[], Any], balancer: Balancer | None, anyio_backend: str
 ) -> AsyncIterator[Callable[..., Api]]:
     """Makes an :class:`Api` on ``LocalBackend(*args, **options)``; ``client`` are options of the client."""
     made: list[Api] = []
@@ -180,8 +189,13 @@ async def make_api(
     def make(
         upstream: Any = "echo", store: Any = None, *, client: dict[str, Any] | None = None, **options: Any
     ) -> Api:
-        backend = LocalBackend(upstream, new_store() if store is None else store, **options)
-        made.append(attached(backend, colour, **(client or {})))
+        given = client or {}
+        if balancer is not None and upstream == "echo" and store is None and not options:
+            there = colour.sdk_client(**{"api_key": "sk-not-a-key", "base_url": balancer.url, **given})
+            made.append(Api(there, None))
+        else:
+            backend = LocalBackend(upstream, new_store() if store is None else store, **options)
+            made.append(attached(backend, colour, **given))
         return made[-1]
 
     yield make
@@ -197,7 +211,28 @@ def attached(backend: LocalBackend, colour: EitherColour, **options: Any) -> Api
 
 @pytest.fixture
 def api(make_api: Callable[..., Api]) -> Api:
-    return make_api("echo")
+    return make_api()
+
+
+@pytest.fixture
+def balancer(request: pytest.FixtureRequest) -> Iterator[Balancer | None]:
+    """Where ``STREAMING_ASSISTANTS_TEST_BALANCED`` is set, an echo backend that is given nothing more is two
+    servers behind a balancer: what holds of one process holds of a service."""
+    if not BALANCED:
+        yield None
+        return
+    made, database = request.getfixturevalue("service")
+    yield made
+    database.execute("TRUNCATE assistants, threads, stored_files, vector_stores, uploads CASCADE")
+
+
+@pytest.fixture(scope="session")
+def service(postgres_server: str) -> Iterator[tuple[Balancer, Postgres]]:
+    """Two servers of one PostgreSQL database behind a balancer."""
+    database = Postgres(postgres_server)
+    with balanced(database.url, "--upstream", "echo") as made:
+        yield made, database
+    database.drop()
 
 
 @pytest.fixture

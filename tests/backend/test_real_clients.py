@@ -20,6 +20,7 @@ import pytest
 from streaming_assistants import AssistantEventHandler, AsyncAssistantEventHandler, patch
 from streaming_assistants.backend import LocalBackend
 
+from .balancer import Balancer
 from .conftest import WEATHER
 
 pytestmark = [
@@ -56,14 +57,22 @@ AsyncHandler: Any = getattr(openai, "AsyncAssistantEventHandler", AsyncAssistant
 
 
 @pytest.fixture
-def client() -> Iterator[Any]:
+def client(balancer: Balancer | None) -> Iterator[Any]:
+    if balancer is not None:
+        with openai.OpenAI(api_key="unused", base_url=balancer.url) as made:
+            yield patch(made)
+        return
     with openai.OpenAI(api_key="unused") as made:
         with LocalBackend("echo") as backend:
             yield patch(made, backend=backend)
 
 
 @pytest.fixture
-async def aclient() -> AsyncIterator[Any]:
+async def aclient(balancer: Balancer | None) -> AsyncIterator[Any]:
+    if balancer is not None:
+        async with openai.AsyncOpenAI(api_key="unused", base_url=balancer.url) as made:
+            yield patch(made)
+        return
     backend = LocalBackend("echo")
     async with openai.AsyncOpenAI(api_key="unused") as made:
         yield patch(made, backend=backend)

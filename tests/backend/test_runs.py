@@ -189,6 +189,7 @@ async def test_an_upstream_that_raises_fails_the_run(api: Api, caplog: pytest.Lo
     run = await api.settled(await api.run("echo:raise oh no"))
     assert run["status"] == "failed"
     assert run["last_error"]["message"] == "The upstream raised RuntimeError: oh no"
+    assert api.backend  # whose log this is
     assert [record.name for record in caplog.records if record.exc_info] == ["streaming_assistants"]
 
 
