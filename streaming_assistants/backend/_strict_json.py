@@ -18,7 +18,7 @@ def decoded(body: bytes | bytearray) -> Json:
     """The value of a JSON text in UTF-8. Raises ValueError, also for what only Python takes for JSON."""
     text = body.decode("utf-8-sig")
     try:
-        value = json.loads(text, parse_constant=_refused, parse_float=_finite)
+        value = _STRICT.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if body.count(b"[") + body.count(b"{") > DEEPEST:
@@ -60,6 +60,9 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError("a number is too large")
     return value
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refused, parse_float=_finite)
 
 
 def _check_depth(value: Json) -> None:

@@ -1,5 +1,6 @@
 """The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves,
-``run`` runs a program with patched clients, ``store`` looks after the database of a service.
+``run`` runs a program with patched clients, ``store`` looks after the database of a service,
+``import`` and ``export`` move data.
 
 Only the command that is asked for is imported, as each needs other extras.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .versions import LIBRARY, version
 
@@ -19,12 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives back its exit code: 0 is well, 1 is not, 2 is a call that makes no sense."""
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        if given[:1] == ["serve"]:
-            return _serve(given[1:])
-        if given[:1] == ["run"]:
-            return _run(given[1:])
-        if given[:1] == ["store"]:
-            return _store(given[1:])
+        if given and given[0] in _READ_THEIR_OWN:
+            return _READ_THEIR_OWN[given[0]](given[1:])
         arguments = _parser().parse_args(given)
         return int(arguments.run(arguments))
     except BrokenPipeError:  # `... | head` has seen enough
@@ -71,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     running = "a program, its clients patched as it makes them; `run --help` says more"
     commands.add_parser("run", help=running, add_help=False)
     commands.add_parser("serve", help="the backend over a socket; `serve --help` says more", add_help=False)
+    coming = "objects of the API into a store, from files or a server; `import --help` says more"
+    commands.add_parser("import", help=coming, add_help=False)
+    commands.add_parser("export", help="what a store holds; `export --help` says more", add_help=False)
     upkeep = "check, upgrade, prune or count a store; `store --help` says more"
     commands.add_parser("store", help=upkeep, add_help=False)
     return parser
@@ -109,3 +109,25 @@ def _store(argv: Sequence[str]) -> int:
         sys.stderr.write("Stores need SQLAlchemy: pip install 'streaming_assistants[backend]'\n")
         return 1
     return store_upkeep.main(argv)
+
+
+def _import(argv: Sequence[str]) -> int:
+    from . import import_command
+
+    return import_command.main(argv)
+
+
+def _export(argv: Sequence[str]) -> int:
+    from . import export_command
+
+    return export_command.main(argv)
+
+
+_READ_THEIR_OWN: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "export": _export,
+    "import": _import,
+    "run": _run,
+    "serve": _serve,
+    "store": _store,
+}
+"""The commands that read their arguments themselves."""

@@ -15,7 +15,7 @@ from tests.clients import Colour
 
 from .conftest import Api, attached, text_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.any_sdk]
 
 T = 1_700_000_000
 ASSISTANT = {

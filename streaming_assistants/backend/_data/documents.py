@@ -23,6 +23,7 @@ KINDS = {
 """What an object says it is, and the kind of its row."""
 
 _SAID_ELSEWHERE = ("assistant.file", "thread.message.file")  # v1: the object itself lists its files
+_NESTING = (dict, list)
 _LONGEST = 1 << 26  # bytes of a document of many lines
 _OPEN, _CLOSED = (b"{", b"["), (b"}", b"]", b"},", b"],")
 
@@ -74,10 +75,13 @@ def objects_of(value: Json, kind: str | None = None) -> Iterator[Json]:
     export nests into another or into members of its own. ``kind`` is what it says that it is."""
     kind = value.get("object") if isinstance(value, dict) and kind is None else kind
     if kind in KINDS:
-        nested = {name: each for name, each in value.items() if name != "file" and _holds_objects(each)}
-        yield {name: each for name, each in value.items() if name not in nested} if nested else value
-        for each in nested.values():
-            yield from objects_of(each)
+        nested = [name for name, each in value.items() if type(each) in _NESTING and _holds_objects(each)]
+        if not nested or nested == ["file"]:
+            yield value
+            return
+        yield {name: each for name, each in value.items() if name not in nested}
+        for name in nested:
+            yield from objects_of(value[name])
         return
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         if isinstance(each, (dict, list)):
@@ -85,10 +89,10 @@ def objects_of(value: Json, kind: str | None = None) -> Iterator[Json]:
 
 
 def _holds_objects(value: Json) -> bool:
-    if isinstance(value, dict) and value.get("object") == "list":
+    if type(value) is dict and value.get("object") == "list":
         value = value.get("data")
-    first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, dict) and first.get("object") in KINDS
+    first = value[0] if type(value) is list and value else value
+    return type(first) is dict and first.get("object") in KINDS
 
 
 def needless(value: Json) -> bool:

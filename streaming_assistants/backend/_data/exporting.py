@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .._engine import contents, files
+from .._engine import contents, files, objects
 from .._engine.bulk_port import Placed
 from .._engine.file_settings import FileSettings
 from .._engine.port import Json
@@ -201,10 +201,8 @@ def _by_tool(store: Store, only: str | None, folder: Path | None) -> Iterator[Js
         with store.read() as tx:
             made = _one_made(tx, only) if only is not None else tx.made_files(after, 20)
         for id, filename, content in made:
-            file = {
-                "id": id, "object": "file", "bytes": len(content), "created_at": 0, "filename": filename,
-                "purpose": "assistants_output", OURS: {"by_tool": True},
-            }  # fmt: skip
+            file = objects.file(filename, len(content), "assistants_output", None, 0)
+            file = {**file, "id": id, OURS: {"by_tool": True}}
             yield _with_content(file, [content], folder)
         if not made or only is not None:
             return

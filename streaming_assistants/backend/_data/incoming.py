@@ -135,22 +135,36 @@ def _thread(data: Json) -> Json:
 def _message(data: Json) -> Json:
     if data.get("role") not in ("user", "assistant"):
         raise Wrong(f"{data['id']} has the role {data.get('role')!r}")
-    body = {"role": data["role"], "content": [], "file_ids": data.pop("file_ids", None)}
-    body["attachments"] = _without_nulls(data.get("attachments"))
-    made = {**objects.message(body, data["thread_id"], data["created_at"]), "completed_at": None}
+    attachments, file_ids = data.get("attachments"), data.pop("file_ids", None)
+    if attachments or file_ids:
+        body = {
+            "role": "user",
+            "content": [],
+            "attachments": _without_nulls(attachments),
+            "file_ids": file_ids,
+        }
+        attachments = objects.message(body, data["thread_id"], 0)["attachments"]
     content = data.get("content") or []
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    kept = {"content": [_part(_without_nulls(part)) for part in parts], "attachments": made["attachments"]}
-    if (data.get("status") or "completed") == "completed":
+    made = {**_MESSAGE, **data, "content": [_part(part) for part in parts], "attachments": attachments or []}
+    made["metadata"] = data.get("metadata") or {}
+    made["status"] = data.get("status") or "completed"
+    if made["status"] == "completed" and made["completed_at"] is None:
         made["completed_at"] = data["created_at"]
-    return {**_over(made, data), **kept}
+    return made
+
+
+_MESSAGE = dict.fromkeys(
+    ("assistant_id", "run_id", "status", "incomplete_details", "incomplete_at", "completed_at")
+)
 
 
 def _part(part: Json) -> Json:
-    if part["type"] == "text":
-        text = part["text"] if isinstance(part["text"], dict) else {"value": part["text"]}
-        return {**part, "text": {"value": "", "annotations": [], **text}}
-    return part
+    if part["type"] != "text":
+        return _without_nulls(part)
+    text = part["text"] if isinstance(part["text"], dict) else {"value": part["text"]}
+    marks = text.get("annotations")
+    return {**part, "text": {"value": "", **text, "annotations": _without_nulls(marks) if marks else []}}
 
 
 def _run(data: Json) -> Json:

@@ -135,7 +135,7 @@ def _store_files(tx: Transaction, ones: Sequence[One]) -> list[NewRow]:
             here = _is_here(tx.get("stored_files", made.data["id"]))
             told = {"status": "in_progress"} if here else {"status": "failed", "last_error": NOT_HERE}
             data, columns = {**data, "usage_bytes": 0, **told}, {**columns, "status": told["status"]}
-        rows.append(_row(one, {**columns, "hidden": None})._replace(data=data))
+        rows.append(_row(one, columns)._replace(data=data))
     for store_id in {str(one.row.parent) for one in ones}:
         there = tx.get("vector_stores", store_id, lock=True)
         if there is not None and not (there["hidden"] or {}).get(RECOUNT):

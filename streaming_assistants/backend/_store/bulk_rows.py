@@ -29,20 +29,21 @@ class BulkRows:
         new = {row.id: row for row in reversed(rows) if row.id not in known}
         table = metadata.tables[kind]
         taken = set(self._there(table.c.seq, [row.seq for row in new.values()]))
-        values = []
+        values: dict[tuple[str, ...], list[dict[str, object]]] = {}  # by the columns that they have
         for row in reversed(new.values()):
             seq = row.seq
             while seq in taken or (seq != row.seq and self._there(table.c.seq, [seq])):
                 seq += 1
             taken.add(seq)
-            values.append({"hidden": None, **row.columns, "id": row.id, "seq": seq, "data": row.data})
-        if values:
-            dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-            # Somebody else may store the same at this moment: only PostgreSQL lets two write at once.
-            query = dialect.insert(table).on_conflict_do_nothing(index_elements=["id"])
-            self.connection.execute(query, values)
-            if "thread_id" in table.c:
-                self.changed.update(value["thread_id"] for value in values)
+            made = {**row.columns, "id": row.id, "seq": seq, "data": row.data}
+            values.setdefault(tuple(made), []).append(made)
+            if "thread_id" in made:
+                self.changed.add(made["thread_id"])
+        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        # Somebody else may store the same at this moment: only PostgreSQL lets two write at once.
+        query = dialect.insert(table).on_conflict_do_nothing(index_elements=["id"])
+        for alike in values.values():
+            self.connection.execute(query, alike)
         return set(new)
 
     def placed(self, thread_ids: Collection[str]) -> Sequence[Placed]:
