@@ -23,7 +23,7 @@ from tests.clients import Colour
 from tests.colours import EitherColour, done
 
 from .balancer import Balancer, balanced
-from .databases import File, Postgres, a_server
+from .databases import File, Postgres, Server, a_server, lacking
 from .dict_store import DictStore
 
 JSON = _sdk.JSON_OBJECT
@@ -159,6 +159,7 @@ def text_of(message: Any) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_store: runs on each store that a backend may have")
+    config.addinivalue_line("markers", "in_memory: is about a backend that keeps all in memory")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -168,15 +169,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 BALANCED = bool(os.environ.get("STREAMING_ASSISTANTS_TEST_BALANCED"))
-STORES: dict[str, Callable[[], Any]] = {"memory": lambda: "sqlite://", "dicts": DictStore}
+STORES: dict[str, Callable[[], Any]] = {"sql": lambda: "sqlite://", "dicts": DictStore}
+
+ON_POSTGRES = "STREAMING_ASSISTANTS_TEST_ON_POSTGRES"
+"""Names the colour whose tests have their backends' stores in PostgreSQL, where a test does not say which:
+each behaviour is tested there and in memory, and no test runs twice for it. ``both`` and ``none`` are names,
+too."""
+
+
+def pytest_report_header() -> str:
+    return f"stores of backends: in PostgreSQL for {on_postgres()}, else in memory ({ON_POSTGRES})"
+
+
+def on_postgres() -> str:
+    return os.environ.get(ON_POSTGRES, "async") if lacking() is None else "none"
 
 
 @pytest.fixture
 def new_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
-    """Makes the store of a backend that is not told which: SQLite's in memory, and every other where the test
-    is marked so.
-    """
-    return STORES[getattr(request, "param", "memory")]
+    """Makes the store of a backend that is not told which: in SQL, and every other where the test is marked
+    so."""
+    name: str = getattr(request, "param", "sql")
+    if name == "sql" and not request.node.get_closest_marker("in_memory"):
+        callspec = getattr(request.node, "callspec", None)
+        if on_postgres() in ("both", callspec and callspec.params.get("colour")):
+            return request.getfixturevalue("stores_in_postgres")  # type: ignore[no-any-return]
+    return STORES[name]
 
 
 @pytest.fixture
@@ -227,7 +245,7 @@ def balancer(request: pytest.FixtureRequest) -> Iterator[Balancer | None]:
 
 
 @pytest.fixture(scope="session")
-def service(postgres_server: str) -> Iterator[tuple[Balancer, Postgres]]:
+def service(postgres_server: Server) -> Iterator[tuple[Balancer, Postgres]]:
     """Two servers of one PostgreSQL database behind a balancer."""
     database = Postgres(postgres_server)
     with balanced(database.url, "--upstream", "echo") as made:
@@ -251,13 +269,20 @@ def indexed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_server() -> Iterator[Server]:
     with a_server() as server:
         yield server
 
 
 @pytest.fixture
-def postgres(postgres_server: str) -> Iterator[Postgres]:
+def stores_in_postgres(postgres_server: Server) -> Iterator[Callable[[], str]]:
+    """Gives the URL of an empty store in PostgreSQL, another one each time."""
+    yield postgres_server.store
+    postgres_server.empty_stores()
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[Postgres]:
     made = Postgres(postgres_server)
     yield made
     made.drop()
