@@ -17,16 +17,20 @@ from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
 from . import _hook
+from ._engine.effects import Work
 from ._engine.file_port import SearchesVectors
 from ._engine.file_settings import FileSettings
-from ._engine.lifecycle import Keeper
+from ._engine.keeper import LEASE, Keeper
 from ._engine.observer import Observer, Observers
 from ._engine.port import Upstream
 from ._engine.store_port import HearsOthers, Store, StoreAway, StoreClosed
+from ._engine.taking import Taken
 from ._http.context import Settings
 from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
+from ._jobs.answering import hands
 from ._jobs.job import AsyncJob, Job
+from ._jobs.takeover import Takeover
 from ._jobs.watch import STOP_SECONDS, JobWatch
 from ._records import Records
 from ._store.places import contents_at
@@ -62,9 +66,10 @@ class LocalBackend(Records):
     kept and searched here, with ``"upstream"`` by the client's own server. Contents of files lie in the store
     or at ``files_at``, a folder or a URL that fsspec knows. ``embedding_model`` is a model of the upstream's
     ``/embeddings``, for searches by meaning besides those by words. A model searches by calling a function,
-    or with ``search="always"`` is given passages before each of its turns. ``clock`` answers with the time in
-    seconds since the epoch; by default it is the store's own. ``observer`` watches requests and runs:
-    :class:`~streaming_assistants.backend.OpenTelemetry`, or one of your own.
+    or with ``search="always"`` is given passages before each of its turns. ``lease`` is how many seconds
+    others that share the store wait for a sign of life before they take this backend's runs over. ``clock``
+    answers with the time in seconds since the epoch; by default it is the store's own. ``observer`` watches
+    requests and runs: :class:`~streaming_assistants.backend.OpenTelemetry`, or one of your own.
 
     Raises ImportError when SQLAlchemy is not installed and the store is not your own, or what ``files_at``
     needs is not; ValueError for an unknown upstream, another database or options that contradict each other,
@@ -86,6 +91,7 @@ class LocalBackend(Records):
         files_at: str | os.PathLike[str] | None = None,
         embedding_model: str | None = None,
         search: str = "function",
+        lease: float = LEASE,
         clock: Callable[[], float] | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -97,9 +103,10 @@ class LocalBackend(Records):
         self.models: dict[str, str] = dict(models or {})
         self._store = _opened(store)
         place = owners.here()
-        self._keeper = Keeper(
-            "owner_" + secrets.token_hex(12), clock or self._store.clock, owners.living(place)
-        )
+        if not lease > 0:
+            raise ValueError(f"lease= takes a number of seconds, not {lease!r}.")
+        owner = "owner_" + secrets.token_hex(12)
+        self._keeper = Keeper(owner, clock or self._store.clock, owners.living(place), lease)
         log = RunLog(self._keeper.clock)
         self.observer: Observer = Observers([log] if observer is None else [log, observer])
         self.offline: bool = getattr(infer, "offline", False)
@@ -127,8 +134,13 @@ class LocalBackend(Records):
         infer = self.observer.upstream(infer)
         hears = isinstance(self._store, HearsOthers) and self._store.hears_others
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept, hears)
-        self._jobs = JobWatch(self._store, self._keeper, place, self.observer)
-        self._app = App(self._store, settings, self._jobs.stay_seen)
+
+        def work_of(taken: Taken) -> Work:
+            return settings.work(taken.stretch, project=taken.project)
+
+        takeover = Takeover(self._store, self._keeper, self.observer, work_of, self._unindexed)
+        self._jobs = JobWatch(self._store, self._keeper, place, self.observer, takeover)
+        self._app = App(self._store, settings, self._jobs.stay_seen, self._jobs.take)
         self._closing = threading.Lock()
         self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()
         self._leaves_with_them = False
@@ -185,6 +197,7 @@ class LocalBackend(Records):
 
     def _stop(self) -> list[Job | AsyncJob]:
         self._app.closing = True
+        self._jobs.give_back()
         return self._jobs.stop()
 
     def _leave(self) -> None:
@@ -238,8 +251,17 @@ class LocalBackend(Records):
         self._jobs.start(make(self._store))
 
     def settle(self) -> None:
-        """Ends the runs that nobody will end: expired ones, and those of processes that are gone."""
+        """Ends the runs that nobody will end: expired ones, and those that were being cancelled by processes
+        that are gone."""
         self._jobs.settle()
+
+    def drive_others(self, client_of: Callable[[Work], AnyClient]) -> None:
+        """From now on, drives the runs that others leave behind, and indexes their files; as tasks of the
+        caller's event loop, with the async client that ``client_of`` names."""
+        self._jobs.drive_others(hands(self, client_of))
+
+    def _unindexed(self) -> Work | None:
+        return self._app.left_behind()
 
 
 def _files_kept(

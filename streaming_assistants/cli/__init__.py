@@ -1,6 +1,6 @@
 """The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves,
-``run`` runs a program with patched clients, ``store`` looks after the database of a service,
-``import`` and ``export`` move data.
+``worker`` drives what others serve, ``run`` runs a program with patched clients, ``store`` looks after the
+database of a service, ``import`` and ``export`` move data.
 
 Only the command that is asked for is imported, as each needs other extras.
 """
@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="what a store holds; `export --help` says more", add_help=False)
     upkeep = "check, upgrade, prune or count a store; `store --help` says more"
     commands.add_parser("store", help=upkeep, add_help=False)
+    working = "more hands for the runs of a store; `worker --help` says more"
+    commands.add_parser("worker", help=working, add_help=False)
     return parser
 
 
@@ -123,11 +125,18 @@ def _export(argv: Sequence[str]) -> int:
     return export_command.main(argv)
 
 
+def _worker(argv: Sequence[str]) -> int:
+    from . import worker
+
+    return worker.main(argv)
+
+
 _READ_THEIR_OWN: Mapping[str, Callable[[Sequence[str]], int]] = {
     "export": _export,
     "import": _import,
     "run": _run,
     "serve": _serve,
     "store": _store,
+    "worker": _worker,
 }
 """The commands that read their arguments themselves."""

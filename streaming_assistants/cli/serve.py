@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from streaming_assistants.backend._serve.process import serve
-from streaming_assistants.backend.upstreams import registry
+from streaming_assistants.backend._serve.supervisor import Inherited
+
+from . import run_options
+from .run_options import line
 
 _MB = 1024 * 1024
 
@@ -19,33 +20,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m streaming_assistants serve``: serves, or answers with 2 for what makes no sense."""
     parser = _parser()
     given = parser.parse_args(argv)
-    models = dict(pair.split("=", 1) for pair in given.model if "=" in pair)
-    if len(models) < len(given.model):
-        parser.error("--model takes NAME=UPSTREAM_NAME")
     keys = [*given.api_key, *os.environ.get("STREAMING_ASSISTANTS_API_KEY", "").replace(",", " ").split()]
     try:
-        serve(
-            upstream=given.upstream,
-            store=_store(given.store),
+        return serve(
+            **run_options.read(given),
             host=given.host,
             port=given.port,
-            base_url=given.base_url,
-            models=models,
             api_keys=keys,
             no_auth=given.no_auth,
             allow_hosts=given.allow_host,
             cors_origins=given.cors_origin,
             max_body=None if given.max_body is None else given.max_body * _MB,
-            options={
-                "strict": not given.no_strict,
-                "context_window": given.context_window,
-                "think": given.think,
-                "files": given.files,
-                "files_at": given.files_at,
-                "embedding_model": given.embedding_model,
-                "search": given.search,
-                "upstream_options": dict(given.upstream_option),
-            },
+            workers=given.workers,
+            command=["serve", *(argv or ())],
+            inherited=given.inherited,
             announce=_announce,
         )
     except ImportError as error:
@@ -54,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or str(error)
         parser.exit(2, f"{parser.prog}: {given.host}:{given.port} cannot be listened on: {reason}\n")
     except ValueError as error:
-        parser.exit(2, f"{parser.prog}: {_line(error)}\n")
-    return 0
+        parser.exit(2, f"{parser.prog}: {line(error)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,19 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The upstream's key comes from OPENAI_API_KEY. Keys for clients may also stand in "
         "STREAMING_ASSISTANTS_API_KEY, with commas between them, where no list of processes shows them.",
     )
+    run_options.add(parser)
     add = parser.add_argument
-    add("--upstream", default="responses", choices=registry.NAMES, help="default: responses")
-    add("--store", default="sqlite://", help="SQLAlchemy URL; default: sqlite:// (memory)")
     add("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1")
     add("--port", type=_port, default=8000, help="default: 8000; 0 takes a free one")
-    add("--base-url", metavar="URL", help="the upstream's address; default: OPENAI_BASE_URL, else OpenAI's")
-    add(
-        "--model",
-        action="append",
-        default=[],
-        metavar="NAME=UPSTREAM_NAME",
-        help="use another model than the one that the assistant names; may be repeated",
-    )
+    add("--workers", type=_workers, default=1, metavar="N", help="processes that share the port; default: 1")
     add(
         "--api-key",
         action="append",
@@ -106,57 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MB",
         help="the largest body taken, in megabytes; default: 512 for uploads, 20 for JSON",
     )
-    add(
-        "--context-window",
-        type=_tokens,
-        metavar="TOKENS",
-        help="for --upstream chat: how much its models take; older turns of longer threads are left out",
-    )
-    add(
-        "--upstream-option",
-        type=_member,
-        action="append",
-        default=[],
-        metavar="NAME=JSON",
-        help='a member of every request for inference (service_tier="flex"); may be repeated',
-    )
-    add("--think", default="keep", choices=["keep", "drop"], help="what becomes of <think> in a text")
-    add(
-        "--files",
-        choices=["local", "upstream"],
-        help="who keeps files and vector stores; default: local for chat and echo, else upstream",
-    )
-    add("--files-at", metavar="PLACE", help="a folder or an fsspec URL for files; default: the store")
-    add("--embedding-model", metavar="MODEL", help="search by meaning, too, with this model of /embeddings")
-    add(
-        "--search",
-        default="function",
-        choices=["function", "always"],
-        help="always: for models that cannot call functions",
-    )
-    add("--no-strict", action="store_true", help="take what the hosted API refused though it can be done")
+    add("--inherited", type=Inherited.read, help=argparse.SUPPRESS)  # by one of several processes
     return parser
-
-
-def _member(text: str) -> tuple[str, object]:
-    name, separator, value = text.partition("=")
-    if not (name and separator):
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=JSON")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value  # a word
-
-
-def _tokens(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens")
-    return int(text)
 
 
 def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
     return int(text)
 
 
@@ -166,21 +107,6 @@ def _megabytes(text: str) -> int:
     return int(text)
 
 
-def _store(url: str) -> str:
-    """The store's URL or file, when the file can be made where it says. Raises ValueError."""
-    scheme, separator, path = url.partition("://")
-    if not separator or scheme.startswith("sqlite"):
-        file = path.partition("?")[0].removeprefix("/") if separator else url
-        folder = Path(file).parent
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder} for the store.")
-    return url
-
-
 def _announce(told: str) -> None:
     sys.stdout.write(f"Serving the Assistants API on {told}")
     sys.stdout.flush()
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -13,9 +13,10 @@ from typing import Any
 
 from streaming_assistants._json import Json
 from streaming_assistants.backend._engine.bulk_port import Placed
+from streaming_assistants.backend._engine.claim_port import NOBODY, RUNS, Driven
 from streaming_assistants.backend._engine.file_port import Hit, Passage
 from streaming_assistants.backend._engine.store_port import (
-    Driven,
+    NO_COLUMNS,
     Page,
     Row,
     RowKind,
@@ -31,7 +32,7 @@ from streaming_assistants.backend._store.changes import Changes
 NOTHING: dict[str, Any] = {
     "hidden": None, "thread_id": None, "run_id": None, "active": None, "owner": None, "expires_at": None,
     "after_message": None, "purpose": None, "content_id": None, "upload_id": None, "vector_store_id": None,
-    "file_id": None, "batch_id": None, "status": None, "claim": None, "project": None,
+    "file_id": None, "batch_id": None, "status": None, "claim": 0, "project": None,
 }  # fmt: skip
 """The columns that an object may have besides ``seq``, ``id`` and ``data``."""
 
@@ -125,9 +126,16 @@ class DictTransaction:
         self._keep(kind, {**kept, "data": data, **columns})
         return data
 
-    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+    def swap(
+        self,
+        kind: RowKind,
+        known: Json,
+        data: Json,
+        held: Mapping[str, object] = NO_COLUMNS,
+        **columns: object,
+    ) -> bool:
         kept = self._row(kind, known["id"])
-        if kept is None or kept["data"] != known:
+        if kept is None or kept["data"] != known or not _fits(kept, held):
             return False
         self._keep(kind, {**kept, "data": data, **columns})
         return True
@@ -186,12 +194,6 @@ class DictTransaction:
             rows = [row for row in rows if way * (row["seq"] - before) < 0]
         backwards = before is not None and after is None
         return Page(rows[-limit:] if backwards else rows[:limit], len(rows) > limit)
-
-    def driven(self) -> Sequence[Driven]:
-        ends: dict[str | None, list[float]] = {}
-        for row in self._rows("runs", active=True):
-            ends.setdefault(row["owner"], []).append(row["expires_at"])
-        return [Driven(owner, len(times), min(times)) for owner, times in ends.items()]
 
     def active_runs(self) -> Sequence[Row]:
         return self._rows("runs", active=True)
@@ -329,13 +331,45 @@ class DictTransaction:
     def owner(self, id: str) -> Row | None:
         return self._table("owners").get(id)
 
-    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
-        self._put("owners", id, {"id": id, "place": place, "pid": pid, "started": started, "seen_at": now})
+    def owners(self, *, lock: bool = False) -> Sequence[Row]:
+        return sorted(self._table("owners").values(), key=lambda row: row["id"])
 
-    def forget_unseen(self, before: float) -> None:
+    def stop_driving(self, id: str) -> None:
+        if id in self._table("owners"):
+            self._put("owners", id, {**self._table("owners")[id], "drives": False})
+
+    def seen(
+        self, id: str, place: str, pid: int, started: str, now: float, *, lease: float, drives: bool = False
+    ) -> None:
+        row = {"id": id, "place": place, "pid": pid, "started": started, "seen_at": now}
+        self._put("owners", id, {**row, "lease": lease, "drives": drives})
+
+    def forget_unseen(self, now: float) -> None:
         for owner in list(self._table("owners").values()):
-            if owner["seen_at"] < before:
+            if owner["seen_at"] + owner["lease"] < now:
                 self.forget(owner["id"])
+
+    def driven(self) -> Sequence[Driven]:
+        ends: dict[str | None, list[float]] = {}
+        for row in self._rows("runs", active=True):
+            ends.setdefault(row["owner"], []).append(row["expires_at"])
+        return [Driven(owner, len(times), min(times)) for owner, times in ends.items()]
+
+    def runs_of(
+        self, owners: Sequence[str], limit: int | None = None, *, lock: bool = False
+    ) -> Sequence[Row]:
+        return [row for row in self._rows("runs", active=True) if row["owner"] in owners][:limit]
+
+    def lapsed_runs(self, now: float) -> Sequence[Row]:
+        return [row for row in self._rows("runs", active=True) if row["expires_at"] <= now]
+
+    def give_back(self, owner: str) -> bool:
+        given = self.runs_of([owner])
+        for row in given:
+            self._keep("runs", {**row, "owner": NOBODY})
+        if given:
+            self.changed.add(RUNS)
+        return bool(given)
 
     def forget(self, id: str) -> None:
         self._drop("owners", id)

@@ -152,7 +152,7 @@ def test_a_transaction_that_fails_leaves_nothing(filled: Store) -> None:
             tx.change("messages", "msg_0", {"text": "changed"})
             tx.remove("messages", "msg_1")
             tx.keep_file("file_1", "a.txt", b"a")
-            tx.seen("owner_1", "here", 1, "0", NOW)
+            tx.seen("owner_1", "here", 1, "0", NOW, lease=5)
             raise ZeroDivisionError
     with filled.read() as tx:
         rows = tx.all("messages", thread_id="thread_1")
@@ -308,8 +308,8 @@ def test_a_stores_files_go_with_it_and_may_come_back(store: Store) -> None:
 def test_owners_are_seen_and_forgotten(store: Store) -> None:
     with store.write() as tx:
         for number in range(3):
-            tx.seen(f"owner_{number}", "here", number, "0", NOW)
-        tx.seen("owner_2", "here", 2, "0", NOW + 9)
+            tx.seen(f"owner_{number}", "here", number, "0", NOW, lease=4)
+        tx.seen("owner_2", "here", 2, "0", NOW, lease=9, drives=True)
         tx.forget("owner_0")
         tx.forget("owner_9")
     with store.write() as tx:
@@ -317,7 +317,8 @@ def test_owners_are_seen_and_forgotten(store: Store) -> None:
         row = tx.owner("owner_2")
         assert [tx.owner(f"owner_{number}") is None for number in range(3)] == [True, True, False]
     assert row is not None
-    assert [row[each] for each in ("place", "pid", "started", "seen_at")] == ["here", 2, "0", NOW + 9]
+    told = [row[each] for each in ("place", "pid", "started", "seen_at", "lease", "drives")]
+    assert told == ["here", 2, "0", NOW, 9, True]
 
 
 def test_two_threads_may_say_at_once_that_an_owner_lives(store: Store) -> None:
@@ -328,7 +329,7 @@ def test_two_threads_may_say_at_once_that_an_owner_lives(store: Store) -> None:
         with store.write() as tx:
             if not isinstance(store, DictStore) and not getattr(store, "sqlite", False):
                 both.wait(20)  # whose writers do not take turns
-            tx.seen("owner_1", "here", 1, "then", NOW)
+            tx.seen("owner_1", "here", 1, "then", NOW, lease=5)
 
     raised: list[BaseException] = []
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import lifecycle
-from .effects import Events
+from .effects import Events, ResultT
 from .port import Json
 from .store_port import Row, Transaction
 
 
 class Lost(Exception):
-    """The run is no longer ours: it was ended by somebody else, or its thread was deleted."""
+    """The run is no longer ours: it was ended or taken by somebody else, or its thread was deleted."""
 
     def __init__(self, events: Events) -> None:
         super().__init__()
@@ -25,11 +27,16 @@ class Stopped(Exception):
 
 
 class HeldRun:
-    def __init__(self, run: Json, keeper: lifecycle.Keeper) -> None:
+    """Every write of the run's driver is made in a transaction in which this says that the run is ours: a
+    process that was stopped for a while may go on when another drives the run."""
+
+    def __init__(self, stretch: lifecycle.Stretch, keeper: lifecycle.Keeper) -> None:
+        run = stretch.run
         self.id: str = run["id"]
         self.thread_id: str = run["thread_id"]
         self._known = run  # as it is stored, unless others have changed it
         self._keeper = keeper
+        self._held = {"owner": keeper.owner, "claim": stretch.claim}
         self._expires_at = float(run["expires_at"])
 
     def row(self, tx: Transaction) -> Row:
@@ -44,7 +51,8 @@ class HeldRun:
     def row_to_end(self, tx: Transaction) -> Row:
         """The run, whatever has been asked of it. Raises :class:`Lost`."""
         row = tx.get("runs", self.id, lock=True)
-        if row is None or not row["active"] or row["owner"] != self._keeper.owner:
+        ours = row is not None and row["active"] and {each: row[each] for each in self._held} == self._held
+        if row is None or not ours:
             raise self.lost(tx)
         return row
 
@@ -53,10 +61,19 @@ class HeldRun:
         Raises :class:`Lost` or :class:`Stopped`."""
         data: Json = {**self._known, **changes}
         expired = self._keeper.clock() >= self._expires_at
-        if expired or not tx.swap("runs", self._known, data, **columns):
+        if expired or not tx.swap("runs", self._known, data, self._held, **columns):
             data = tx.change("runs", self.id, changes, row=self.row(tx), **columns)
         self._known = data
         return data
+
+    def within(self, action: Callable[[Transaction], ResultT]) -> Callable[[Transaction], ResultT]:
+        """The action, in a transaction in which the run is ours to go on with."""
+
+        def held(tx: Transaction) -> ResultT:
+            self.row(tx)
+            return action(tx)
+
+        return held
 
     def lost(self, tx: Transaction) -> Lost:
         return Lost(lifecycle.farewell(tx, self.thread_id, self.id))

@@ -6,67 +6,34 @@ where a stream would show them.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf
 from typing import NamedTuple
 
 from streaming_assistants._protocol.status import PENDING
 
 from . import api_errors, objects, run_params
 from .effects import Event
+from .keeper import Keeper as Keeper
+from .past import broken
 from .port import Json
-from .store_port import LEASE, Row, Transaction
+from .standing import CANCEL_SECONDS, LeftBehind, left_behind, overdue
+from .store_port import Row, Transaction
 
 UPSTREAM_KEY = "upstream_key"
 """Of what is hidden of a run: ``caller`` where the upstream is asked with the caller's own key."""
 
-_CANCEL_SECONDS = 5.0  # seconds that a run's driver has to act on a cancel before another does it
-
-
-@dataclass(frozen=True)
-class Keeper:
-    """Whose runs are whose: the id of this backend, what time it is, and which other owners live."""
-
-    owner: str
-    clock: Callable[[], float]
-    lives: Callable[[Row | None, float], bool]
-    _driven: dict[str, float] = field(default_factory=dict)  # run ids, each with when it lapses
-
-    def now(self) -> int:
-        return int(self.clock())
-
-    def claim(self, run_id: str) -> None:
-        """Says, before others can see the run, that it will be driven here. A claim that nobody takes up
-        lapses: its request was cancelled, or its transaction failed."""
-        now = time.monotonic()
-        for lapsed in [id for id, until in list(self._driven.items()) if until < now]:
-            self._driven.pop(lapsed, None)
-        self._driven[run_id] = now + LEASE
-
-    def take_up(self, run_id: str) -> None:
-        """The run has its driver now."""
-        self._driven[run_id] = inf
-
-    def let_go(self, run_id: str) -> None:
-        """The run's driver is done. A claim for the run's next stretch stays."""
-        if self._driven.get(run_id) == inf:
-            del self._driven[run_id]
-
-    def drives(self, run_id: str) -> bool:
-        return time.monotonic() < self._driven.get(run_id, 0)
-
 
 class Stretch(NamedTuple):
     """What a run goes on from, until it waits for its client or ends: it is stored as ``in_progress`` by the
-    request that has it go on, which answers with the run as it was ``queued``."""
+    request that has it go on, which answers with the run as it was ``queued``. ``claim`` is the number under
+    which it is driven; ``broken`` says that another has driven it before, in the turn that is asked now."""
 
     queued: Json
     run: Json
     hidden: Json
     thread: Json
     assistant: Json | None  # which may have been deleted meanwhile
+    claim: int = 1
+    broken: bool = False
 
     @property
     def opening(self) -> list[Event]:
@@ -93,6 +60,7 @@ def begin(
         "thread_id": thread_id,
         "active": True,
         "owner": keeper.owner,
+        "claim": 1,
         "expires_at": float(run["expires_at"]),
         "hidden": {
             "include": include,
@@ -117,7 +85,7 @@ def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
     if not row["active"] or run["status"] == "cancelling":
         raise api_errors.not_cancellable(run["status"])
     if run["status"] in PENDING:
-        by = keeper.clock() + _CANCEL_SECONDS
+        by = keeper.clock() + CANCEL_SECONDS
         columns = {"hidden": {**row["hidden"], "cancel_by": by}, "expires_at": min(by, row["expires_at"])}
         return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, **columns)
     return end(tx, keeper, row, "cancelled")[-1][1]
@@ -157,52 +125,25 @@ def submit(
     assistant = tx.get("assistants", run["assistant_id"])
     queued = {**run, "status": "queued", "required_action": None}
     keeper.claim(run["id"])
-    run = tx.change("runs", run["id"], _started(queued, now), row=row, owner=keeper.owner)
-    stretch = Stretch(queued, run, hidden, thread["data"], None if assistant is None else assistant["data"])
+    hidden = {**hidden, "turn": {"after": waiting["seq"]}}
+    columns = {"owner": keeper.owner, "claim": row["claim"] + 1, "hidden": hidden}
+    run = tx.change("runs", run["id"], _started(queued, now), row=row, **columns)
+    told = None if assistant is None else assistant["data"]
+    stretch = Stretch(queued, run, hidden, thread["data"], told, columns["claim"])
     return stretch, [("thread.run.step.completed", step)]
 
 
 def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> Row | None:
-    """The thread's active run; one that was left behind is ended first."""
+    """The thread's active run; one whose time is over is ended first. Raises :class:`LeftBehind`."""
     row = tx.newest("runs", thread_id=thread_id, active=True)
-    if row is not None and (status := overdue(tx, keeper, row)) is not None:
+    if row is None:
+        return None
+    if (status := overdue(tx, keeper, row)) is not None:
         end(tx, keeper, row, status)
         return None
+    if left_behind(tx, keeper, row):
+        raise LeftBehind(row["id"])
     return row
-
-
-def overdue(tx: Transaction, keeper: Keeper, row: Row) -> str | None:
-    """The status in which a run has to end, now that nobody else will end it; None when it goes on."""
-    if not row["active"]:
-        return None
-    now = keeper.clock()
-    status = row["data"]["status"]
-    if now >= row["expires_at"]:
-        return "cancelled" if status == "cancelling" else "expired"
-    if status not in PENDING:
-        return None
-    if row["owner"] == keeper.owner:
-        left_behind = not keeper.drives(row["id"])
-    else:
-        left_behind = not keeper.lives(tx.owner(row["owner"]), now)
-    if left_behind:
-        return "cancelled" if status == "cancelling" else "expired"
-    return None
-
-
-def quiet(tx: Transaction, keeper: Keeper, driving: int) -> bool:
-    """Whether all active runs are driven and go on, as far as their owners and times tell. ``driving`` is how
-    many are driven here. The status of a run is not looked at: one that is cancelled has a time to end at.
-    """
-    now = keeper.clock()
-    for owner, runs, expires_at in tx.driven():
-        if expires_at <= now + _CANCEL_SECONDS:
-            return False
-        if owner == keeper.owner:
-            driving -= runs
-        elif owner is not None and not keeper.lives(tx.owner(owner), now):
-            return False
-    return not driving
 
 
 _STEP_TIME = {"cancelled": "cancelled_at", "failed": "failed_at", "expired": "expired_at"}
@@ -277,9 +218,9 @@ def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
     events: list[Event] = []
     for message in tx.all("messages", thread_id=thread_id, run_id=run_id):
         reason = (message["data"]["incomplete_details"] or {}).get("reason") or ""
-        if reason.startswith("run_"):
+        if reason.startswith("run_") and not broken(message):
             events.append(("thread.message.incomplete", message["data"]))
-    steps = [step["data"] for step in tx.all("steps", run_id=run_id)]
+    steps = [step["data"] for step in tx.all("steps", run_id=run_id) if not broken(step)]
     events += [(f"thread.run.step.{step['status']}", step) for step in steps if step["status"] in _STEP_TIME]
     events.append((f"thread.run.{row['data']['status']}", row["data"]))
     error = row["hidden"].get("error")

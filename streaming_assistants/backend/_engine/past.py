@@ -10,6 +10,15 @@ _LOWEST = -(1 << 63)  # no seq is lower; those of objects that came from elsewhe
 _MORE = 5  # times as many are asked for each next time: a long thread takes few statements
 
 
+BROKEN = "broken"
+"""Of what is hidden of a message or a step: that it is of a turn that was asked again since, and no model is
+given it."""
+
+
+def broken(row: Row) -> bool:
+    return bool((row["hidden"] or {}).get(BROKEN))
+
+
 class Past:
     """The newest messages and tool steps of a run's thread.
 
@@ -54,7 +63,9 @@ class Past:
         if self._last is None:
             self._from = self._messages[-1]["seq"] if more else _LOWEST
             return
-        earlier = [row["seq"] for row in self._messages if row["run_id"] != self._run["id"]]
+        earlier = [
+            row["seq"] for row in self._messages if row["run_id"] != self._run["id"] and not broken(row)
+        ]
         kept = earlier[: self._last]
         self.whole = self.whole or len(kept) == self._last
         self._from = kept[-1] if kept else _LOWEST
@@ -64,7 +75,7 @@ class Past:
         placed: list[tuple[tuple[int, int, int], Json]] = []
         for row in self._messages:
             data = row["data"]
-            if row["seq"] >= self._from and data["content"]:
+            if row["seq"] >= self._from and data["content"] and not broken(row):
                 item = {
                     "kind": "message",
                     "role": data["role"],
@@ -77,7 +88,7 @@ class Past:
             own = row["run_id"] == self._run["id"]
             if data["type"] != "tool_calls" or data["status"] != "completed" or _lacks_output(data):
                 continue  # a function call without its output would be refused by every upstream
-            if own or row["after_message"] >= self._from:
+            if (own or row["after_message"] >= self._from) and not broken(row):
                 item = {"kind": "tool_calls", "calls": data["step_details"]["tool_calls"]}
                 if row["hidden"]:
                     item["kept"] = row["hidden"]["kept"]

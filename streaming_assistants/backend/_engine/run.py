@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from streaming_assistants._protocol.plan import Outcome, Say
 
-from . import lifecycle, objects, run_files
+from . import lifecycle, objects, run_files, taking
 from .effects import Abandoned, Do, Event, Events, Interrupted, Steps, WorkEffect
 from .file_settings import FileSettings
 from .held_run import HeldRun, Lost, Stopped
@@ -76,7 +76,7 @@ class Execution:
         self._stretch = stretch
         self._hidden = stretch.hidden
         self._files = files
-        self._run = HeldRun(stretch.run, keeper)
+        self._run = HeldRun(stretch, keeper)
         self._keeper = keeper
         self._upstream = upstream
         self._opening = opening
@@ -102,14 +102,12 @@ class Execution:
         try:
             try:
                 yield Say(self._opening)
-                turn = yield from self._read()
-                ending = yield from self._converse(turn)
+                ending = yield from self._go_on()
             except Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
             except Abandoned:
                 abandoned = True
-                message = "The process that drove the run ended before the run did."
-                ending = self._failed("server_error", message)
+                ending = self._failed("server_error", taking.ENDED)
         except Lost as lost:
             logger.debug("Run %s was ended elsewhere.", self._run.id)
             return lost.events
@@ -137,6 +135,13 @@ class Execution:
             except Abandoned:
                 abandoned = True
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _go_on(self) -> Steps[Ending]:
+        refusal = yield from taking.taken_up(self._stretch, self._run, self._keeper)
+        if refusal is not None:
+            return self._failed("server_error", refusal)
+        turn = yield from self._read()
+        return (yield from self._converse(turn))
 
     def _read(self) -> Steps[Turn]:
         """Reads of the thread what the model is given, and no more where the upstream says what it takes."""
@@ -196,11 +201,11 @@ class Execution:
             elif isinstance(piece, (Finished, Failed)):
                 return piece
             elif isinstance(piece, Kept):
-                yield Do(partial(self._unfinished.keep, piece.value))
+                yield Do(self._run.within(partial(self._unfinished.keep, piece.value)))
             elif isinstance(piece, ThreadResources):
-                yield Do(partial(self._keep_resources, piece.tool_resources))
+                yield Do(self._run.within(partial(self._keep_resources, piece.tool_resources)))
             elif isinstance(piece, FileContent):
-                yield Do(partial(_keep_file, piece))
+                yield Do(self._run.within(partial(_keep_file, piece)))
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
 

@@ -6,11 +6,10 @@ have another), ``data`` is what a client sees and ``hidden`` what the engine rem
 runs and steps have a ``thread_id`` besides, and go when their thread goes. A message has the ``run_id`` of
 the run that wrote it, or None, a step always has one, and ``after_message``, the seq of the thread's newest
 message when it began. A run is ``active`` until it ends, which no two of a thread may be; ``owner`` drives
-it, ``claim`` counts how often it has been taken to be driven, and from ``expires_at`` on others may end it.
-Assistants, threads, runs, files, uploads and vector stores have a ``project``, "" unless one is given; what
-is part of them is its, too. What belongs to an upload or a vector store goes with that likewise
-(:func:`parent_of`). What is asked of files besides is in ``file_port``, of many objects at once in
-``bulk_port``.
+it under the number ``claim``, and from ``expires_at`` on others may end it. Assistants, threads, runs, files,
+uploads and vector stores have a ``project``, "" unless one is given; what is part of them is its, too. What
+belongs to an upload or a vector store goes with that likewise (:func:`parent_of`). What is asked of files
+besides is in ``file_port``, of owners in ``claim_port``, of many objects at once in ``bulk_port``.
 
 A column that an object has not got is None, and what a caller does to a row does not reach the store.
 ``tests/backend/test_store_port.py`` asks all of this of each store; ``dict_store.py`` there is the smallest.
@@ -20,9 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .bulk_port import BulkTransaction
+from .claim_port import ClaimTransaction
 from .file_port import FileTransaction
 from .port import Json
 from .rows import Row as Row
@@ -57,10 +58,6 @@ def parent_of(kind: RowKind) -> str:
     return _PARENTS.get(kind, "id")
 
 
-LEASE = 30.0
-"""Seconds that an owner may go unseen before the runs that it drives count as left behind."""
-
-
 class StoreAway(Exception):
     """The store is restarted, full, locked or out of reach; later the same transaction may hold."""
 
@@ -78,6 +75,9 @@ class StoreClosed(Exception):
     """The backend was closed while work of it was still under way."""
 
 
+NO_COLUMNS: Mapping[str, object] = MappingProxyType({})
+
+
 class Page(NamedTuple):
     """``rows`` in the order asked for; ``more`` when others lie beyond the last one."""
 
@@ -85,15 +85,7 @@ class Page(NamedTuple):
     more: bool
 
 
-class Driven(NamedTuple):
-    """The active ``runs`` of an owner, or of nobody, and the earliest ``expires_at`` of them."""
-
-    owner: str | None
-    runs: int
-    expires_at: float
-
-
-class Transaction(FileTransaction, BulkTransaction, Protocol):
+class Transaction(FileTransaction, BulkTransaction, ClaimTransaction, Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
@@ -113,9 +105,16 @@ class Transaction(FileTransaction, BulkTransaction, Protocol):
         what the caller has already read and locked.
         """
 
-    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+    def swap(
+        self,
+        kind: RowKind,
+        known: Json,
+        data: Json,
+        held: Mapping[str, object] = NO_COLUMNS,
+        **columns: object,
+    ) -> bool:
         """Puts ``data`` in the place of the object that the caller knows, unread; False, and nothing is
-        done, when it is gone or no longer what the caller knows."""
+        done, when it is gone or no longer what the caller knows, or has not the columns of ``held``."""
         ...
 
     def remove(self, kind: RowKind, id: str) -> bool:
@@ -149,10 +148,6 @@ class Transaction(FileTransaction, BulkTransaction, Protocol):
         """
         ...
 
-    def driven(self) -> Sequence[Driven]:
-        """Who drives the active runs. Asked each second, however many there are: no row is read for it."""
-        ...
-
     def active_runs(self) -> Sequence[Row]:
         """Those of all threads, oldest first."""
         ...
@@ -162,18 +157,6 @@ class Transaction(FileTransaction, BulkTransaction, Protocol):
 
     def file(self, id: str) -> bytes | None:
         """The content of a file that a tool made."""
-
-    def owner(self, id: str) -> Row | None:
-        """The row of a backend that lives: ``place``, ``pid``, ``started``, ``seen_at``."""
-
-    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
-        """Notes that the owner lives."""
-
-    def forget_unseen(self, before: float) -> None:
-        """Drops the owners that have not been seen since: to have no row is to be dead."""
-
-    def forget(self, id: str) -> None:
-        """Drops one owner."""
 
 
 @runtime_checkable

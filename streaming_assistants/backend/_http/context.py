@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from .._engine import api_errors
 from .._engine.api_types import Deleted, Listed
-from .._engine.effects import Errand, Work
+from .._engine.effects import Errand, Event, Work
 from .._engine.file_settings import FileSettings
-from .._engine.lifecycle import Keeper
+from .._engine.lifecycle import Keeper, Stretch
 from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
+from .._engine.run import Execution
 from .._engine.store_port import Row, RowKind, Store, Transaction, parent_of
 from .forms import Form
 
@@ -43,6 +44,20 @@ class Settings:
     vector_stores: VectorStoreCalls | None
     files: FileSettings | None = None
     hears_others: bool = False
+
+    def work(self, stretch: Stretch, opening: Sequence[Event] = (), project: str | None = None) -> Work:
+        """A run as it is driven; ``opening`` are the events of what has been done already."""
+        execution = Execution(
+            stretch,
+            self.keeper,
+            self.upstream,
+            opening=list(opening),
+            models=self.models,
+            generating=self.generating,
+            files=self.files,
+        )
+        run = stretch.queued
+        return Work(execution.steps(), run["thread_id"], run["id"], project=project, run=run)
 
 
 def _nothing() -> None: ...

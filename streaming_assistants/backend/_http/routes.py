@@ -19,6 +19,7 @@ from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
 from .._engine.observer import Seen
 from .._engine.port import Json
+from .._engine.standing import LeftBehind
 from .._engine.store_port import Store, StoreClosed, Transaction
 from .._engine.transacting import transacted
 from .._strict_json import decoded
@@ -82,12 +83,19 @@ class Reply:
 class App:
     """Every request is one transaction; an answer is sent only after it is committed."""
 
-    def __init__(self, store: Store, settings: Settings, stay_seen: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        stay_seen: Callable[[], object],
+        take: Callable[[str], Sequence[Work]],
+    ) -> None:
         self.store = store
         self.closing = False
         self._settings = settings
         self._routes = routes(files=settings.files is not None)
         self._stay_seen = stay_seen
+        self._take = take  # takes over a run that nobody drives
         self._sweep_at = 0.0
         self._looked = False
         self._pid = os.getpid()
@@ -103,13 +111,20 @@ class App:
 
     def _handled(self, request: ApiRequest, done: Mapping[str, Json]) -> Reply:
         headers = {"x-request-id": "req_" + secrets.token_hex(16)}
+        taken: list[Work] = []
+        reply = self._replied(request, headers, done, taken)
+        return replace(reply, beside=[*taken, *reply.beside]) if taken else reply
+
+    def _replied(
+        self, request: ApiRequest, headers: dict[str, str], done: Mapping[str, Json], taken: list[Work]
+    ) -> Reply:
         try:
             if os.getpid() != self._pid:
                 headers["x-should-retry"] = "false"
                 raise api_errors.forked()
             if self.closing and request.method != "GET":
                 raise StoreClosed
-            return self._answer(request, headers, done)
+            return self._answer(request, headers, done, taken)
         except NeedsErrand as needs:
             return Reply(0, {}, errand=needs.errand)
         except ApiError as error:
@@ -141,7 +156,9 @@ class App:
             return None
         return Reply(200, {"content-type": "application/octet-stream"}, content)
 
-    def _answer(self, request: ApiRequest, headers: dict[str, str], done: Mapping[str, Json]) -> Reply:
+    def _answer(
+        self, request: ApiRequest, headers: dict[str, str], done: Mapping[str, Json], taken: list[Work]
+    ) -> Reply:
         path = request.path.rstrip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)
@@ -153,7 +170,7 @@ class App:
                 return file
             raise api_errors.unknown_url(request.method, request.path)
         v1 = "assistants=v1" in request.headers.get("openai-beta", "")
-        answer, beside = self._run(route, match.groupdict(), request, v1, done)
+        answer, beside = self._run(route, match.groupdict(), request, v1, done, taken)
         interrupts = answer.interrupts
         if answer.download is not None:
             return replace(self._sent(answer.download, headers), route=route.path)
@@ -184,9 +201,16 @@ class App:
         return Reply(200, headers, pieces=pieces)
 
     def _run(
-        self, route: Route, ids: dict[str, str], request: ApiRequest, v1: bool, done: Mapping[str, Json]
+        self,
+        route: Route,
+        ids: dict[str, str],
+        request: ApiRequest,
+        v1: bool,
+        done: Mapping[str, Json],
+        taken: list[Work],
     ) -> tuple[ApiAnswer, Sequence[Work]]:
-        """The answer, and the work of indexing files that begins with it."""
+        """The answer, and the work of indexing files that begins with it. What drives runs that nobody has
+        driven is put into ``taken``, whatever comes of the request."""
         if self._settings.strict:
             refusals.ids(ids)
         pairs = parse_qsl(request.query, keep_blank_values=True)
@@ -218,6 +242,8 @@ class App:
                     break
                 except NeedsWrite:
                     writes = True
+                except LeftBehind as met:
+                    taken += self._take(met.run_id)
                 except NeedsDeed as needs:
                     undo.append(needs.deed)
                     done = {**done, needs.deed.key: needs.deed.do(self.store)}
@@ -250,12 +276,22 @@ class App:
         contents.settle(settings, context.kept)
         if context.kept and time.monotonic() >= self._sweep_at:
             self.sweep()
-        to_index = context.to_index
+        works = list(self._indexing(settings, context.to_index)) if context.to_index else []
         if not self._looked:  # a process before this one may have left files behind
             self._looked = True
-            with self.store.read() as tx:
-                to_index = [*to_index, *indexing.left_behind(tx, settings)]
-        return self._indexing(settings, to_index) if to_index else ()
+            left = self.left_behind()
+            works += [] if left is None else [left]
+        return works
+
+    def left_behind(self) -> Work | None:
+        """The work of indexing the files that nobody indexes; None where there are none."""
+        settings = self._settings.files
+        if settings is None:
+            return None
+        with self.store.read() as tx:
+            store_ids = indexing.left_behind(tx, settings)
+        works = self._indexing(settings, store_ids) if store_ids else ()
+        return next(iter(works), None)
 
     def _indexing(self, settings: FileSettings, store_ids: Sequence[str]) -> Sequence[Work]:
         """The work of indexing what waits for it in these stores."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from streaming_assistants._protocol.status import PENDING
 
-from .._engine import checks, lifecycle, objects, refusals, shapes
-from .._engine.effects import Event, Work
+from .._engine import checks, lifecycle, objects, refusals, shapes, standing
+from .._engine.effects import Event
 from .._engine.lifecycle import Stretch
 from .._engine.port import Json
-from .._engine.run import Execution
 from .._engine.store_port import Row
 from .context import ApiAnswer, Context, NeedsWrite
 from .file_search import attach
@@ -102,19 +101,9 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
 
 
 def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -> ApiAnswer:
-    settings, run = ctx.settings, stretch.queued
-    execution = Execution(
-        stretch,
-        settings.keeper,
-        settings.upstream,
-        opening=[*events, *stretch.opening],
-        models=settings.models,
-        generating=settings.generating,
-        files=settings.files,
-    )
-    work = Work(execution.steps(), run["thread_id"], run["id"], project=ctx.project, run=run)
+    work = ctx.settings.work(stretch, [*events, *stretch.opening], ctx.project)
     stream = ctx.body.get("stream") is True
-    return ApiAnswer(run, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+    return ApiAnswer(stretch.queued, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
 
 
 def _searches(ctx: Context, stretch: Stretch) -> bool:
@@ -133,9 +122,11 @@ def _row_of(ctx: Context, thread: Row) -> Row:
 
 
 def _settled(ctx: Context, row: Row) -> Row:
-    """The row, after a run that was left behind has been ended."""
-    status = lifecycle.overdue(ctx.tx, ctx.keeper, row)
+    """The row, after a run whose time is over has been ended. Raises LeftBehind."""
+    status = standing.overdue(ctx.tx, ctx.keeper, row)
     if status is None:
+        if standing.left_behind(ctx.tx, ctx.keeper, row):
+            raise standing.LeftBehind(row["id"])
         return row
     if not ctx.writes:
         raise NeedsWrite

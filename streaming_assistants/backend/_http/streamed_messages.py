@@ -11,8 +11,9 @@ from streaming_assistants._protocol.status import PENDING
 
 from .._engine import api_errors
 from .._engine.effects import Changed, Do, Events, Steps, Work
-from .._engine.lifecycle import Keeper, overdue
+from .._engine.keeper import Keeper
 from .._engine.port import Json
+from .._engine.standing import overdue
 from .._engine.store_port import Transaction
 
 # Seconds between two looks at what nobody tells of: a run that another process drives, the same where the

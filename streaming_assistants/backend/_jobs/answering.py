@@ -60,6 +60,8 @@ def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Re
         reply = backend.handle(request)
         done: dict[str, Json] = {}
         while (errand := reply.errand) is not None:
+            for work in reply.works:
+                backend.start(partial(_job, client, work, None))
             done[errand.key] = run(errand.steps(), Asker(client).ask)
             reply = backend.handle(request, done)
         seen.status, seen.route = reply.status, reply.route
@@ -104,6 +106,8 @@ async def answer_async(
         reply = await _handle(starting, request)
         done: dict[str, Json] = {}
         while (errand := reply.errand) is not None:
+            for work in reply.works:
+                starting.start(reply, work)
             done[errand.key] = await run_async(errand.steps(), AsyncAsker(client).ask)
             reply = await _handle(starting, request, done)
         seen.status, seen.route = reply.status, reply.route
@@ -144,6 +148,17 @@ def _stopped(client: AnyClient, work: Work, store: Store) -> Job:
     job = _job(client, work, None, store)
     job.stop()
     return job
+
+
+def hands(backend: Backend, client_of: Callable[[Work], AnyClient]) -> Callable[[Work], object]:
+    """What begins work that no request has brought, from any thread: as tasks of the event loop that the
+    caller is in."""
+    call_soon = caller()
+
+    async def drive(work: Work) -> None:
+        backend.start(partial(_async_job, client_of(work), work, None))
+
+    return lambda work: call_soon(spawn, partial(drive, work))
 
 
 class Leavable(Generic[T]):

@@ -27,6 +27,8 @@ logger = logging.getLogger("streaming_assistants")
 class Job(Driver):
     """Work under way in a thread."""
 
+    forsaken = False
+
     def __init__(self, work: Work, store: Store, asker: Asker, feed: Feed | None) -> None:
         super().__init__(work, store, feed)
         self._asker = asker
@@ -59,6 +61,10 @@ class Job(Driver):
         """Other work, for nobody who waits for it."""
         beside = self._asker.beside
         return Job(work, self._store, Asker(beside(work), beside), None)
+
+    def begin_soon(self, work: Work) -> None:
+        """Begins other work beside this; from any thread."""
+        self.begin(work)
 
     def wait(self, seconds: float) -> None:
         """Until the work has ended, or so long."""
@@ -175,6 +181,14 @@ class AsyncJob(Driver):
         """Other work, for nobody who waits for it."""
         beside = self._asker.beside
         return AsyncJob(work, self._store, AsyncAsker(beside(work), beside), None)
+
+    def begin_soon(self, work: Work) -> None:
+        """Begins other work beside this; from any thread."""
+
+        async def begin() -> None:
+            self.begin(work)
+
+        self._call_soon(spawn, begin)
 
     def wait(self, seconds: float) -> None:
         """Does not wait, as the event loop may be the caller's."""

@@ -1,7 +1,7 @@
 """Who drives a run: a backend has a row while it lives, so that another can tell a dead one's runs.
 
 A dead owner is one whose process is gone (seen at once, on the same machine) or that has not said it
-lives for :data:`LEASE` seconds (seen from anywhere).
+lives for as long as its lease (seen from anywhere).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .._engine.store_port import LEASE, Row
+from .._engine.rows import Row
 
 
 def here() -> str:
@@ -47,7 +47,7 @@ def living(place: str) -> Callable[[Row | None, float], bool]:
 
 
 def lives(owner: Row | None, place: str, now: float) -> bool:
-    if owner is None or now - owner["seen_at"] > LEASE:
+    if owner is None or now - owner["seen_at"] > owner["lease"]:
         return False
     if owner["place"] != place:
         return True

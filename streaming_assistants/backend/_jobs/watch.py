@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from .._engine import lifecycle
-from .._engine.lifecycle import Keeper
+from .._engine import lifecycle, standing
+from .._engine.claim_port import RUNS
+from .._engine.effects import Work
+from .._engine.keeper import Keeper
 from .._engine.observer import Observer
-from .._engine.store_port import LEASE, Row, Store, StoreAway, StoreClosed
+from .._engine.store_port import Store, StoreAway, StoreClosed
 from . import owners
 from .job import AsyncJob, Job
+from .takeover import Takeover
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -25,13 +28,17 @@ _IDLE_ROUNDS = 10
 
 
 class JobWatch:
-    """A thread that looks after jobs, as long as there are some."""
+    """A thread that looks after jobs, as long as there are some; with :meth:`drive_others`, always."""
 
-    def __init__(self, store: Store, keeper: Keeper, place: str, observer: Observer) -> None:
+    def __init__(
+        self, store: Store, keeper: Keeper, place: str, observer: Observer, takeover: Takeover
+    ) -> None:
         self._store = store
         self._keeper = keeper
         self._place = place
         self._observer = observer
+        self._takeover = takeover
+        self._hands: Callable[[Work], object] | None = None
         self.all_ended: Callable[[], object] | None = None
         """Called when the last job ends, once all have been stopped."""
         self._runs: dict[str, Job | AsyncJob] = {}  # by their ids
@@ -39,6 +46,7 @@ class JobWatch:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._woken = threading.Event()
         self._seen_at = 0.0
         self._look_at = 0.0
         self._pid = os.getpid()
@@ -65,10 +73,32 @@ class JobWatch:
         job.begin = lambda work: self.start(job.another(work))
         job.start(self._ended)
 
+    def drive_others(self, hands: Callable[[Work], object]) -> None:
+        """From now on takes over the runs that nobody drives, and the files that nobody indexes; ``hands``
+        begins the work. Others give their runs back when they end, as somebody is there who goes on."""
+        with self._lock:
+            self._hands = hands
+            if self._thread is None:
+                self._begin()
+        self._seen_at = 0.0
+        self._store.watch(RUNS, self._woken.set)
+        self._woken.set()
+
+    def take(self, run_id: str) -> list[Work]:
+        """The work of a run that nobody drives, as long as that is so."""
+        self.stay_seen()  # or the run would be taken for left behind again
+        return self._takeover.one(run_id)
+
+    def give_back(self) -> None:
+        """Has others drive the runs that are driven here, where somebody lives who does that."""
+        self._hands = None
+        self._takeover.leave()
+
     def stop(self) -> list[Job | AsyncJob]:
         """Ends all work, what begins only now, too; waits for that of threads, some seconds at most. The
         jobs that were under way."""
         self._stopped.set()
+        self._woken.set()
         deadline = time.monotonic() + STOP_SECONDS
         stopped: list[Job | AsyncJob] = []
         while True:
@@ -82,22 +112,20 @@ class JobWatch:
                 job.wait(max(0.0, deadline - time.monotonic()))
             stopped += jobs
 
-    def settle(self) -> list[Row]:
-        """Ends the runs that nobody will end: expired ones, and those of processes that are gone. The active
-        runs, these among them."""
+    def settle(self) -> None:
+        """Ends the runs that nobody will end: those whose time is over, and those that their driver was to
+        cancel and is gone."""
         with self._store.read() as tx:
-            active = list(tx.active_runs())
-            late = [row["id"] for row in active if lifecycle.overdue(tx, self._keeper, row)]
+            late = standing.late(tx, self._keeper)
         if late:
             self._end(late)
-        return active
 
     def _end(self, run_ids: list[str]) -> None:
         ended = []
         with self._store.write() as tx:
             for run_id in run_ids:
                 row = tx.get("runs", run_id, lock=True)
-                status = None if row is None else lifecycle.overdue(tx, self._keeper, row)
+                status = None if row is None else standing.overdue(tx, self._keeper, row)
                 if row is not None and status is not None:
                     ended.append((run_id, lifecycle.end(tx, self._keeper, row, status)))
         for run_id, events in ended:
@@ -125,10 +153,14 @@ class JobWatch:
     def stay_seen(self) -> None:
         """Says that this backend lives, where others can see it and have not been told lately."""
         now = self._keeper.clock()
-        if self._store.blocking and now - self._seen_at >= LEASE / 4:
+        lease = self._keeper.lease
+        if self._store.blocking and now - self._seen_at >= lease / 4:
+            drives = self._hands is not None
             with self._store.write() as tx:
-                tx.forget_unseen(now - LEASE)
-                tx.seen(self._keeper.owner, self._place, self._pid, self._began, now)
+                tx.seen(
+                    self._keeper.owner, self._place, self._pid, self._began, now, lease=lease, drives=drives
+                )
+                tx.forget_unseen(now)
             self._seen_at = now
 
     def _of(self, run_id: str) -> Job | AsyncJob | None:
@@ -155,13 +187,17 @@ class JobWatch:
             logger.warning("Nobody watches over the runs: %s", error)
 
     def _go_on(self) -> None:
-        """While runs are under way: says that this backend lives, ends what is overdue, and wakes the
-        drivers of runs that another process has changed."""
+        """While runs are under way: says that this backend lives, ends what is overdue, takes over what
+        others have left behind, and wakes the drivers of runs that another process has changed."""
         idle, away = 0, False
-        while idle < _IDLE_ROUNDS and not self._stopped.wait(_EVERY):
+        while idle < _IDLE_ROUNDS and not self._stopped.is_set():
+            self._woken.wait(min(_EVERY, self._keeper.lease / 4))
+            self._woken.clear()
+            if self._stopped.is_set():
+                break
             with self._lock:
                 runs = dict(self._runs)
-                idle = 0 if self._under_way else idle + 1
+                idle = 0 if self._under_way or self._hands is not None else idle + 1
             if idle:
                 continue
             try:
@@ -189,14 +225,22 @@ class JobWatch:
         for job in under_way:
             if isinstance(job, AsyncJob) and job.forsaken:
                 job.give_up()
+        if self._hands is not None:
+            self._takeover.files(self._hands)
         now = time.monotonic()
         if now < self._look_at:
             with self._store.read() as tx:
-                if lifecycle.quiet(tx, self._keeper, len(runs)):
+                if standing.quiet(tx, self._keeper, len(runs)):
                     return
-        self._look_at = now + LEASE
-        active = {row["id"]: row for row in self.settle()}
+        self._look_at = now + self._keeper.lease
+        self.settle()
+        with self._store.read() as tx:
+            ours = tx.runs_of([self._keeper.owner])
+        status = {row["id"]: row["data"]["status"] for row in ours}
         for run_id in runs:
-            row = active.get(run_id)
-            if row is None or row["data"]["status"] == "cancelling":
+            if status.get(run_id, "cancelling") == "cancelling":
                 self.wake(run_id)
+        hands = self._hands or next((job.begin_soon for job in under_way if not job.forsaken), None)
+        if hands is not None:
+            strays = [run_id for run_id in status if run_id not in runs]
+            self._takeover.runs(hands, strays)

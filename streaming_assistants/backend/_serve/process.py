@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+import sys
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from streaming_assistants._json import Json
-from streaming_assistants._sdk.untyped import AnyClient
-
-from .._engine.store_port import StoreAway
-from .._local import LocalBackend
 from ..upstreams import registry
 from .app import LARGEST_JSON, LARGEST_UPLOAD, app, not_installed
+from .ending import within
 from .guard import is_loopback
+from .setting_up import BackendOptions, client_of, opened, shared
+from .supervisor import Inherited, supervise
 
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 _GRACE = 2  # seconds, for connections that have nothing more to say
-
-
-class BackendOptions(TypedDict, total=False):
-    """What :class:`~streaming_assistants.backend.LocalBackend` takes beside an upstream and a store."""
-
-    models: Mapping[str, str] | None
-    upstream_options: Mapping[str, Json] | None
-    strict: bool
-    context_window: int | None
-    think: str
-    files: str | None
-    files_at: str | None
-    embedding_model: str | None
-    search: str
 
 
 def serve(
@@ -43,23 +26,26 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     base_url: str | None = None,
-    models: dict[str, str] | None = None,
     api_keys: Sequence[str] = (),
     no_auth: bool = False,
     allow_hosts: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
     max_body: int | None = None,
     options: BackendOptions | None = None,
+    workers: int = 1,
+    command: Sequence[str] = (),
+    inherited: Inherited | None = None,
     announce: Callable[[str], object] | None = None,
-) -> None:
+) -> int:
     """Serves until the process is told to end. The upstream's key and address come from the environment
     (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``) unless ``base_url`` is given.
 
     :func:`~streaming_assistants.backend._serve.app.app` says what ``api_keys``, ``allow_hosts`` and
     ``cors_origins`` do; anywhere but on loopback it takes ``api_keys``, or ``no_auth``. ``max_body`` bounds
     every body, in bytes, instead of uploads at 512 MB and JSON at 20 MB. ``options`` are more of what
-    :class:`~streaming_assistants.backend.LocalBackend` takes. ``announce`` is called with a text
-    for whoever is to use the server, once it listens.
+    :class:`~streaming_assistants.backend.LocalBackend` takes. More than one of ``workers`` are processes of
+    the command line ``command``, each of which has the port ``inherited``. ``announce`` is called with a text
+    for whoever is to use the server, once it listens. Answers with the process's exit code.
 
     Raises ImportError when uvicorn or Starlette are not installed, ValueError for what makes no sense, and
     OSError for an address that cannot be listened on.
@@ -73,14 +59,22 @@ def serve(
         raise ValueError(
             f"Listening on {host} takes a key that clients have to give: --api-key, or --no-auth."
         )
-    client = _client(upstream, base_url)
-    with _listener(host, port) as listener:
+    client = client_of(upstream, base_url)
+    several = workers > 1 and inherited is None
+    if several:
+        _check_several(store)
+    with _listener(host, port) if inherited is None else socket.socket(fileno=inherited.listener) as listener:
         port = listener.getsockname()[1]
         if upstream in registry.with_server() and _is_own(str(client.base_url), host, port):
             shown = re.sub("//[^/]*@", "//", str(client.base_url))
             raise ValueError(f"The upstream's address, {shown}, is this server's own.")
-        with _opened(upstream, store, {"models": models, **(options or {})}) as backend:
-            told = _told(host, port, bool(api_keys))
+        told = _told(host, port, bool(api_keys))
+        with opened(upstream, store, options or {}) as backend:
+            if several:
+                backend.close()  # it can be opened, and its tables are there
+                return supervise(
+                    command, workers, listener, lambda: None if announce is None else announce(told)
+                )
             served = app(
                 backend,
                 client,
@@ -95,10 +89,14 @@ def serve(
             class Server(uvicorn.Server):
                 async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                     await super().startup(sockets)
-                    if announce is not None:
+                    backend.drive_others(lambda work: client)
+                    if inherited is not None:
+                        inherited.ready()
+                    elif announce is not None:
                         announce(told)
 
                 async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                    within()
                     await served.state.served.stop()
                     await super().shutdown(sockets)
 
@@ -107,31 +105,14 @@ def serve(
                 served, http="h11", ws="none", log_level="info", timeout_graceful_shutdown=_GRACE
             )
             Server(config).run(sockets=[listener])
+    return 0
 
 
-def _opened(upstream: str, store: str, options: BackendOptions) -> LocalBackend:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        return LocalBackend(upstream, store, **options)
-    except (SQLAlchemyError, StoreAway, OSError, RuntimeError) as error:
-        shown = re.sub("(password=)[^&]*", r"\1...", re.sub("//[^/]*@", "//", store))
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise ValueError(f"The store {shown} cannot be opened: {reason}") from None
-
-
-def _client(upstream: str, base_url: str | None) -> AnyClient:
-    import openai
-
-    base_url = base_url or os.environ.get("OPENAI_BASE_URL")  # which the oldest releases do not read
-    if upstream not in registry.with_server():
-        return openai.AsyncOpenAI(api_key="unused", base_url=base_url)
-    try:
-        return openai.AsyncOpenAI(base_url=base_url)
-    except openai.OpenAIError:
-        raise ValueError(
-            "There is no key for the upstream: set OPENAI_API_KEY, to any text if the upstream wants none."
-        ) from None
+def _check_several(store: str) -> None:
+    """Raises ValueError where several processes cannot serve one port."""
+    shared(store)
+    if sys.platform == "win32":
+        raise ValueError("Several processes on one port take a system that passes a socket on: --workers 1.")
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
-    func,
     insert,
     select,
     text,
@@ -27,16 +26,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from .._engine.port import Json
-from .._engine.store_port import Driven, Page, Row, RowKind, parent_of
+from .._engine.store_port import NO_COLUMNS, Page, Row, RowKind, parent_of
 from . import schema
 from .bulk_rows import BulkRows, having, without_metadata
+from .claim_rows import ClaimRows
 from .file_rows import FileRows
 from .passage_rows import PassageRows
 
 Where = Mapping[str, object]
 
 
-class SqlTransaction(FileRows, PassageRows, BulkRows):
+class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows):
     """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
@@ -67,10 +67,13 @@ class SqlTransaction(FileRows, PassageRows, BulkRows):
         self.connection.execute(_update(kind, tuple(values)), {**values, "where_id": id})
         return data
 
-    def swap(self, kind: RowKind, known: Json, data: Json, **columns: object) -> bool:
+    def swap(
+        self, kind: RowKind, known: Json, data: Json, held: Where = NO_COLUMNS, **columns: object
+    ) -> bool:
         values = {"data": data, **columns}
-        query = _update(kind, tuple(values), known=True)
+        query = _update(kind, tuple(values), tuple(held), known=True)
         where = {"where_id": known["id"], "where_data": written(known)}
+        where |= {f"where_{name}": value for name, value in held.items()}
         if not self.connection.execute(query, {**values, **where}).rowcount:
             return False
         self.changed.add(known[parent_of(kind)])
@@ -138,9 +141,6 @@ class SqlTransaction(FileRows, PassageRows, BulkRows):
             rows.reverse()
         return Page(rows, more)
 
-    def driven(self) -> Sequence[Driven]:
-        return [Driven(*row) for row in self.connection.execute(_DRIVEN)]
-
     def active_runs(self) -> Sequence[Row]:
         return self.connection.execute(_ACTIVE).mappings().all()
 
@@ -151,25 +151,6 @@ class SqlTransaction(FileRows, PassageRows, BulkRows):
     def file(self, id: str) -> bytes | None:
         content = self.connection.scalar(select(schema.files.c.content).where(schema.files.c.id == id))
         return None if content is None else bytes(content)
-
-    # Owners: which backends live.
-
-    def owner(self, id: str) -> Row | None:
-        query = select(schema.owners).where(schema.owners.c.id == id)
-        return self.connection.execute(query).mappings().one_or_none()
-
-    def seen(self, id: str, place: str, pid: int, started: str, now: float) -> None:
-        values = {"place": place, "pid": pid, "started": started, "seen_at": now}
-        # In one statement: two threads of a backend may say for the first time that it lives.
-        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        query = dialect.insert(schema.owners).values(id=id, **values)
-        self.connection.execute(query.on_conflict_do_update(index_elements=["id"], set_=values))
-
-    def forget_unseen(self, before: float) -> None:
-        self.connection.execute(delete(schema.owners).where(schema.owners.c.seen_at < before))
-
-    def forget(self, id: str) -> None:
-        self.connection.execute(delete(schema.owners).where(schema.owners.c.id == id))
 
 
 def written(value: Json) -> str:
@@ -185,11 +166,6 @@ def _table(name: str) -> Table:
 
 # By the words of the index: SQLite knows it by them.
 _ACTIVE = select(schema.runs).where(text("active")).order_by(schema.runs.c.seq)
-_DRIVEN = (
-    select(schema.runs.c.owner, func.count(), func.min(schema.runs.c.expires_at))
-    .where(text("active"))
-    .group_by(schema.runs.c.owner)
-)
 
 
 @lru_cache(maxsize=256)
@@ -232,8 +208,11 @@ def _insert(name: str, dialect: str) -> Insert:
 
 
 @lru_cache(maxsize=64)
-def _update(name: str, columns: tuple[str, ...], *, known: bool = False) -> Update:
+def _update(
+    name: str, columns: tuple[str, ...], held: tuple[str, ...] = (), *, known: bool = False
+) -> Update:
     table = _table(name)
     values: dict[str, object] = {column: bindparam(column) for column in columns}
     query = update(table).where(table.c.id == bindparam("where_id")).values(values)
+    query = query.where(*[table.c[column] == bindparam(f"where_{column}") for column in held])
     return query.where(cast(table.c.data, Text) == bindparam("where_data", type_=Text)) if known else query

@@ -1,0 +1,45 @@
+"""A process that drives runs and serves nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+
+from .ending import within
+from .setting_up import BackendOptions, client_of, opened, shared
+
+
+def work(
+    *,
+    upstream: str,
+    store: str,
+    base_url: str | None,
+    options: BackendOptions,
+    announce: Callable[[str], object] | None = None,
+) -> None:
+    """Takes over the runs of a store that others leave behind, and indexes their files, until the process is
+    told to end. Parameters are those of :func:`~.process.serve`; ``announce`` is called with a line once it
+    works. Raises ImportError where something is not installed, and ValueError for what makes no sense."""
+    shared(store)
+    client = client_of(upstream, base_url)
+    with opened(upstream, store, options) as backend:
+
+        async def works() -> None:
+            told = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            if sys.platform != "win32":  # where an interrupt ends the loop
+                for name in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(name, told.set)
+            backend.drive_others(lambda work: client)
+            if announce is not None:
+                announce(f"Driving the runs of {upstream!r}.\n")
+            await told.wait()
+            within()
+            await backend.aclose()
+            await client.close()
+
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(works())
