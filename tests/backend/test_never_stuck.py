@@ -104,9 +104,9 @@ async def test_a_run_of_ours_that_nobody_drives_goes_on(shared: File | Postgres,
     api = make_api("echo", shared.url)
     run = await api.settled(await api.run("hello"))
     if isinstance(shared, File):
-        data = "json_patch(data, '{\"status\": \"in_progress\", \"expires_at\": 9999999999}')"
+        data = 'json_patch(data, \'{"status": "in_progress", "expires_at": 9999999999}\')'
     else:
-        data = "(data::jsonb || '{\"status\": \"in_progress\", \"expires_at\": 9999999999}')::json"
+        data = '(data::jsonb || \'{"status": "in_progress", "expires_at": 9999999999}\')::json'
     columns = "active = true, owner = (SELECT id FROM owners), expires_at = 9999999999"
     shared.execute(f"UPDATE runs SET {columns}, data = {data}")
     seen = await api.get(f"/threads/{run['thread_id']}/runs/{run['id']}")

@@ -7,8 +7,6 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from streaming_assistants._protocol.plan import Say
-
 from . import lifecycle, objects, standing
 from .claim_port import NOBODY
 from .effects import Do, Event, Steps
@@ -74,8 +72,7 @@ def taken_up(stretch: Stretch, held: HeldRun, keeper: Keeper) -> Steps[str | Non
         return None
     refusal = _refusal(stretch)
     if refusal is None:
-        events = yield Do(held.within(partial(mend, keeper, stretch)))
-        yield Say(events)
+        yield Do(held.within(partial(mend, keeper, stretch)), says=True)
     return refusal
 
 
