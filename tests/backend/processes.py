@@ -31,6 +31,7 @@ class Elsewhere:
     """What a job in another process is given: a client of its own on the store, and its way to talk."""
 
     def __init__(self, store: str, pipe: Any) -> None:
+        self.store = store
         self.client = openai.OpenAI(api_key="unused", max_retries=0)
         LocalBackend(Echo(delay=0.01), store).attach(self.client)
         self.say: Callable[[Any], None] = pipe.send
@@ -76,6 +77,10 @@ class Process:
         said, trouble = self._pipe.recv()
         assert trouble is None, trouble
         return said
+
+    def say(self, said: Any) -> None:
+        """What the job waits for."""
+        self._pipe.send(said)
 
     def kill(self) -> None:
         """Ends it at once, as a crash or a reboot would."""

@@ -150,13 +150,14 @@ def _stopped(client: AnyClient, work: Work, store: Store) -> Job:
     return job
 
 
-def hands(backend: Backend, client_of: Callable[[Work], AnyClient]) -> Callable[[Work], object]:
+def hands(backend: Backend, client_of: ClientFor) -> Callable[[Work], object]:
     """What begins work that no request has brought, from any thread: as tasks of the event loop that the
     caller is in."""
     call_soon = caller()
 
     async def drive(work: Work) -> None:
-        backend.start(partial(_async_job, client_of(work), work, None))
+        asker = AsyncAsker(client_of(work), client_of)
+        backend.start(lambda store: AsyncJob(work, store, asker, None))
 
     return lambda work: call_soon(spawn, partial(drive, work))
 

@@ -65,7 +65,8 @@ class Takeover:
                 hands(work)
 
     def one(self, run_id: str) -> list[Work]:
-        """The work of a run that nobody drives, as long as that is so. Raises StoreClosed of one who leaves."""
+        """The work of a run that nobody drives, as long as that is so. Raises StoreClosed where no more is
+        taken over."""
         with self._lock:
             if self._leaving:
                 raise StoreClosed
