@@ -20,7 +20,7 @@ from openai.resources.vector_stores import (
     Files,
     VectorStores,
 )
-from openai.types.beta import AssistantStreamEvent
+from openai.types.beta import AssistantStreamEvent, Thread
 from openai.types.beta.threads import Message, MessageDeleted, Run
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 from typing_extensions import Unpack
@@ -61,6 +61,7 @@ from ._resources.store_params import (
     FileUploadPollParams,
     FileWaitParams,
 )
+from ._resources.thread_list import ThreadListParams
 from .handlers import AssistantEventHandler, AsyncAssistantEventHandler
 from .tools import ToolHandlers
 
@@ -183,6 +184,7 @@ class PatchedThreads(resources.Threads):
     def messages(self) -> PatchedMessages: ...
     @property
     def runs(self) -> PatchedRuns: ...
+    def list(self, **params: Unpack[ThreadListParams]) -> SyncCursorPage[Thread]: ...
     @overload
     def create_and_run(
         self, *, stream: Literal[True], **params: Unpack[CreateAndRunStreamParams]
@@ -356,6 +358,7 @@ class PatchedAsyncThreads(resources.AsyncThreads):
     def messages(self) -> PatchedAsyncMessages: ...
     @property
     def runs(self) -> PatchedAsyncRuns: ...
+    def list(self, **params: Unpack[ThreadListParams]) -> AsyncPaginator[Thread, AsyncCursorPage[Thread]]: ...
     @overload
     async def create_and_run(
         self, *, stream: Literal[True], **params: Unpack[CreateAndRunStreamParams]

@@ -65,6 +65,16 @@ async def test_other_404s_are_left_as_they_are(colour: Colour, server: Loopback)
     assert "closed" not in str(models.value)
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_server_that_lists_no_threads_says_so_and_who_does(
+    status: int, colour: Colour, server: Loopback
+) -> None:
+    server.on("GET", "/threads", Reply.json({"error": {"message": "Not here."}}, status))
+    with pytest.raises(openai.APIStatusError, match=r"lists no threads.*Not here") as caught:
+        await colour.of(colour.client(server.url, max_retries=0).beta.threads.list())
+    assert caught.value.status_code == status
+
+
 async def test_with_a_backend_the_same_code_runs(colour: Colour, server: Loopback) -> None:
     client = streaming_assistants.patch(colour.bare(server.url), backend="echo")
     assistant = await colour.of(client.beta.assistants.create(model="gpt-4o"))

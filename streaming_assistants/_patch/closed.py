@@ -29,8 +29,25 @@ def is_closed(error: openai.APIStatusError) -> bool:
     return error.status_code == 404 and url.host.endswith(".openai.com") and not error.response.content
 
 
+UNLISTED = (
+    "This server lists no threads: the hosted API had no such request, and programs kept the ids. "
+    "The backend of streaming_assistants answers it, in process and served."
+)
+
+
+def is_unlisted(error: openai.APIStatusError) -> bool:
+    """Whether an error is the answer of a server that has no list of threads."""
+    request = error.response.request
+    return (
+        request.method == "GET"
+        and request.url.path.rstrip("/").endswith("/threads")
+        and error.status_code in (404, 405, 501)
+        and b"No thread found" not in error.response.content  # of a list that has no such cursor
+    )
+
+
 def explaining(client: object) -> Callable[[Method], Method]:
-    """For ``client.request``: the SDK's own errors, with the advice where the API has closed."""
+    """For ``client.request``: the SDK's own errors, with advice where the API has closed or lacks a list."""
 
     def make(below: Method) -> Method:
         def request(*args: object, **kwargs: object) -> Model:
@@ -51,8 +68,9 @@ def explaining(client: object) -> Callable[[Method], Method]:
 
 
 def _advised(error: openai.APIStatusError) -> openai.APIStatusError:
-    if is_closed(error):
+    advice = ADVICE if is_closed(error) else UNLISTED if is_unlisted(error) else None
+    if advice is not None:
         said = error.message.strip()
-        error.message = f"{ADVICE} (The server said: {said})" if said else ADVICE
+        error.message = f"{advice} (The server said: {said})" if said else advice
         error.args = (error.message, *error.args[1:])
     return error

@@ -13,6 +13,7 @@ from streaming_assistants._resources import (
     quotes,
     run_polling,
     runs,
+    thread_list,
     uploads,
 )
 from streaming_assistants._resources import message_list as listing
@@ -173,6 +174,7 @@ TABLE: tuple[Capability, ...] = (
         polled.RUNS,
     ),
     _method(MESSAGES, messages.DELETE),
+    _method(THREADS, thread_list.LIST_THREADS),
     *(_method(STORES, endpoint) for endpoint in vector_stores.STORES),
     *(_method(FILES, endpoint) for endpoint in vector_stores.FILES),
     *(_method(BATCHES, endpoint) for endpoint in vector_stores.BATCHES),

@@ -146,8 +146,7 @@ class DictTransaction:
             return False
         self._changed(kind, row)
         self._drop(kind, id)
-        if kind != "threads":  # those are not listed
-            self._put("removed", id, {"id": id, "seq": row["seq"], "thread_id": row["thread_id"]})
+        self._put("removed", id, {"id": id, "seq": row["seq"], "thread_id": row["thread_id"]})
         gone_with_it = {
             "threads": ("messages", "runs", "steps", "removed"), "runs": ("steps",),
             "uploads": ("upload_parts",), "vector_stores": ("file_batches", "store_files"),

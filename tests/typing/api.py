@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI, Stream
-from openai.types.beta import AssistantStreamEvent
+from openai.types.beta import AssistantStreamEvent, Thread
 from openai.types.beta.threads import Message, Run
 from openai.types.beta.threads.runs import RunStep
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
@@ -225,6 +225,8 @@ def sync(made: OpenAI) -> None:
     ) as stream:  # fmt: skip
         assert_type(stream, AssistantEventHandler)
     patch(OpenAI(), resume=True)
+    for thread in threads.list(limit=2, order="asc", metadata={"user": "7"}):
+        assert_type(thread, Thread)
     said = threads.messages.create("thread_1", role="user", content="Hi", if_active="wait")
     assert_type(said, Message)
     for stores in (client.vector_stores, client.beta.vector_stores):

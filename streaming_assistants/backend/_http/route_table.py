@@ -37,6 +37,7 @@ def routes(*, files: bool) -> list[Route]:
         ("GET", "/assistants/{assistant_id}/files/{file_id}", v1_files.retrieve),
         ("DELETE", "/assistants/{assistant_id}/files/{file_id}", v1_files.remove),
         ("POST", "/threads", threads.create),
+        ("GET", "/threads", threads.index),
         ("POST", "/threads/runs", run_requests.create_thread_and_run),
         ("GET", thread, threads.retrieve),
         ("POST", thread, threads.update),

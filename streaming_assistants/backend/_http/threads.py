@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .._engine import api_errors, checks, lifecycle, objects, refusals, shapes
@@ -29,6 +30,18 @@ def add_thread(ctx: Context, body: Json, name: str = "") -> Json:
         message = objects.message(given, thread["id"], now)
         ctx.tx.add("messages", message, thread_id=thread["id"])
     return thread
+
+
+def index(ctx: Context) -> ApiAnswer:
+    """Newest first, by the usual parameters, and those with every pair of ``metadata[key]=value``. The hosted
+    API had no such list."""
+    names = ((name, _METADATA.fullmatch(name)) for name in ctx.query)
+    metadata = {match[1]: ctx.query[name] for name, match in names if match is not None}
+    where = {"metadata": metadata} if metadata else {}
+    return ApiAnswer(ctx.listing("threads", "thread", where))
+
+
+_METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 def retrieve(ctx: Context) -> ApiAnswer:

@@ -88,12 +88,11 @@ class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows):
             self.drop_passages(id)
         table = _table(kind)
         self.connection.execute(delete(table).where(table.c.id == id))
-        if kind != "threads":  # those are not listed
-            thread_id = row["thread_id"] if parent_of(kind) == "thread_id" else None
-            place = {"id": id, "seq": row["seq"], "thread_id": thread_id}
-            if kind == "store_files":  # which may come back under the same id
-                self.connection.execute(delete(schema.removed).where(schema.removed.c.id == id))
-            self.connection.execute(insert(schema.removed), place)
+        thread_id = row["thread_id"] if parent_of(kind) == "thread_id" else None
+        place = {"id": id, "seq": row["seq"], "thread_id": thread_id}
+        if kind == "store_files" or row["seq"] < 0:  # which may have come back under the same id
+            self.connection.execute(delete(schema.removed).where(schema.removed.c.id == id))
+        self.connection.execute(insert(schema.removed), place)
         return True
 
     def _find(self, name: str, id: str, how: str, where: Where) -> RowMapping | None:

@@ -42,6 +42,20 @@ async def messages_life(t: Kit) -> None:
 
 
 @messages.case()
+async def threads_list(t: Kit) -> None:
+    """`threads.list()` gives a page of threads, those with some metadata, and goes on to the next page."""
+    made = [
+        {"id": f"thread_{n}", "object": "thread", "created_at": n, "metadata": {"a": "b"}} for n in (2, 1)
+    ]
+    t.pages("/threads", made[:1], made[1:])
+    listed = t.client().beta.threads.list(limit=1, order="desc", metadata={"a": "b"})
+    equal([(one.id, one.metadata) async for one in t.each(listed)], [(one["id"], {"a": "b"}) for one in made])
+    asked = [request["query"] for request in t.seen("GET")]
+    equal(asked[0], {"limit": "1", "order": "desc", "metadata[a]": "b"})
+    equal(asked[1]["after"], "thread_2")
+
+
+@messages.case()
 async def messages_delete(t: Kit) -> None:
     """`messages.delete()` deletes a message."""
     t.answers("DELETE", f"{MESSAGES}/msg_1", reply(deleted("msg_1", "thread.message.deleted")))
