@@ -29,6 +29,8 @@ from streaming_assistants.backend._search.vectors import numbers, similarity
 from streaming_assistants.backend._search.words import asked, words
 from streaming_assistants.backend._store.changes import Changes
 
+from .dict_keys import DictKeys
+
 NOTHING: dict[str, Any] = {
     "hidden": None, "thread_id": None, "run_id": None, "active": None, "owner": None, "expires_at": None,
     "after_message": None, "purpose": None, "content_id": None, "upload_id": None, "vector_store_id": None,
@@ -82,7 +84,7 @@ class DictStore:
             self.closed = True
 
 
-class DictTransaction:
+class DictTransaction(DictKeys):
     """Tables are dicts of rows by id. What is JSON is kept as text, so that no caller holds what is kept."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
@@ -197,12 +199,12 @@ class DictTransaction:
     def active_runs(self) -> Sequence[Row]:
         return self._rows("runs", active=True)
 
-    def keep_file(self, id: str, filename: str, content: bytes) -> None:
-        self._put("files", id, {"filename": filename, "content": content})
+    def keep_file(self, id: str, filename: str, content: bytes, *, project: str = "") -> None:
+        self._put("files", id, {"filename": filename, "content": content, "project": project})
 
-    def file(self, id: str) -> bytes | None:
+    def file(self, id: str, **where: object) -> bytes | None:
         kept = self._table("files").get(id)
-        return None if kept is None else kept["content"]
+        return kept["content"] if kept is not None and _fits(kept, where) else None
 
     # many at once ----------------------------------------------------------------------------------------
 

@@ -145,7 +145,7 @@ async def test_what_is_said_is_in_no_span_unless_somebody_asks_for_it(
     run = await api.run(SECRET, {"tools": [], "instructions": f"Say that {SECRET}."})
     await ended(api, run)
     spans = [span.to_json() for span in watched.exporter.get_finished_spans()]
-    assert any("8812" in each for each in spans) is content
+    assert any("launch code" in each for each in spans) is content
     turn = told(watched.span("turn"))
     assert {name for name in turn if name.endswith(("messages", "instructions"))} == (
         {"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"}
@@ -201,7 +201,7 @@ async def test_what_fails_is_told_by_its_kind_alone(make_api: MakeApi, server: L
     assert told(chat)["error.type"] == "429"
     assert told(agent)["error.type"] == "rate_limit_exceeded"
     assert agent.status.status_code is trace.StatusCode.ERROR
-    assert not any("8812" in span.to_json() for span in watched.exporter.get_finished_spans())
+    assert not any("launch code" in span.to_json() for span in watched.exporter.get_finished_spans())
 
 
 async def test_a_run_has_a_line_in_the_log_where_it_begins_and_where_it_ends(
@@ -220,5 +220,5 @@ async def test_a_run_has_a_line_in_the_log_where_it_begins_and_where_it_ends(
     assert end.run["completion_tokens"] == run["usage"]["completion_tokens"]  # type: ignore[attr-defined]
     assert end.run["seconds"] >= 0  # type: ignore[attr-defined]
     assert end.getMessage().startswith(f"Run ended: run_id={run['id']} ")
-    assert "8812" not in caplog.text
+    assert "launch code" not in caplog.text
     assert "\n" not in end.getMessage()

@@ -40,13 +40,16 @@ class Used(NamedTuple):
 class KeyTransaction(Protocol):
     """The part of a transaction that is about keys and projects."""
 
+    def unfit(self) -> str | None:
+        """Why the store cannot be used as it is, in a sentence; None when it can."""
+
     def add_key(self, id: str, digest: str, projects: Sequence[str], now: float) -> None:
         """Stores a key by its SHA-256, in hexadecimal digits. Raises ValueError for one that is there."""
 
     def key(self, digest: str) -> Key | None:
         """The key, if it is there and has not been revoked."""
 
-    def keys(self) -> Sequence[Key]:
+    def all_keys(self) -> Sequence[Key]:
         """All that there are, the oldest first; those that were revoked, too."""
         ...
 
@@ -65,7 +68,7 @@ class KeyTransaction(Protocol):
     def set_limits(self, project: str, limits: Limits, now: float) -> None:
         """Gives a project these limits in place of those that it has."""
 
-    def projects(self) -> Sequence[tuple[str, Limits]]:
+    def all_projects(self) -> Sequence[tuple[str, Limits]]:
         """The names of projects that have keys or limits, each with these, by name."""
         ...
 

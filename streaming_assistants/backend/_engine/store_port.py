@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from .bulk_port import BulkTransaction
 from .claim_port import ClaimTransaction
 from .file_port import FileTransaction
+from .key_port import KeyTransaction
 from .port import Json
 from .rows import Row as Row
 
@@ -85,7 +86,7 @@ class Page(NamedTuple):
     more: bool
 
 
-class Transaction(FileTransaction, BulkTransaction, ClaimTransaction, Protocol):
+class Transaction(FileTransaction, BulkTransaction, ClaimTransaction, KeyTransaction, Protocol):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
@@ -152,10 +153,10 @@ class Transaction(FileTransaction, BulkTransaction, ClaimTransaction, Protocol):
         """Those of all threads, oldest first."""
         ...
 
-    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+    def keep_file(self, id: str, filename: str, content: bytes, **columns: object) -> None:
         """Stores a file that a tool made."""
 
-    def file(self, id: str) -> bytes | None:
+    def file(self, id: str, **where: object) -> bytes | None:
         """The content of a file that a tool made."""
 
 

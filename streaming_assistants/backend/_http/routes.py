@@ -17,8 +17,10 @@ from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
 from .._engine.file_settings import FileSettings
+from .._engine.key_port import NO_LIMITS, Limits
 from .._engine.observer import Seen
 from .._engine.port import Json
+from .._engine.scoped import scoped
 from .._engine.standing import LeftBehind
 from .._engine.store_port import Store, StoreClosed, Transaction
 from .._engine.transacting import transacted
@@ -43,8 +45,9 @@ _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
 @dataclass(frozen=True)
 class ApiRequest:
     """``path`` is that within the API; header names are in lower case. A body that is a form is in ``form``,
-    which whoever answers the request closes. ``project`` is the caller's, ``seen`` what an observer of the
-    request is to know, where it has one already."""
+    which whoever answers the request closes. ``project`` is the caller's, with its ``limits``; with
+    ``callers_key`` the upstream is asked with the caller's own. ``seen`` is what an observer of the request
+    is to know, where it has one already."""
 
     method: str
     path: str
@@ -53,6 +56,8 @@ class ApiRequest:
     body: bytes = b""
     form: Form | None = None
     project: str = ""
+    limits: Limits = NO_LIMITS
+    callers_key: bool = False
     seen: Seen | None = None
 
 
@@ -128,9 +133,7 @@ class App:
         except NeedsErrand as needs:
             return Reply(0, {}, errand=needs.errand)
         except ApiError as error:
-            if not error.again:
-                headers["x-should-retry"] = "false"
-            return _refusal(self._hinted(error), headers)
+            return _refusal(self._hinted(error, request.project), headers)
         except StoreClosed:  # or it is being closed, and begins nothing more
             refused = api_errors.closed()
         except Exception:
@@ -139,19 +142,19 @@ class App:
         headers["x-should-retry"] = "false"  # it would fail again, or act twice
         return _refusal(refused, headers)
 
-    def _hinted(self, error: ApiError) -> ApiError:
+    def _hinted(self, error: ApiError, project: str) -> ApiError:
         kind, id = error.missing or ("", "")
         made = objects.is_made({"assistant": "asst"}.get(kind, kind), id)
-        foreign = made and kind in ("assistant", "thread") and self.store.in_memory
+        foreign = made and kind in ("assistant", "thread") and self.store.in_memory and not project
         return api_errors.missing_in_memory(kind, id) if foreign else error
 
-    def file(self, path: str) -> Reply | None:
+    def file(self, path: str, project: str) -> Reply | None:
         """The content of a file that a tool made in a run; None where the upstream has the file."""
         match = _FILE_CONTENT.fullmatch(path)
         if match is None:
             return None
         with self.store.read() as tx:
-            content = tx.file(match[1])
+            content = scoped(tx, project).file(match[1])
         if content is None:
             return None
         return Reply(200, {"content-type": "application/octet-stream"}, content)
@@ -165,7 +168,7 @@ class App:
             if match is not None and route.method == request.method:
                 break
         else:
-            file = self.file(path) if request.method == "GET" else None
+            file = self.file(path, request.project) if request.method == "GET" else None
             if file is not None:
                 return file
             raise api_errors.unknown_url(request.method, request.path)
@@ -235,10 +238,10 @@ class App:
                         form=form,
                         stay_seen=self._stay_seen,
                         project=request.project,
+                        callers_key=request.callers_key,
                     )
-                    context, answer = transacted(
-                        self.store, partial(self._endpoint, route, begun), writes=writes
-                    )
+                    endpoint = partial(self._endpoint, route, request, begun)
+                    context, answer = transacted(self.store, endpoint, writes=writes)
                     break
                 except NeedsWrite:
                     writes = True
@@ -254,11 +257,11 @@ class App:
         return answer, self._afterwards(context)
 
     def _endpoint(
-        self, route: Route, begun: Callable[[Transaction], Context], tx: Transaction
+        self, route: Route, request: ApiRequest, begun: Callable[[Transaction], Context], tx: Transaction
     ) -> tuple[Context, ApiAnswer]:
-        context = begun(tx)
+        context = begun(scoped(tx, request.project, request.limits))
         if route.of_files:
-            lapse(context)
+            lapse(replace(context, tx=tx))  # whosever they are
         answer = route.endpoint(context)
         if context.wanted:
             raise NeedsErrand(context.wanted[0])
@@ -314,5 +317,6 @@ def _decoded(body: bytes) -> Json:
 
 
 def _refusal(error: ApiError, headers: dict[str, str]) -> Reply:
+    headers.update(error.headers)
     headers["content-type"] = "application/json"
     return Reply(error.status, headers, json.dumps(error.body).encode())

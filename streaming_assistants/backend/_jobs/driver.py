@@ -14,7 +14,8 @@ from streaming_assistants._protocol.plan import Outcome, Say
 
 from .._engine.api_errors import ApiError
 from .._engine.effects import Abandoned, Do, Events, Interrupted, Work
-from .._engine.store_port import Store, StoreClosed
+from .._engine.scoped import scoped
+from .._engine.store_port import Store, StoreClosed, Transaction
 from .._engine.transacting import transacted
 from .feed import AsyncFeed, Feed
 
@@ -83,7 +84,12 @@ class Driver:
         return Abandoned() if self._abandoned else Interrupted()
 
     def _done(self, effect: Do) -> Any:
-        return transacted(self._store, effect.action, writes=effect.writes, durable=effect.durable)
+        action = self._within_project(effect.action)
+        return transacted(self._store, action, writes=effect.writes, durable=effect.durable)
+
+    def _within_project(self, action: Callable[[Transaction], object]) -> Callable[[Transaction], object]:
+        """The action as it sees the work's project alone."""
+        return lambda tx: action(scoped(tx, self.work.project))
 
     @property
     def _begun(self) -> bool:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from streaming_assistants._io.loops import in_thread
 from streaming_assistants._sdk.untyped import AnyClient
 
 from .._engine import api_errors
 from .._engine.api_errors import ApiError
 from .._engine.contents import ContentGone
-from .._http.forms import LARGEST_FORM, Form, FormReader, takes_form
+from .._engine.observer import Seen
+from .._http.forms import takes_form
 from .._http.paths import assistants_path, deployment_of, files_path, requested_path, without_prefix
 from .._local import LocalBackend
+from .bodies import LARGEST_JSON as LARGEST_JSON
+from .bodies import LARGEST_UPLOAD as LARGEST_UPLOAD
+from .bodies import PATIENCE, Bodies, listed, shutting_down
 from .guard import Guard
+from .health import health
+from .key_ring import Admitted, GivenKeys, KeyRing
 from .requests import is_form, target, while_there
+from .upstream_clients import UpstreamClients
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -33,39 +41,39 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("streaming_assistants")
 
-LARGEST_UPLOAD = LARGEST_FORM
-LARGEST_JSON = 20 * 1024 * 1024
-
 _ALWAYS = {
     # A file that somebody uploaded must not become a page of this server in its operator's browser.
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
 }
-_FORM_OVERHEAD = 128 * 1024  # what a form may have beside its file
 _STOP_SECONDS = 6.0
 _LAST_SECONDS = 1.5
-_PATIENCE = 60.0  # seconds that a body may take,
-_SLOWEST = 8192  # and one more for so many bytes
 
 
 def app(
     backend: LocalBackend,
     client: AnyClient,
     *,
-    api_keys: Iterable[str] = (),
+    api_keys: GivenKeys = (),
     allow_hosts: Iterable[str] = (),
     cors_origins: Iterable[str] = (),
     max_upload: int = LARGEST_UPLOAD,
     max_json: int = LARGEST_JSON,
     told: str = "",
-    patience: float = _PATIENCE,
+    patience: float = PATIENCE,
+    upstream_keys: Mapping[str, str] | None = None,
+    callers_keys: bool = False,
+    keyless: bool = False,
 ) -> Starlette:
     """An ASGI app that answers the Assistants API, with or without ``/v1`` before its paths.
 
     ``client`` is the AsyncOpenAI that the upstream is asked through. Requests for files, vector stores,
     models, completions and the like go to its server, with its key; with the echo upstream there is none.
 
-    With ``api_keys`` every request has to carry one of them. The server is asked as ``localhost``, by a
+    With ``api_keys``, or with keys in the store, every request has to carry one; it sees the objects of the
+    key's project. ``upstream_keys`` are those that the upstream is asked with for projects, by their names;
+    with ``callers_keys`` it is asked with the caller's own. A ``client`` that is ``keyless`` has none for all
+    others. The server is asked as ``localhost``, by a
     loopback address, or by a name of ``allow_hosts``; pages of other origins may not ask it unless
     ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes; each may take
     ``patience`` seconds to come, and one more for every 8 KB. ``told`` is what ``GET /`` says.
@@ -81,13 +89,12 @@ def app(
 
     served = Served(
         backend,
-        client,
-        Guard(allow_hosts, cors_origins, api_keys),
-        Forwarding(backend.upstream, backend.models, client),
-        max_upload=max_upload,
-        max_json=max_json,
+        UpstreamClients(client, upstream_keys, callers=callers_keys, keyless=keyless),
+        Guard(allow_hosts, cors_origins),
+        KeyRing(backend.store, api_keys),
+        Forwarding(backend.upstream, backend.models),
+        Bodies(max_upload, max_json, patience),
         told=told,
-        patience=patience,
     )
     made = Starlette()
     made.router.default = made.state.served = served
@@ -106,26 +113,23 @@ class Served:
     def __init__(
         self,
         backend: LocalBackend,
-        client: AnyClient,
+        clients: UpstreamClients,
         guard: Guard,
+        keys: KeyRing,
         forwarding: Forwarding,
+        bodies: Bodies,
         *,
-        max_upload: int,
-        max_json: int,
         told: str,
-        patience: float,
     ) -> None:
         self._backend = backend
-        self._client = client
+        self._clients = clients
         self._guard = guard
+        self._keys = keys
         self._forwarding = forwarding
-        self._max_upload = max_upload
-        self._max_json = max_json
+        self._bodies = bodies
         self._told = told
-        self._patience = patience
         self._stopping = False
         self._under_way: set[anyio.CancelScope] = set()
-        self._reading: set[anyio.CancelScope] = set()  # of those, the ones that wait for a body
         self._handling = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,9 +140,13 @@ class Served:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        with anyio.CancelScope() as cut, _listed(self._under_way, cut):
+        http = Request(scope, receive)
+        headers = {name.lower(): value for name, value in http.headers.items()}
+        observed = self._backend.observer.request(http.method, scope["path"], headers, served=True)
+        with anyio.CancelScope() as cut, listed(self._under_way, cut), observed as seen:
             try:
-                response = await self._answer(Request(scope, receive))
+                response = await self._answer(http, headers, seen)
+                seen.status = response.status_code
                 await response(scope, receive, send)
             except ClientDisconnect:
                 logger.debug("A client left before it was answered.")
@@ -152,8 +160,7 @@ class Served:
         Bodies that are still being sent are not waited for, and what else is under way for a moment only.
         """
         self._stopping = True
-        for scope in list(self._reading):
-            scope.cancel()
+        self._bodies.stop()
         with anyio.move_on_after(_LAST_SECONDS):
             while self._handling:
                 await anyio.sleep(0.01)
@@ -165,16 +172,19 @@ class Served:
         for scope in list(self._under_way):
             scope.cancel()
 
-    async def _answer(self, http: Request) -> Response:
+    async def _answer(self, http: Request, headers: dict[str, str], seen: Seen) -> Response:
         from starlette.requests import ClientDisconnect
         from starlette.responses import Response
 
         extra = dict(_ALWAYS)
-        headers = {name.lower(): value for name, value in http.headers.items()}
         try:
-            if self._stopping:
-                raise _shutting_down()
             path = requested_path(target(http.scope))
+            if http.method in ("GET", "HEAD") and path is not None:
+                told = await health(path, self._backend.store, stopping=self._stopping)
+                if told is not None:
+                    return told
+            if self._stopping:
+                raise shutting_down()
             if path is None:
                 raise api_errors.bad("The request's path is no path of this API.")
             self._guard.check_host(headers)
@@ -184,10 +194,11 @@ class Served:
             if preflight is not None:
                 return Response(b"", 204, preflight)
             if http.method in ("GET", "HEAD") and path in ("/", "/health"):
-                told = self._told if path == "/" else "ok\n"
-                return Response(told, 200, extra, "text/plain")
-            self._guard.check_key(headers)
-            response = await self._routed(http, path, headers)
+                words = self._told if path == "/" else "ok\n"
+                return Response(words, 200, extra, "text/plain")
+            admitted = await self._admitted(headers)
+            seen.project = admitted.project
+            response = await self._routed(http, path, headers, admitted, seen)
         except ApiError as error:
             response = _refused(error)
         except ClientDisconnect:
@@ -199,7 +210,16 @@ class Served:
         response.headers.update(extra)
         return response
 
-    async def _routed(self, http: Request, path: str, headers: dict[str, str]) -> Response:
+    async def _admitted(self, headers: dict[str, str]) -> Admitted:
+        admitted = self._keys.remembered(headers)
+        if admitted is not None:
+            return admitted
+        ask = partial(self._keys.admit, headers)
+        return await in_thread(ask) if self._backend.blocking else ask()
+
+    async def _routed(
+        self, http: Request, path: str, headers: dict[str, str], admitted: Admitted, seen: Seen
+    ) -> Response:
         from .._http.routes import ApiRequest
 
         ours = assistants_path(path, "") or (files_path(path, "") if self._backend.keeps_files else None)
@@ -208,29 +228,39 @@ class Served:
         route = None if ours else self._forwarding.route(http.method, rest)
         if not ours and route is None:
             raise api_errors.unknown_url(http.method, path)
+        client = self._clients.asked_by(admitted.project, admitted.key)
         taken = takes_form(http.method, rest) if ours else route is not None and route.uploads
         form = is_form(headers, taken=taken)
-        limit = self._max_upload if form else self._max_json
-        told = headers.get("content-length", "")
-        if told.isdecimal() and int(told) > limit + (_FORM_OVERHEAD if form and ours else 0):
-            raise api_errors.too_large(limit)
-        content: bytes | AsyncIterator[bytes] = self._parts(http, limit)
+        limit = self._bodies.limit(headers, form=form, ours=bool(ours))
+        asked = ApiRequest(
+            http.method,
+            rest,
+            query,
+            headers,
+            project=admitted.project,
+            limits=admitted.limits,
+            callers_key=self._clients.callers,
+            seen=seen,
+        )
+        content: bytes | AsyncIterator[bytes] = self._bodies.parts(http, limit)
         if form and ours:
-            body = await self._form(http, headers, limit)
-            return await self._replied(ApiRequest(http.method, rest, query, headers, form=body))
+            body = await self._bodies.form(http, headers, limit)
+            return await self._replied(client, replace(asked, form=body))
         if not form:
-            json_body = b"".join([part async for part in self._parts(http, limit)])
+            json_body = await self._bodies.whole(http, limit)
             if ours or (route is not None and route.made_by_runs):
-                reply = await self._replied(ApiRequest(http.method, rest, query, headers, json_body))
+                reply = await self._replied(client, replace(asked, body=json_body))
                 if route is None or reply.status_code != 404:
                     return reply
             content = self._forwarding.named_for_upstream(json_body, deployment_of(path))
         assert route is not None
-        answer = partial(self._forwarding.answer, http.method, route, query, headers, content)
+        if route.keeps and self._clients.shares(admitted.project):
+            raise api_errors.kept_for_all(admitted.project, route.path)
+        answer = partial(self._forwarding.answer, client, http.method, route, query, headers, content)
         # A form is still being read, which shows as well that its sender is there.
         return await (answer() if form else while_there(http, answer))
 
-    async def _replied(self, request: ApiRequest) -> Response:
+    async def _replied(self, client: AnyClient, request: ApiRequest) -> Response:
         """The backend's own answer."""
         from starlette.responses import Response, StreamingResponse
 
@@ -239,7 +269,7 @@ class Served:
 
         self._handling += 1
         try:
-            reply, feed = await answer_async(self._backend, self._client, request)
+            reply, feed = await answer_async(self._backend, client, request, beside=self._clients.for_work)
         finally:
             self._handling -= 1
         if feed is None:
@@ -256,53 +286,8 @@ class Served:
 
         return StreamingResponse(body(), reply.status, reply.headers)
 
-    async def _form(self, http: Request, headers: dict[str, str], limit: int) -> Form:
-        """The body, which is a form. What has come of one whose sender leaves is dropped."""
-        reader = FormReader(headers["content-type"], min(limit, LARGEST_FORM))
-        try:
-            async for part in self._parts(http, limit + _FORM_OVERHEAD):
-                reader.feed(part)
-            return reader.close()
-        except BaseException:
-            reader.abandon()
-            raise
-
-    async def _parts(self, http: Request, limit: int) -> AsyncIterator[bytes]:
-        """The body as it comes."""
-        stream, size, waited = http.stream(), 0, 0.0
-        while True:
-            part: bytes | None = None
-            began = anyio.current_time()
-            late = began + self._patience + size / _SLOWEST - waited
-            with anyio.CancelScope(deadline=late) as waiting, _listed(self._reading, waiting):
-                part = await anext(stream, b"")
-            waited += anyio.current_time() - began
-            if self._stopping:
-                raise _shutting_down()
-            if part is None:
-                raise api_errors.too_slow()
-            if not part:
-                return
-            size += len(part)
-            if size > limit:
-                raise api_errors.too_large(limit)
-            yield part
-
 
 def _refused(error: ApiError) -> Response:
     from starlette.responses import Response
 
-    return Response(json.dumps(error.body), error.status, media_type="application/json")
-
-
-def _shutting_down() -> ApiError:
-    return ApiError(503, "The server is being shut down.")
-
-
-@contextmanager
-def _listed(scopes: set[anyio.CancelScope], scope: anyio.CancelScope) -> Iterator[None]:
-    scopes.add(scope)
-    try:
-        yield
-    finally:
-        scopes.discard(scope)
+    return Response(json.dumps(error.body), error.status, error.headers, "application/json")

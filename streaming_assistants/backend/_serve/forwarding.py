@@ -41,13 +41,12 @@ class Broken(Exception):
 
 
 class Forwarding:
-    """To the server of ``client``, which ``upstream`` asks too. ``models`` are names of models in the code
-    and their names there."""
+    """To the server that ``upstream`` asks. ``models`` are names of models in the code and their names
+    there."""
 
-    def __init__(self, upstream: str, models: Mapping[str, str], client: AnyClient) -> None:
+    def __init__(self, upstream: str, models: Mapping[str, str]) -> None:
         self._upstream = upstream
         self._models = models
-        self._client = client
 
     def route(self, method: str, path: str) -> passing.PassedOn | None:
         return passing.passed_on(method, path)
@@ -65,20 +64,21 @@ class Forwarding:
 
     async def answer(
         self,
+        client: AnyClient,
         method: str,
         route: passing.PassedOn,
         query: str,
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes],
     ) -> Response:
-        """The server's answer, without the key that it was asked with."""
+        """What the client's server answers, without the key that it was asked with."""
         from starlette.responses import Response, StreamingResponse
 
         if self._upstream not in registry.with_server():
             return self._alone(route)
         query = passing.query_of(query)
-        response = await self._sent(method, self._path(route), query, headers, content)
-        mask = mask_of(self._client, response.request)
+        response = await self._sent(client, method, self._path(route), query, headers, content)
+        mask = mask_of(client, response.request)
         if route.path == "/models" or route.model in self._models:
             body = mask.data(await self._whole(response, mask))
             changed = passing.models_answer(response.status_code, body, self._models, route.model)
@@ -94,6 +94,7 @@ class Forwarding:
 
     async def _sent(
         self,
+        client: AnyClient,
         method: str,
         path: str,
         query: str,
@@ -102,9 +103,9 @@ class Forwarding:
     ) -> HttpResponse:
         try:
             given = _passed_on(headers, content)
-            return await _sdk.send_as(self._client, method, path, query, given, content)
+            return await _sdk.send_as(client, method, path, query, given, content)
         except (*_sdk.transport_errors(), openai.OpenAIError) as error:
-            raise _unreachable(error, mask_of(self._client, _sdk.request_of(error))) from None
+            raise _unreachable(error, mask_of(client, _sdk.request_of(error))) from None
 
     async def _whole(self, response: HttpResponse, mask: Mask) -> bytes:
         try:

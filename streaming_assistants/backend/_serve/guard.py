@@ -1,8 +1,7 @@
-"""Who may ask a served backend: by the request's Host, its Origin and its key. Sans-IO."""
+"""Who may ask a served backend: by the request's Host and its Origin. Sans-IO."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -11,12 +10,6 @@ from .._engine.api_errors import ApiError
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _ANY = "*"
-
-NO_KEY = (
-    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
-    "auth (i.e. Authorization: Bearer YOUR_KEY)."
-)
-WRONG_KEY = "Incorrect API key provided."
 
 
 def is_loopback(host: str) -> bool:
@@ -31,15 +24,11 @@ class Guard:
     """``hosts`` are the names, besides those of loopback, that the server is asked by; ``origins`` the pages
     that may ask it from a browser. ``"*"`` in either means all. An unspecified address (``0.0.0.0``) in
     ``hosts`` means every address, but no name: a name may be anybody's that has pointed it here.
-    ``keys`` are those of which each request has to carry one; with none there is nothing to check.
     """
 
-    def __init__(
-        self, hosts: Iterable[str] = (), origins: Iterable[str] = (), keys: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._hosts = {_name(host) for host in hosts}
         self._origins = {origin.lower().rstrip("/") for origin in origins}
-        self._keys = [key.encode() for key in keys]
 
     def check_host(self, headers: Mapping[str, str]) -> None:
         """Raises for a name that is not this server's: a page may have made its own name point here."""
@@ -87,18 +76,6 @@ class Guard:
             "access-control-allow-headers": headers.get("access-control-request-headers", "*"),
             "access-control-max-age": "600",
         }
-
-    def check_key(self, headers: Mapping[str, str]) -> None:
-        """Raises unless the request carries a key of ours, as OpenAI's clients send it or as Azure's do."""
-        if not self._keys:
-            return
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        shown = given.strip() if scheme.lower() == "bearer" else headers.get("api-key", "")
-        if not shown:
-            raise ApiError(401, NO_KEY)
-        # Every key is compared, and each in a time that does not depend on where the two differ.
-        if not sum(hmac.compare_digest(shown.encode(), key) for key in self._keys):
-            raise ApiError(401, WRONG_KEY, code="invalid_api_key")
 
 
 def _name(host: str) -> str:

@@ -61,12 +61,20 @@ POST*      /audio/translations
 """
 
 
+_KEPT = ("/files", "/uploads", "/vector_stores", "/containers", "/responses/")
+
+
 class PassedOn(NamedTuple):
     """A request that is passed on: where to, and whether it may carry a form with a file."""
 
     path: str
     uploads: bool = False
     model: str | None = None  # of which a client asks what it is
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is about what the server keeps, for whoever asks it with the same key."""
+        return self.path.startswith(_KEPT)
 
     @property
     def made_by_runs(self) -> bool:

@@ -31,12 +31,13 @@ from . import schema
 from .bulk_rows import BulkRows, having, without_metadata
 from .claim_rows import ClaimRows
 from .file_rows import FileRows
+from .key_rows import KeyRows
 from .passage_rows import PassageRows
 
 Where = Mapping[str, object]
 
 
-class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows):
+class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows, KeyRows):
     """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
@@ -143,13 +144,14 @@ class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows):
     def active_runs(self) -> Sequence[Row]:
         return self.connection.execute(_ACTIVE).mappings().all()
 
-    def keep_file(self, id: str, filename: str, content: bytes) -> None:
+    def keep_file(self, id: str, filename: str, content: bytes, **columns: object) -> None:
         self.connection.execute(delete(schema.files).where(schema.files.c.id == id))
-        self.connection.execute(insert(schema.files).values(id=id, filename=filename, content=content))
+        values = {"id": id, "filename": filename, "content": content, **columns}
+        self.connection.execute(insert(schema.files), values)
 
-    def file(self, id: str) -> bytes | None:
-        content = self.connection.scalar(select(schema.files.c.content).where(schema.files.c.id == id))
-        return None if content is None else bytes(content)
+    def file(self, id: str, **where: object) -> bytes | None:
+        row = self._find("files", id, "", where)
+        return None if row is None else bytes(row["content"])
 
 
 def written(value: Json) -> str:
