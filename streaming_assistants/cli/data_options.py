@@ -46,7 +46,8 @@ def point_in_time(text: str) -> float:
 
 
 def ids_in(path: str) -> list[str]:
-    """The ids in a file: one a line, or the first column of a CSV; ``#`` begins a comment."""
+    """The ids in a file: one a line, or the first column of a CSV, with or without a head; ``#`` begins a
+    comment."""
     with open(os.fspath(path), encoding="utf-8-sig") as file:
         lines = (line.partition("#")[0].split(",")[0].strip().strip('"') for line in file)
-        return list(dict.fromkeys(line for line in lines if line.startswith("thread_") or "_" in line))
+        return list(dict.fromkeys(line for line in lines if line not in ("", "id", "thread", "thread_id")))

@@ -30,7 +30,7 @@ def request(turn: Turn, vector_store_ids: list[str], container: Json) -> Json:
     tools = list(_tools(turn, vector_store_ids, container))
     body: Json = {
         "model": turn.model,
-        "input": list(_input(turn)),
+        "input": list(input_items(turn)),
         "stream": True,
         "truncation": "auto",
         "tools": tools or None,
@@ -58,7 +58,8 @@ def _instruct(body: Json, instructions: str) -> None:
         body["instructions"] = instructions
 
 
-def _input(turn: Turn) -> Iterator[Json]:
+def input_items(turn: Turn) -> Iterator[Json]:
+    """The turn's items as those of /responses."""
     items = list(past(turn))
     latest = max((place for place, (kind, _) in enumerate(items) if kind == "user"), default=-1)
     for place, (kind, item) in enumerate(items):
