@@ -18,9 +18,7 @@ from ._engine.api_errors import ApiError
 from ._http.forms import Form, FormReader, form_reader
 from ._http.paths import assistants_path, file_content_path, files_path
 from ._http.routes import ApiRequest, Reply
-from ._jobs.answering import Backend, Leavable, answer, answer_async
-from ._jobs.feed import AsyncFeed, Feed
-from ._jobs.pieces import AsyncPieces, Pieces
+from ._jobs.answering import AsyncBody, Backend, Body, Leavable, answer, answer_async
 from .upstreams import registry
 
 _LONG = 60.0  # seconds that a store keeps a request waiting at most; a thread to count them costs time
@@ -121,7 +119,7 @@ class _AsyncProxy(_Guest):
             asked = await _request_async(request, path)
         except ApiError as error:
             return _sdk.refusal(request, error.status, error.body)
-        answered: tuple[Reply, AsyncFeed | AsyncPieces | None] | None = None
+        answered: tuple[Reply, AsyncBody | None] | None = None
         with anyio.move_on_after(_sdk.patience(request)):
             answered = await answer_async(backend, self._self_client, asked)
         if answered is None:
@@ -178,6 +176,6 @@ def _asked(request: HttpRequest, path: str, form: Form | None = None) -> ApiRequ
     return ApiRequest(request.method, path, request.url.query.decode("ascii"), headers, body, form)
 
 
-def _close_feed(answer: tuple[Reply, Feed | Pieces | None]) -> None:
+def _close_feed(answer: tuple[Reply, Body | None]) -> None:
     if answer[1] is not None:
         answer[1].close()

@@ -29,6 +29,7 @@ from ._http.context import Settings
 from ._http.routes import ApiRequest, App, Reply
 from ._jobs import owners
 from ._jobs.answering import hands
+from ._jobs.channels import Channels, ReaderT
 from ._jobs.job import AsyncJob, Job
 from ._jobs.takeover import Takeover
 from ._jobs.watch import STOP_SECONDS, JobWatch
@@ -136,10 +137,11 @@ class LocalBackend(Records):
         settings = Settings(self._keeper, infer, self.models, generating, strict, stores, kept, hears)
 
         def work_of(taken: Taken) -> Work:
-            return settings.work(taken.stretch, project=taken.project)
+            return settings.work(taken.stretch, last=taken.last, project=taken.project)
 
         takeover = Takeover(self._store, self._keeper, self.observer, work_of, self._unindexed)
-        self._jobs = JobWatch(self._store, self._keeper, place, self.observer, takeover)
+        self._channels = Channels(self._store, self._keeper)
+        self._jobs = JobWatch(self._store, self._keeper, place, self.observer, takeover, self._channels)
         self._app = App(self._store, settings, self._jobs.stay_seen, self._jobs.take)
         self._closing = threading.Lock()
         self._clients: weakref.WeakSet[AnyClient] = weakref.WeakSet()
@@ -207,6 +209,7 @@ class LocalBackend(Records):
             self.close()
 
     def _close_store(self) -> None:
+        self._channels.close()
         try:
             with self._store.write() as tx:
                 tx.forget(self._keeper.owner)
@@ -249,6 +252,12 @@ class LocalBackend(Records):
     def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
         self._jobs.start(make(self._store))
+
+    def read(self, reply: Reply, kind: type[ReaderT]) -> ReaderT:
+        """A reader of the run that a reply says is read."""
+        assert reply.reads is not None
+        assert reply.frame is not None
+        return self._channels.read(reply.reads, reply.frame, reply.end, kind)
 
     def settle(self) -> None:
         """Ends the runs that nobody will end: expired ones, and those that were being cancelled by processes

@@ -14,6 +14,7 @@ from typing import Any
 from streaming_assistants._json import Json
 from streaming_assistants.backend._engine.bulk_port import Placed
 from streaming_assistants.backend._engine.claim_port import NOBODY, RUNS, Driven
+from streaming_assistants.backend._engine.event_port import Claim, EventBatch
 from streaming_assistants.backend._engine.file_port import Hit, Passage
 from streaming_assistants.backend._engine.store_port import (
     NO_COLUMNS,
@@ -327,6 +328,40 @@ class DictTransaction(DictKeys):
                 place = (each.text, attributes, each.place, each.start, each.end)
                 hits.append(Hit(store_id, file_id, name, score, *place))
         return hits[:limit]
+
+    # events ----------------------------------------------------------------------------------------------
+
+    def held(self, claims: Mapping[str, Claim]) -> Mapping[str, bool]:
+        rows = {id: self._row("runs", id) for id in claims}
+        return {id: (row["owner"], row["claim"]) == claims[id] for id, row in rows.items() if row is not None}
+
+    def add_events(self, batches: Sequence[EventBatch], at: float) -> None:
+        for batch in batches:
+            if batch.run_id not in self._table("runs"):
+                raise KeyError(batch.run_id)
+            key = f"{batch.run_id} {batch.first}"
+            if key in self._table("events"):
+                raise ValueError(f"there is an event {key} already")
+            self._put("events", key, {**batch._asdict(), "at": at})
+            self.changed.add(batch.run_id)
+
+    def last_event(self, run_id: str) -> int:
+        return max((each["last"] for each in self._events(run_id)), default=0)
+
+    def events(self, after: Mapping[str, int], limit: int) -> Sequence[EventBatch]:
+        kept = [each for id in sorted(after) for each in self._events(id) if each["last"] > after[id]]
+        return [EventBatch(*(each[name] for name in EventBatch._fields)) for each in kept[:limit]]
+
+    def drop_events(self, before: float) -> None:
+        for run in self._rows("runs", active=False):
+            kept = self._events(run["id"])
+            if all(each["at"] < before for each in kept):
+                for each in kept:
+                    self._drop("events", f"{run['id']} {each['first']}")
+
+    def _events(self, run_id: str) -> list[Any]:
+        kept = [each for each in self._table("events").values() if each["run_id"] == run_id]
+        return sorted(kept, key=lambda each: each["first"])
 
     # owners ----------------------------------------------------------------------------------------------
     def owner(self, id: str) -> Row | None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_assistants.backend._engine import event_log
 from streaming_assistants.backend._http import views
 from streaming_assistants.backend._jobs.feed import LIMIT, AsyncFeed, Feed
 
@@ -116,6 +117,7 @@ def test_a_text_delta_is_written_as_any_other_event(id: str, said: str, index: i
     part = {"index": index, "type": "text", "text": {"value": said, **more}}
     for content in ([part], [part, part], [], [{"index": index, "type": "refusal", "refusal": said}]):
         data = {"id": id, "object": "thread.message.delta", "delta": {"content": content}}
-        written = views.encoder(include=False, v1=False)("thread.message.delta", data)
+        (entry,) = event_log.numbered([("thread.message.delta", data)], 6)
+        written = views.framer(include=False, v1=False)(entry)
         body = json.dumps(data, separators=(",", ":"))
-        assert written == f"event: thread.message.delta\ndata: {body}\n\n".encode()
+        assert written == f"id: 7\nevent: thread.message.delta\ndata: {body}\n\n".encode()

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from streaming_assistants._protocol.plan import Say
 
+from .event_port import Entry
 from .port import Call, Calls, Json, Next, Open, Sleep, UpstreamError
 from .store_port import Transaction
 
@@ -68,11 +69,31 @@ WorkEffect: TypeAlias = Call | Open | Next | Sleep | Say | Do | Apart | Changed 
 Steps: TypeAlias = Generator[WorkEffect, Any, ResultT]
 
 
+class Growing(Protocol):
+    """What grows between two transactions of a run. It is asked while the run's driver waits."""
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something has grown since it was stored."""
+        ...
+
+    def look(self, tx: Transaction) -> Events:
+        """Stores what has grown, and has nothing to say; raises where there is other news of the run."""
+        ...
+
+    def looked(self) -> None:
+        """What :meth:`look` did is committed."""
+
+
 @dataclass(frozen=True)
 class Work:
     """``run_id`` is set for a run, which goes on when its reader leaves; other work ends with its reader.
     ``steps`` end with what the reader is told last, unless it has been told an end by others. ``run`` is the
-    run as it was queued. It sees the objects of one ``project``, or with None those of all."""
+    run as it was queued. It sees the objects of one ``project``, or with None those of all.
+
+    A run's events are kept: ``begun`` are those that are stored already, of what begins with the work, and
+    ``last`` is the number that all others follow. ``claim`` is the number of the claim by which it is driven.
+    """
 
     steps: Steps[Events]
     thread_id: str
@@ -80,6 +101,10 @@ class Work:
     what: str = "A reader of"
     project: str | None = None
     run: Json = None
+    claim: int = 0
+    begun: Sequence[Entry] = ()
+    last: int = 0
+    growing: Growing | None = None
 
     @property
     def name(self) -> str:

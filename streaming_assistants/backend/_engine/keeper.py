@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
+from .event_log import Said
 from .rows import Row
 
 LEASE = 15.0
@@ -22,6 +23,8 @@ class Keeper:
     clock: Callable[[], float]
     lives: Callable[[Row | None, float], bool]
     lease: float = LEASE
+    said: dict[str, Said] = field(default_factory=dict)
+    """What the drivers here have said, by the ids of their runs."""
     _driven: dict[str, float] = field(default_factory=dict)  # run ids, each with when it lapses
 
     def now(self) -> int:

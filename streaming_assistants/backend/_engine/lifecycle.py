@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from streaming_assistants._protocol.status import PENDING
 
-from . import api_errors, objects, run_params
+from . import api_errors, event_log, objects, run_params
 from .effects import Event
 from .keeper import Keeper as Keeper
-from .past import broken
 from .port import Json
 from .standing import CANCEL_SECONDS, LeftBehind, left_behind, overdue
 from .store_port import Row, Transaction
@@ -88,7 +87,7 @@ def cancel(tx: Transaction, keeper: Keeper, row: Row) -> Json:
         by = keeper.clock() + CANCEL_SECONDS
         columns = {"hidden": {**row["hidden"], "cancel_by": by}, "expires_at": min(by, row["expires_at"])}
         return tx.change("runs", run["id"], {"status": "cancelling"}, row=row, **columns)
-    return end(tx, keeper, row, "cancelled")[-1][1]
+    return end_elsewhere(tx, keeper, row, "cancelled")[-1][1]
 
 
 def submit(
@@ -139,7 +138,7 @@ def active_run(tx: Transaction, keeper: Keeper, thread_id: str) -> Row | None:
     if row is None:
         return None
     if (status := overdue(tx, keeper, row)) is not None:
-        end(tx, keeper, row, status)
+        end_elsewhere(tx, keeper, row, status)
         return None
     if left_behind(tx, keeper, row):
         raise LeftBehind(row["id"])
@@ -191,6 +190,15 @@ def end(
     return events if error is None else [*events, ("error", error)]
 
 
+def end_elsewhere(
+    tx: Transaction, keeper: Keeper, row: Row, status: str, changes: Json | None = None, error: Json = None
+) -> list[Event]:
+    """:func:`end` by others than the run's driver: its events go into the log by that."""
+    events = end(tx, keeper, row, status, changes, error)
+    event_log.keep(tx, keeper, row["id"], events)
+    return events
+
+
 def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str) -> list[str]:
     """Ends the runs that an assistant is deleted under; their ids."""
     ended = []
@@ -202,29 +210,16 @@ def end_for_deleted_assistant(tx: Transaction, keeper: Keeper, assistant_id: str
             continue
         error = api_errors.deleted("assistant", assistant_id, row["id"])
         last_error = {"code": "server_error", "message": str(error)}
-        end(tx, keeper, locked, "failed", {"last_error": last_error}, error.body)
+        end_elsewhere(tx, keeper, locked, "failed", {"last_error": last_error}, error.body)
         ended.append(row["id"])
     return ended
 
 
 def farewell(tx: Transaction, thread_id: str, run_id: str) -> list[Event]:
-    """What the reader of a run is owed when others have ended it or deleted its thread; nothing while it
-    goes on, or where its own driver has ended it and tells that itself."""
-    row = tx.get("runs", run_id)
-    if row is None:
-        return [("error", api_errors.deleted("thread", thread_id, run_id).body)]
-    if row["active"] or row["data"]["status"] in ("completed", "incomplete"):
+    """What the readers of a run are owed that its log does not tell: that its thread was deleted."""
+    if tx.get("runs", run_id) is not None:
         return []
-    events: list[Event] = []
-    for message in tx.all("messages", thread_id=thread_id, run_id=run_id):
-        reason = (message["data"]["incomplete_details"] or {}).get("reason") or ""
-        if reason.startswith("run_") and not broken(message):
-            events.append(("thread.message.incomplete", message["data"]))
-    steps = [step["data"] for step in tx.all("steps", run_id=run_id) if not broken(step)]
-    events += [(f"thread.run.step.{step['status']}", step) for step in steps if step["status"] in _STEP_TIME]
-    events.append((f"thread.run.{row['data']['status']}", row["data"]))
-    error = row["hidden"].get("error")
-    return events if error is None else [*events, ("error", error)]
+    return [("error", api_errors.deleted("thread", thread_id, run_id).body)]
 
 
 def _started(queued: Json, now: int) -> Json:

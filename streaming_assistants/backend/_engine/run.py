@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
-from streaming_assistants._protocol.plan import Outcome, Say
+from streaming_assistants._protocol.plan import Outcome
 
 from . import lifecycle, objects, run_files, taking
 from .effects import Abandoned, Do, Event, Events, Interrupted, Steps, WorkEffect
@@ -57,10 +57,7 @@ logger = logging.getLogger("streaming_assistants")
 
 
 class Execution:
-    """One run, or one stretch of it between two submits.
-
-    ``opening`` are the events of what the request itself has done already.
-    """
+    """One run, or one stretch of it between two submits."""
 
     def __init__(
         self,
@@ -68,7 +65,6 @@ class Execution:
         keeper: lifecycle.Keeper,
         upstream: Upstream,
         *,
-        opening: list[Event],
         models: Mapping[str, str],
         generating: bool = False,
         files: FileSettings | None = None,
@@ -79,7 +75,6 @@ class Execution:
         self._run = HeldRun(stretch, keeper)
         self._keeper = keeper
         self._upstream = upstream
-        self._opening = opening
         self._models = models
         self._generating = generating
         self._unfinished = Unfinished(stretch.run, keeper, on_message=self._note_generating)
@@ -101,7 +96,6 @@ class Execution:
         abandoned = False
         try:
             try:
-                yield Say(self._opening)
                 ending = yield from self._go_on()
             except Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
@@ -224,14 +218,19 @@ class Execution:
     def _glance(self) -> Steps[None]:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
         try:
-            yield Do(self._look, durable=False)
+            yield Do(self.look, durable=False, says=True)
         except StoreAway as error:
             logger.warning("The store is away, and run %s goes on without it: %s", self._run.id, error)
             self._save_at = self._keeper.clock() + _LONGEST_PAUSE
         else:
-            self._unfinished.saved()
+            self.looked()
 
-    def _look(self, tx: Transaction) -> None:
+    @property
+    def unsaved(self) -> bool:
+        """Whether something has grown since the last look."""
+        return self._unfinished.unsaved
+
+    def look(self, tx: Transaction) -> Events:
         """Sees what others did to the run, and stores what has grown since the last look."""
         began = self._keeper.clock()
         self._run.row(tx)
@@ -239,6 +238,11 @@ class Execution:
         # A slow store is asked less often.
         now = self._keeper.clock()
         self._save_at = now + max(_SAVE_EVERY, 10 * (now - began))
+        return ()
+
+    def looked(self) -> None:
+        """What the last look has stored is committed."""
+        self._unfinished.saved()
 
     def _keep_resources(self, resources: Json, tx: Transaction) -> None:
         # Indexing takes its time, in which a client may have given the thread other resources.

@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from .bulk_port import BulkTransaction
 from .claim_port import ClaimTransaction
+from .event_port import EventTransaction
 from .file_port import FileTransaction
 from .key_port import KeyTransaction
 from .port import Json
@@ -86,7 +87,9 @@ class Page(NamedTuple):
     more: bool
 
 
-class Transaction(FileTransaction, BulkTransaction, ClaimTransaction, KeyTransaction, Protocol):
+class Transaction(
+    EventTransaction, FileTransaction, BulkTransaction, ClaimTransaction, KeyTransaction, Protocol
+):
     """What can be read and written at once, whole or not at all. ``where`` are columns and their values."""
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
@@ -185,7 +188,8 @@ class Store(Protocol):
     def watch(self, thread_id: str, wake: Callable[[], object]) -> Callable[[], None]:
         """Calls ``wake`` after each change of a thread that this process commits, in whichever thread made
         it, and where the store :class:`HearsOthers` after those of other processes, too; answers with what
-        ends that. In place of a thread ``runs`` stands for runs that nobody drives."""
+        ends that. In place of a thread ``runs`` stands for runs that nobody drives, and a run's id for its
+        events."""
         ...
 
     def clock(self) -> float:

@@ -26,10 +26,12 @@ _GONE = "The process that drove the run ended before the step did. The turn is a
 
 
 class Taken(NamedTuple):
-    """What a run goes on from that was taken over, and whose it is."""
+    """What a run goes on from that was taken over, and whose it is; ``last`` is the number of its newest
+    event."""
 
     stretch: Stretch
     project: str
+    last: int
 
 
 def take(tx: Transaction, keeper: Keeper, row: Row) -> Taken:
@@ -46,7 +48,8 @@ def take(tx: Transaction, keeper: Keeper, row: Row) -> Taken:
     keeper.claim(row["id"])
     tx.change("runs", row["id"], {}, row=row, owner=keeper.owner, claim=claim, hidden=hidden)
     told = None if assistant is None else assistant["data"]
-    return Taken(Stretch(run, run, hidden, thread["data"], told, claim, broken=True), row["project"])
+    stretch = Stretch(run, run, hidden, thread["data"], told, claim, broken=True)
+    return Taken(stretch, row["project"], tx.last_event(row["id"]))
 
 
 def leave(keeper: Keeper, tx: Transaction) -> bool:
@@ -60,7 +63,7 @@ def leave(keeper: Keeper, tx: Transaction) -> bool:
     if ours is not None and ours["drives"]:
         error = {"code": "server_error", "message": ENDED}
         for row in tx.runs_of([NOBODY], lock=True):
-            lifecycle.end(tx, keeper, row, "failed", {"last_error": error})
+            lifecycle.end_elsewhere(tx, keeper, row, "failed", {"last_error": error})
     tx.stop_driving(keeper.owner)
     return False
 

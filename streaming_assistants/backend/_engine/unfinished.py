@@ -33,7 +33,7 @@ class Unfinished:
         self._storing: dict[str, Json] = {}
         self._content: list[Json] = []
         self._calls: list[Json] | None = None
-        self._unsaved = False
+        self.unsaved = False
         self._message_over = False
 
     def add_content(self, part: Json) -> Steps[None]:
@@ -75,7 +75,7 @@ class Unfinished:
 
     def save(self, tx: Transaction) -> None:
         """Stores what has grown, so that others see it before the item is whole."""
-        if not self._unsaved:
+        if not self.unsaved:
             return
         if self._message_id:
             self._put(tx, "messages", self._message_id, {"content": self._content})
@@ -85,7 +85,7 @@ class Unfinished:
 
     def saved(self) -> None:
         """What :meth:`save` wrote is committed."""
-        self._unsaved = False
+        self.unsaved = False
         self._stored |= self._storing
 
     def break_off(self, tx: Transaction) -> list[Event]:
@@ -133,7 +133,7 @@ class Unfinished:
         self._message_id = self._step_id = ""
         self._content = []
         self._calls = None
-        self._unsaved = self._message_over = False
+        self.unsaved = self._message_over = False
 
     def _put(self, tx: Transaction, kind: RowKind, id: str, changes: Json) -> Json | None:
         """Puts changes over an open object; the whole, None when it is gone. A client may have changed a
@@ -148,7 +148,7 @@ class Unfinished:
 
     def _content_delta(self, part: Json) -> Event:
         part = add_content(self._content, part)
-        self._unsaved = True
+        self.unsaved = True
         delta = {"id": self._message_id, "object": "thread.message.delta", "delta": {"content": [part]}}
         return "thread.message.delta", delta
 
@@ -174,7 +174,7 @@ class Unfinished:
     def _call_delta(self, calls: list[Json], call: Json) -> list[Event]:
         fresh = call.get("index", len(calls)) == len(calls)
         call = add_tool_call(calls, call)
-        self._unsaved = True
+        self.unsaved = True
         if call["type"] == "file_search" and not fresh:
             return []  # what was found came with the step, as the hosted API had it
         details = {"type": "tool_calls", "tool_calls": [call]}

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from .._engine import api_errors
 from .._engine.api_types import Deleted, Listed
-from .._engine.effects import Errand, Event, Work
+from .._engine.effects import Errand, Work
+from .._engine.event_log import Reads
+from .._engine.event_port import Entry
 from .._engine.file_settings import FileSettings
 from .._engine.lifecycle import Keeper, Stretch
 from .._engine.port import Calls, Json, Upstream, UpstreamError, VectorStoreCalls
@@ -45,19 +47,31 @@ class Settings:
     files: FileSettings | None = None
     hears_others: bool = False
 
-    def work(self, stretch: Stretch, opening: Sequence[Event] = (), project: str | None = None) -> Work:
-        """A run as it is driven; ``opening`` are the events of what has been done already."""
+    def work(
+        self, stretch: Stretch, begun: Sequence[Entry] = (), *, last: int = 0, project: str | None = None
+    ) -> Work:
+        """A run as it is driven; ``begun`` are the events of what has been done already, as they are stored,
+        or else ``last`` is the number of the last one that is stored."""
         execution = Execution(
             stretch,
             self.keeper,
             self.upstream,
-            opening=list(opening),
             models=self.models,
             generating=self.generating,
             files=self.files,
         )
         run = stretch.queued
-        return Work(execution.steps(), run["thread_id"], run["id"], project=project, run=run)
+        return Work(
+            execution.steps(),
+            run["thread_id"],
+            run["id"],
+            project=project,
+            run=run,
+            claim=stretch.claim,
+            begun=begun,
+            last=begun[-1].number if begun else last,
+            growing=execution,
+        )
 
 
 def _nothing() -> None: ...
@@ -92,8 +106,9 @@ class Download(NamedTuple):
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """``work`` goes on after the answer; with ``stream`` its events are the answer, and ``download`` is one.
-    ``interrupts`` are the runs whose drivers have to look at the store now."""
+    """``work`` goes on after the answer; with ``stream`` its events are the answer. So are those of the run
+    that ``reads`` names, and ``download`` is one. ``interrupts`` are the runs whose drivers
+    have to look at the store now."""
 
     data: Json
     work: Work | None = None
@@ -102,15 +117,17 @@ class ApiAnswer:
     poll_after_ms: int | None = None
     interrupts: Sequence[str] = ()
     download: Download | None = None
+    reads: Reads | None = None
 
 
 @dataclass(frozen=True)
 class Context:
     """One request within one transaction. ``query`` holds the last value of each parameter, ``include``
     whether contents of file search results were asked for, ``v1`` whether the client speaks
-    assistants=v1, ``form`` the form that the body is, whose fields are ``body``, ``stay_seen``
-    says that this backend lives, to be called while something takes long. ``done`` is what came of
-    :meth:`errand` and :meth:`deed`, ``wanted`` and ``deeds`` what is still to be done.
+    assistants=v1, ``last_event_id`` the header of that name, ``form`` the form that the body is, whose
+    fields are ``body``, ``stay_seen`` says that this backend lives, to be called while something takes long.
+    ``done`` is what came of :meth:`errand` and :meth:`deed`, ``wanted`` and ``deeds`` what is still to be
+    done.
 
     ``to_index`` are the vector stores that somebody has to index files of when the transaction is committed,
     ``kept`` the contents that it refers to now and ``dropped`` those that it does not any more. ``project``
@@ -126,6 +143,7 @@ class Context:
     body: Json
     include: bool
     v1: bool = False
+    last_event_id: str | None = None
     done: Mapping[str, Json] = field(default_factory=dict)
     wanted: list[Errand] = field(default_factory=list)
     form: Form | None = None

@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, quote
 from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Errand, Work
+from .._engine.event_log import Reads
+from .._engine.event_port import Entry
 from .._engine.file_settings import FileSettings
 from .._engine.key_port import NO_LIMITS, Limits
 from .._engine.observer import Seen
@@ -64,8 +66,9 @@ class ApiRequest:
 @dataclass(frozen=True)
 class Reply:
     """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
-    ``end`` its last bytes; or ``pieces`` are, one after another. ``beside`` is work that goes on as well.
-    With an ``errand`` it is none yet: that is to be done first. ``route`` is the template of its path."""
+    ``end`` its last bytes; or those of the run that ``reads`` names, each as ``frame`` writes it; or
+    ``pieces`` are, one after another. ``beside`` is work that goes on as well. With an ``errand`` it is none
+    yet: that is to be done first. ``route`` is the template of its path."""
 
     status: int
     headers: dict[str, str]
@@ -78,6 +81,8 @@ class Reply:
     pieces: Iterator[bytes] | None = None
     beside: Sequence[Work] = ()
     route: str = ""
+    reads: Reads | None = None
+    frame: Callable[[Entry], bytes] | None = None
 
     @property
     def works(self) -> list[Work]:
@@ -177,15 +182,16 @@ class App:
         interrupts = answer.interrupts
         if answer.download is not None:
             return replace(self._sent(answer.download, headers), route=route.path)
-        if answer.stream:
+        if answer.stream or answer.reads is not None:
             headers["content-type"] = "text/event-stream"
             headers["cache-control"] = "no-cache"
-            encode = views.encoder(include=answer.include, v1=v1)
-            run = answer.work is not None and answer.work.run_id is not None
-            end = views.END if run else views.END_UNNAMED
-            return Reply(
-                200, headers, b"", answer.work, encode, end, interrupts, beside=beside, route=route.path
+            begun = Reply(
+                200, headers, work=answer.work, interrupts=interrupts, beside=beside, route=route.path
             )
+            if answer.reads is None:
+                return replace(begun, encode=views.data_alone, end=views.END_UNNAMED)
+            frame = views.framer(include=answer.include, v1=v1)
+            return replace(begun, reads=answer.reads, frame=frame, end=views.END)
         if answer.poll_after_ms is not None:
             headers[POLL_AFTER] = str(answer.poll_after_ms)
         headers["content-type"] = "application/json"
@@ -234,6 +240,7 @@ class App:
                         body=body,
                         include=include,
                         v1=v1,
+                        last_event_id=request.headers.get("last-event-id"),
                         done=done,
                         form=form,
                         stay_seen=self._stay_seen,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from streaming_assistants._protocol.status import PENDING
 
-from .._engine import checks, lifecycle, objects, refusals, shapes, standing
+from .._engine import api_errors, checks, event_log, lifecycle, objects, refusals, shapes, standing
 from .._engine.effects import Event
+from .._engine.event_log import Reads
 from .._engine.lifecycle import Stretch
 from .._engine.port import Json
 from .._engine.store_port import Row
@@ -14,6 +15,7 @@ from .file_search import attach
 from .threads import add_thread, thread_row, with_metadata
 
 _POLL_AFTER_MS = 100
+_DIGITS = 9  # of a number that an event can have
 
 
 def create(ctx: Context) -> ApiAnswer:
@@ -34,7 +36,12 @@ def create_thread_and_run(ctx: Context) -> ApiAnswer:
 
 
 def retrieve(ctx: Context) -> ApiAnswer:
-    run = _row(ctx)["data"]
+    row = _row(ctx)
+    run = row["data"]
+    if _flag(ctx, "stream"):
+        return ApiAnswer(run, reads=_reads(ctx, row), include=ctx.include)
+    if "starting_after" in ctx.query:
+        raise api_errors.bad("'starting_after' takes 'stream=true'.", "starting_after")
     return ApiAnswer(run, poll_after_ms=_POLL_AFTER_MS if run["status"] in PENDING else None)
 
 
@@ -97,13 +104,63 @@ def _begin(ctx: Context, thread_id: str, events: list[Event]) -> ApiAnswer:
         messages = [*messages, {"file_ids": kept}]
     thread = attach(ctx, stretch.thread, messages)
     created = ("thread.run.created", stretch.queued)
-    return _go_on(ctx, stretch._replace(thread=thread), [*events, created], ctx.include)
+    return _go_on(ctx, stretch._replace(thread=thread), [*events, created], ctx.include, last=0)
 
 
-def _go_on(ctx: Context, stretch: Stretch, events: list[Event], include: bool) -> ApiAnswer:
-    work = ctx.settings.work(stretch, [*events, *stretch.opening], ctx.project)
-    stream = ctx.body.get("stream") is True
-    return ApiAnswer(stretch.queued, work, stream=stream, include=include, poll_after_ms=_POLL_AFTER_MS)
+def _go_on(
+    ctx: Context, stretch: Stretch, events: list[Event], include: bool, *, last: int | None = None
+) -> ApiAnswer:
+    run = stretch.queued
+    begun = event_log.keep(ctx.tx, ctx.keeper, run["id"], [*events, *stretch.opening], last=last)
+    work = ctx.settings.work(stretch, begun, project=ctx.project)
+    reads = None
+    if ctx.body.get("stream") is True:
+        after = begun[0].number - 1
+        reads = Reads(run["id"], run["thread_id"], after, begun[-1].number, one_stretch=True)
+    return ApiAnswer(run, work, reads=reads, include=include, poll_after_ms=_POLL_AFTER_MS)
+
+
+def _reads(ctx: Context, row: Row) -> Reads:
+    """What is shown of a run that is asked for as a stream."""
+    run_id, thread_id = row["id"], row["thread_id"]
+    last = event_log.last_of(ctx.tx, ctx.keeper, run_id)
+    stopped = row["data"]["status"] not in PENDING
+    after = _starting_after(ctx)
+    if not last and stopped:  # its events are not kept any more, or never were
+        state = event_log.unnumbered(event_log.final_state(ctx.tx, row))
+        return Reads(run_id, thread_id, after, after, stopped=True, instead=state)
+    if after > last:
+        raise api_errors.bad(
+            f"Invalid 'starting_after': the run '{run_id}' has told {last} events, and none that is {after}.",
+            "starting_after",
+            "invalid_value",
+        )
+    return Reads(run_id, thread_id, after, last, stopped=stopped)
+
+
+def _flag(ctx: Context, name: str) -> bool:
+    given = ctx.query.get(name, "false")
+    if given.lower() not in ("true", "false"):
+        raise api_errors.bad(
+            f"Invalid type for '{name}': expected a boolean, but got '{given}' instead.", name, "invalid_type"
+        )
+    return given.lower() == "true"
+
+
+def _starting_after(ctx: Context) -> int:
+    """The number of the last event that the client has; the header counts where the parameter is not
+    given."""
+    given = ctx.query.get("starting_after")
+    name = "Last-Event-ID" if given is None else "starting_after"
+    if given is None:
+        given = ctx.last_event_id or "0"
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+        raise api_errors.bad(
+            f"Invalid type for '{name}': expected an integer of 0 or more, but got '{given}' instead.",
+            name,
+            "invalid_type",
+        )
+    return int(given)
 
 
 def _searches(ctx: Context, stretch: Stretch) -> bool:
@@ -130,7 +187,7 @@ def _settled(ctx: Context, row: Row) -> Row:
         return row
     if not ctx.writes:
         raise NeedsWrite
-    lifecycle.end(ctx.tx, ctx.keeper, row, status)
+    lifecycle.end_elsewhere(ctx.tx, ctx.keeper, row, status)
     return ctx.row("runs", "run", row["id"])
 
 

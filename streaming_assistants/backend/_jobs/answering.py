@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -21,13 +21,19 @@ from .._engine.observer import Observer, Seen
 from .._engine.store_port import Store
 from .._http.routes import POLL_AFTER, ApiRequest, Reply
 from .asking import Asker, AsyncAsker, ClientFor
+from .channels import ReaderT
 from .feed import AsyncFeed, Feed
 from .job import AsyncJob, Job
 from .pieces import AsyncPieces, Pieces
+from .readers import AsyncReader, Reader
 
 _TURN_SECONDS = 0.005
 
 T = TypeVar("T")
+
+Body: TypeAlias = Feed | Pieces | Reader
+AsyncBody: TypeAlias = AsyncFeed | AsyncPieces | AsyncReader
+"""What comes bit by bit after an answer has begun."""
 
 
 class Backend(Protocol):
@@ -50,11 +56,15 @@ class Backend(Protocol):
         an errand is asked for again, with what came of it in ``done``, by the errand's key."""
         ...
 
+    def read(self, reply: Reply, kind: type[ReaderT]) -> ReaderT:
+        """A reader of the run that a reply says is read."""
+        ...
+
     def start(self, make: Callable[[Store], Job | AsyncJob]) -> None:
         """Starts the job that ``make`` builds on the store, and watches over it while it runs."""
 
 
-def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Feed | Pieces | None]:
+def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Reply, Body | None]:
     """Answers a request and starts the work it asks for; the feed is the body where there is one."""
     with _seen(backend, request) as seen:
         reply = backend.handle(request)
@@ -66,9 +76,10 @@ def answer(backend: Backend, client: AnyClient, request: ApiRequest) -> tuple[Re
             reply = backend.handle(request, done)
         seen.status, seen.route = reply.status, reply.route
         feed = None if reply.encode is None else Feed(reply.encode, reply.end)
+        reader = None if reply.reads is None else backend.read(reply, Reader)
         for work in reply.works:
             backend.start(partial(_job, client, work, feed if work is reply.work else None))
-    return reply, feed if reply.pieces is None else Pieces(reply.pieces)
+    return reply, reader or feed if reply.pieces is None else Pieces(reply.pieces)
 
 
 def _seen(backend: Backend, request: ApiRequest) -> AbstractContextManager[Seen]:
@@ -98,7 +109,7 @@ class _Starting(NamedTuple):
 
 async def answer_async(
     backend: Backend, client: AnyClient, request: ApiRequest, beside: ClientFor | None = None
-) -> tuple[Reply, AsyncFeed | AsyncPieces | None]:
+) -> tuple[Reply, AsyncBody | None]:
     """Like :func:`answer`, in an event loop: the store is left to a thread where it may block. ``beside``
     tells the client of work that goes on for others than the caller; by default it is the caller's."""
     starting = _Starting(backend, client, beside)
@@ -112,6 +123,7 @@ async def answer_async(
             reply = await _handle(starting, request, done)
         seen.status, seen.route = reply.status, reply.route
         feed = None if reply.encode is None else AsyncFeed(reply.encode, reply.end)
+        reader = None if reply.reads is None else backend.read(reply, AsyncReader)
         for work in reply.works:
             starting.start(reply, work, feed if work is reply.work else None)
     if reply.work is None:
@@ -120,7 +132,7 @@ async def answer_async(
         await anyio.sleep(_TURN_SECONDS if POLL_AFTER in reply.headers else 0)
     if reply.pieces is not None:
         return reply, AsyncPieces(reply.pieces, blocking=backend.blocking)
-    return reply, feed
+    return reply, reader or feed
 
 
 async def _handle(starting: _Starting, request: ApiRequest, done: Mapping[str, Json] | None = None) -> Reply:

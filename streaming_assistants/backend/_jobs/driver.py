@@ -6,7 +6,6 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from streaming_assistants._io.drive import run
 from streaming_assistants._io.loops import nowhere
@@ -18,6 +17,7 @@ from .._engine.scoped import scoped
 from .._engine.store_port import Store, StoreClosed, Transaction
 from .._engine.transacting import transacted
 from .feed import AsyncFeed, Feed
+from .teller import Teller
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -34,6 +34,8 @@ class Driver:
 
     def __init__(self, work: Work, store: Store, feed: Feed | AsyncFeed | None) -> None:
         self.work = work
+        self.teller: Teller | None = None
+        """Of a run: where it goes what the work says. It is given before the work begins."""
         self._store = store
         self._reader = feed
         self._broken_off = False  # a wait for the upstream was: it may have more to say
@@ -71,6 +73,8 @@ class Driver:
 
     def _finish(self, events: Events = ()) -> None:
         """The last that a reader is told, unless one has been."""
+        if self.teller is not None:
+            self.teller.finish(events)
         if self._reader is not None:
             self._reader.finish(events)
 
@@ -83,8 +87,10 @@ class Driver:
         self._broken_off = True
         return Abandoned() if self._abandoned else Interrupted()
 
-    def _done(self, effect: Do) -> Any:
+    def _done(self, effect: Do) -> object:
         action = self._within_project(effect.action)
+        if effect.says and self.teller is not None:
+            return self.teller.done(action, durable=effect.durable)  # type: ignore[arg-type]
         return transacted(self._store, action, writes=effect.writes, durable=effect.durable)
 
     def _within_project(self, action: Callable[[Transaction], object]) -> Callable[[Transaction], object]:
@@ -105,10 +111,10 @@ class Driver:
     def _do_at_once(self, effect: object) -> object:
         """Does what waits for nothing but the store."""
         if isinstance(effect, Do):
-            result = self._done(effect)
-            if effect.says and self._reader is not None:
-                self._reader.push(result)
-            return result
-        if isinstance(effect, Say) and self._reader is not None:
-            self._reader.push(effect.what)
+            return self._done(effect)
+        if isinstance(effect, Say):
+            if self.teller is not None:
+                self.teller.say(effect.what)
+            elif self._reader is not None:
+                self._reader.push(effect.what)
         raise Abandoned

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
@@ -15,7 +17,7 @@ from streaming_assistants._io.loops import in_thread, nowhere, spawn
 from streaming_assistants._protocol.plan import Say
 
 from .._engine.effects import Abandoned, Apart, Begin, Changed, Do, Events, Work, WorkEffect
-from .._engine.port import Sleep, UpstreamError
+from .._engine.port import Call, Next, Open, Sleep, UpstreamError
 from .._engine.store_port import Store
 from .asking import Asker, AsyncAsker
 from .driver import Driver
@@ -78,10 +80,6 @@ class Job(Driver):
             self._feed.hurry()
         self._asker.break_off()
 
-    def conclude(self, events: Events) -> None:
-        """Ends the reader's stream: the run was ended by other hands."""
-        self._finish(events)
-
     def _drive(self) -> None:
         try:
             with self._ending(self._woken.set):
@@ -97,10 +95,7 @@ class Job(Driver):
             self._say(effect.what)
             return None
         if isinstance(effect, Do):
-            result = self._done(effect)
-            if effect.says:
-                self._say(result)
-            return result
+            return self._done(effect)
         if isinstance(effect, Apart):
             if self._abandoned:
                 raise Abandoned
@@ -115,6 +110,10 @@ class Job(Driver):
             return None
         if self._interrupted.is_set():
             raise self._interruption()
+        with self._at_rest():
+            return self._waited(effect)
+
+    def _waited(self, effect: Sleep | Call | Open | Next) -> object:
         if isinstance(effect, Sleep):
             if self._interrupted.wait(effect.seconds):
                 raise self._interruption()
@@ -126,9 +125,24 @@ class Job(Driver):
                 raise self._interruption() from None
             raise
 
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """While the work waits, others may store what has grown."""
+        teller = self.teller
+        if teller is None:
+            yield
+            return
+        teller.at_work.release()
+        try:
+            yield
+        finally:
+            teller.at_work.acquire()
+
     def _say(self, events: Events) -> None:
         if self._feed is not None:
             self._feed.put(events)
+        elif self.teller is not None and self.teller.say(events):
+            time.sleep(0)  # a reader waits for the interpreter, too
 
     def _interruption(self) -> Exception:
         self._interrupted.clear()
@@ -196,10 +210,6 @@ class AsyncJob(Driver):
     def interrupt(self) -> None:
         self._call_soon(self._interrupt)
 
-    def conclude(self, events: Events) -> None:
-        """Ends the reader's stream: the run was ended by other hands. From any thread."""
-        self._call_soon(self._finish, events)
-
     def _settle_unstarted(self) -> None:
         # A task that is cancelled before its first step runs nothing, not even its `finally`.
         if not self._begun:
@@ -252,12 +262,8 @@ class AsyncJob(Driver):
             return None
         if isinstance(effect, Do):
             if self._store.blocking:
-                result = await in_thread(partial(self._done, effect))
-            else:
-                result = self._done(effect)
-            if effect.says:
-                await self._say(result)
-            return result
+                return await in_thread(partial(self._done, effect))
+            return self._done(effect)
         if isinstance(effect, Apart):
             if self._abandoned:
                 raise Abandoned
@@ -273,14 +279,26 @@ class AsyncJob(Driver):
             return None
         if not self._interrupted:
             with self._new_scope() as self._scope:
-                if isinstance(effect, Sleep):
-                    await anyio.sleep(effect.seconds)
-                    return None
-                return await self._asker.ask(effect)
+                if self.teller is None:
+                    return await self._waited(effect)
+                self.teller.at_work.release()
+                try:
+                    return await self._waited(effect)
+                finally:
+                    if not self.teller.at_work.acquire(blocking=False):
+                        await in_thread(self.teller.at_work.acquire)
         self._scope = None
         self._interrupted = False
         raise self._interruption()
 
+    async def _waited(self, effect: Sleep | Call | Open | Next) -> object:
+        if isinstance(effect, Sleep):
+            await anyio.sleep(effect.seconds)
+            return None
+        return await self._asker.ask(effect)
+
     async def _say(self, events: Events) -> None:
         if self._feed is not None:
             await self._feed.put(events)
+        elif self.teller is not None and self.teller.say(events):
+            await anyio.sleep(0)  # an upstream that has a lot to say never waits by itself

@@ -15,6 +15,7 @@ from .._engine.keeper import Keeper
 from .._engine.observer import Observer
 from .._engine.store_port import Store, StoreAway, StoreClosed
 from . import owners
+from .channels import Channels
 from .job import AsyncJob, Job
 from .takeover import Takeover
 
@@ -31,8 +32,15 @@ class JobWatch:
     """A thread that looks after jobs, as long as there are some; with :meth:`drive_others`, always."""
 
     def __init__(
-        self, store: Store, keeper: Keeper, place: str, observer: Observer, takeover: Takeover
+        self,
+        store: Store,
+        keeper: Keeper,
+        place: str,
+        observer: Observer,
+        takeover: Takeover,
+        channels: Channels,
     ) -> None:
+        self._channels = channels
         self._store = store
         self._keeper = keeper
         self._place = place
@@ -68,6 +76,8 @@ class JobWatch:
                 self._keeper.take_up(run_id)
             if self._thread is None:
                 self._begin()
+        if run_id is not None:
+            job.teller = self._channels.drive(job.work, job.interrupt)
         if self._stopped.is_set():
             job.stop()
         job.begin = lambda work: self.start(job.another(work))
@@ -127,28 +137,17 @@ class JobWatch:
                 row = tx.get("runs", run_id, lock=True)
                 status = None if row is None else standing.overdue(tx, self._keeper, row)
                 if row is not None and status is not None:
-                    ended.append((run_id, lifecycle.end(tx, self._keeper, row, status)))
+                    ended.append((run_id, lifecycle.end_elsewhere(tx, self._keeper, row, status)))
         for run_id, events in ended:
             logger.info("Run %s was left behind and has ended: %s.", run_id, events[-1][0])
-            job = self._of(run_id)
-            if job is not None:
-                job.conclude(events)
-                job.interrupt()
+            self.wake(run_id)
 
     def wake(self, run_id: str) -> None:
-        """Has a run's driver look at the store; its reader is told if the run has ended there."""
+        """Has a run's driver look at the store, and its readers told what others have told of it there."""
+        self._channels.refresh(run_id)
         job = self._of(run_id)
-        if job is None:
-            return
-        try:
-            with self._store.read() as tx:
-                events = lifecycle.farewell(tx, job.work.thread_id, run_id)
-        except StoreAway as error:
-            logger.warning("The store is away; the driver of run %s will see: %s", run_id, error)
-            events = []
-        if events:
-            job.conclude(events)
-        job.interrupt()
+        if job is not None:
+            job.interrupt()
 
     def stay_seen(self) -> None:
         """Says that this backend lives, where others can see it and have not been told lately."""

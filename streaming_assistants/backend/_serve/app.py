@@ -265,6 +265,7 @@ class Served:
         from starlette.responses import Response, StreamingResponse
 
         from .._jobs.answering import answer_async
+        from .._jobs.readers import Cut
         from .forwarding import Broken
 
         self._handling += 1
@@ -279,7 +280,7 @@ class Served:
             try:
                 async for chunk in feed:
                     yield chunk
-            except ContentGone as error:
+            except (ContentGone, Cut) as error:
                 raise Broken(str(error)) from None
             finally:
                 feed.close()

@@ -30,6 +30,7 @@ from .._engine.store_port import NO_COLUMNS, Page, Row, RowKind, parent_of
 from . import schema
 from .bulk_rows import BulkRows, having, without_metadata
 from .claim_rows import ClaimRows
+from .event_rows import EventRows
 from .file_rows import FileRows
 from .key_rows import KeyRows
 from .passage_rows import PassageRows
@@ -37,12 +38,12 @@ from .passage_rows import PassageRows
 Where = Mapping[str, object]
 
 
-class SqlTransaction(FileRows, PassageRows, BulkRows, ClaimRows, KeyRows):
+class SqlTransaction(EventRows, FileRows, PassageRows, BulkRows, ClaimRows, KeyRows):
     """What the port says a transaction can do. Rows are mappings of the table's columns."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.changed: set[Json] = set()  # the threads that it has written to, by their ids
+        self.changed: set[Json] = set()  # the threads, and the runs of events, that it has written to
 
     def add(self, kind: RowKind, data: Json, **columns: object) -> int:
         values = {"id": data["id"], "data": data, **columns}
