@@ -121,6 +121,10 @@ class Postgres:
     def execute_all(self, script: str) -> None:
         self.execute(script)
 
+    def count(self, rows: str) -> int:
+        with _connected(self._address) as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
+
     def clear(self) -> None:
         """Leaves nothing in it."""
         self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

@@ -124,6 +124,17 @@ def deleted(kind: str, id: str, run_id: str) -> ApiError:
     return ApiError(404, f"The {kind} '{id}' was deleted while run '{run_id}' was under way.")
 
 
+def store_away(*, again: bool) -> ApiError:
+    """For a request whose transaction could not be. ``again``: nothing of it is kept, and it may be sent
+    again."""
+    told = (
+        "Please try again." if again else "What was asked for may have been done: look before asking again."
+    )
+    refused = ApiError(503, f"The backend's store is away at the moment. {told}")
+    refused.again = again
+    return refused
+
+
 def kept_for_all(project: str, path: str) -> ApiError:
     """For what the upstream's server keeps, where it is asked with a key that projects share."""
     return ApiError(

@@ -63,6 +63,9 @@ def parent_of(kind: RowKind) -> str:
 class StoreAway(Exception):
     """The store is restarted, full, locked or out of reach; later the same transaction may hold."""
 
+    doubtful = False
+    """Whether it may hold already: the store went away while the transaction was being ended."""
+
 
 class Contended(StoreAway):
     """The store ended the transaction for another's sake. Nothing of it is kept, and done again it may hold:

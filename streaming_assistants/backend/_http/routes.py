@@ -24,7 +24,7 @@ from .._engine.observer import Seen
 from .._engine.port import Json
 from .._engine.scoped import scoped
 from .._engine.standing import LeftBehind
-from .._engine.store_port import Store, StoreClosed, Transaction
+from .._engine.store_port import Store, StoreAway, StoreClosed, Transaction
 from .._engine.transacting import transacted
 from .._strict_json import decoded
 from . import views
@@ -141,6 +141,11 @@ class App:
             return _refusal(self._hinted(error, request.project), headers)
         except StoreClosed:  # or it is being closed, and begins nothing more
             refused = api_errors.closed()
+        except StoreAway as error:
+            logger.warning("%s %s is refused, the store is away: %s", request.method, request.path, error)
+            refused = api_errors.store_away(again=request.method == "GET" or not error.doubtful)
+            if refused.again:
+                return _refusal(refused, {**headers, "retry-after": "1"})
         except Exception:
             logger.exception("%s %s failed.", request.method, request.path)
             refused = ApiError(500, "The backend had an error while processing your request.")

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
 
@@ -29,6 +29,7 @@ from .transaction import SqlTransaction
 _AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 
 _CONTENDED = ("40001", "40P01")  # a serialisation failure, a deadlock
+_CUT = ("08", "57P")  # a connection that broke, a server that ends: who was told so knows no more
 _NO_TABLE = "42P01"
 _REPLACED = (
     "The database at {place} has {what}. It may have failed over to a replica that is empty or old, or have "
@@ -68,14 +69,11 @@ class Database:
         """A transaction that may write. SQLite takes the write lock at once: a lock taken later, after a
         read, fails with "database is locked" instead of waiting. PostgreSQL flushes its log to the disk for
         one that is ``durable``, with all that came before it."""
-        with self._begun({"writes": True, "durable": durable}) as connection:
+        changed: set[object] = set()
+        with self._begun({"writes": True, "durable": durable}, changed) as connection:
             tx = SqlTransaction(connection)
             yield tx
-            if not self.sqlite and (told := notices(self._origin, tx.changed)):
-                if self.hears_others:
-                    commit(connection, told)
-                else:
-                    connection.exec_driver_sql(told)
+            changed |= tx.changed
         self._changes.tell(tx.changed)
 
     @contextmanager
@@ -85,7 +83,9 @@ class Database:
             yield SqlTransaction(connection)
 
     @contextmanager
-    def _begun(self, options: dict[str, bool]) -> Iterator[Connection]:
+    def _begun(self, options: dict[str, bool], changed: Collection[object] = ()) -> Iterator[Connection]:
+        """A transaction, at whose end those who listen to a server are told what is ``changed``."""
+        ends = False
         try:
             with self._alone:
                 connection, transaction = self._transaction(options)
@@ -93,16 +93,28 @@ class Database:
                     try:
                         with transaction:
                             yield connection
+                            ends = True
+                            self._tell_server(connection, changed)
                     finally:
                         if self.closed:
                             connection.invalidate()  # the pool that it goes back to has been emptied already
         except _AWAY as error:
-            kind = Contended if _state(error) in _CONTENDED else StoreAway
-            raise kind(str(error)) from error
+            state = _state(error)
+            away = Contended(str(error)) if state in _CONTENDED else StoreAway(str(error))
+            away.doubtful = ends and (state is None or state.startswith(_CUT))
+            raise away from error
         except ProgrammingError as error:
             if _state(error) != _NO_TABLE:
                 raise
             raise self._replaced("not all tables of the store") from error
+
+    def _tell_server(self, connection: Connection, changed: Collection[object]) -> None:
+        if self.sqlite or not (told := notices(self._origin, changed)):
+            return
+        if self.hears_others:
+            commit(connection, told)
+        else:
+            connection.exec_driver_sql(told)
 
     def _transaction(self, options: dict[str, bool]) -> tuple[Connection, RootTransaction]:
         """A connection, and a transaction that has begun on it."""
