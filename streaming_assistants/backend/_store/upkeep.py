@@ -74,10 +74,12 @@ def upgrade(store: str | os.PathLike[str]) -> tuple[int | None, int]:
     """Brings a store forward, or makes a new one: the version before and the one after.
 
     Raises RuntimeError for a store of a later release, ImportError where Alembic is needed and missing."""
-    with _as_it_is(store) as connection:
-        about = upgrading.about(connection)
+    try:
+        before = check(store).version
+    except FileNotFoundError:
+        before = None
     Database(store).close()
-    return (None if about is None else about.version), schema.VERSION
+    return before, schema.VERSION
 
 
 def stats(store: str | os.PathLike[str]) -> Stats:
