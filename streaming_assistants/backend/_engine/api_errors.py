@@ -131,7 +131,7 @@ def store_away(*, again: bool) -> ApiError:
         "Please try again." if again else "What was asked for may have been done: look before asking again."
     )
     refused = ApiError(503, f"The backend's store is away at the moment. {told}")
-    refused.again = again
+    refused.again, refused.after = again, 1.0 if again else None
     return refused
 
 

@@ -143,9 +143,8 @@ class App:
             refused = api_errors.closed()
         except StoreAway as error:
             logger.warning("%s %s is refused, the store is away: %s", request.method, request.path, error)
-            refused = api_errors.store_away(again=request.method == "GET" or not error.doubtful)
-            if refused.again:
-                return _refusal(refused, {**headers, "retry-after": "1"})
+            again = request.method == "GET" or not error.doubtful
+            return _refusal(api_errors.store_away(again=again), headers)
         except Exception:
             logger.exception("%s %s failed.", request.method, request.path)
             refused = ApiError(500, "The backend had an error while processing your request.")
