@@ -1,6 +1,6 @@
 """The command line: ``demo`` shows what the library does, ``doctor`` what is installed, ``serve`` serves,
 ``worker`` drives what others serve, ``run`` runs a program with patched clients, ``store`` looks after the
-database of a service, ``import`` and ``export`` move data.
+database of a service, ``keys`` after those who ask it, ``import`` and ``export`` move data.
 
 Only the command that is asked for is imported, as each needs other extras.
 """
@@ -8,6 +8,7 @@ Only the command that is asked for is imported, as each needs other extras.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -71,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     coming = "objects of the API into a store, from files or a server; `import --help` says more"
     commands.add_parser("import", help=coming, add_help=False)
     commands.add_parser("export", help="what a store holds; `export --help` says more", add_help=False)
+    keys = "who may ask a service, and how much; `keys --help` says more"
+    commands.add_parser("keys", help=keys, add_help=False)
     upkeep = "check, upgrade, prune or count a store; `store --help` says more"
     commands.add_parser("store", help=upkeep, add_help=False)
     working = "more hands for the runs of a store; `worker --help` says more"
@@ -103,14 +106,22 @@ def _serve(argv: Sequence[str]) -> int:
 
 
 def _store(argv: Sequence[str]) -> int:
+    return _of_stores("store_upkeep", argv)
+
+
+def _keys(argv: Sequence[str]) -> int:
+    return _of_stores("keys_command", argv)
+
+
+def _of_stores(module: str, argv: Sequence[str]) -> int:
     try:
-        from . import store_upkeep
+        command = importlib.import_module(f".{module}", __package__)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "sqlalchemy":
             raise
         sys.stderr.write("Stores need SQLAlchemy: pip install 'streaming_assistants[backend]'\n")
         return 1
-    return store_upkeep.main(argv)
+    return int(command.main(argv))
 
 
 def _import(argv: Sequence[str]) -> int:
@@ -134,6 +145,7 @@ def _worker(argv: Sequence[str]) -> int:
 _READ_THEIR_OWN: Mapping[str, Callable[[Sequence[str]], int]] = {
     "export": _export,
     "import": _import,
+    "keys": _keys,
     "run": _run,
     "serve": _serve,
     "store": _store,

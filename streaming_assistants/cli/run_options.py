@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
 from streaming_assistants.backend._engine.keeper import LEASE
 from streaming_assistants.backend._serve.setting_up import BackendOptions
 from streaming_assistants.backend.upstreams import registry
+
+from . import service_options
 
 
 class RunOptions(TypedDict):
@@ -19,6 +21,8 @@ class RunOptions(TypedDict):
     upstream: str
     store: str
     base_url: str | None
+    upstream_keys: Mapping[str, str]
+    log_format: str
     options: BackendOptions
 
 
@@ -71,14 +75,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="always: for models that cannot call functions",
     )
     add("--no-strict", action="store_true", help="take what the hosted API refused though it can be done")
+    service_options.add(parser)
 
 
 def read(given: argparse.Namespace) -> RunOptions:
-    """What was given. Raises ValueError for what makes no sense."""
+    """What was given. Raises ValueError for what makes no sense, ImportError for what is not installed."""
     return {
         "upstream": given.upstream,
         "store": _store(given.store),
         "base_url": given.base_url,
+        "upstream_keys": service_options.upstream_keys(given),
+        "log_format": given.log_format,
         "options": {
             "models": _models(given.model),
             "lease": given.lease,
@@ -90,6 +97,7 @@ def read(given: argparse.Namespace) -> RunOptions:
             "embedding_model": given.embedding_model,
             "search": given.search,
             "upstream_options": dict(given.upstream_option),
+            "observer": service_options.observer(given),
         },
     }
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from streaming_assistants.backend._serve.process import serve
 from streaming_assistants.backend._serve.supervisor import Inherited
 
-from . import run_options
+from . import run_options, service_options
 from .run_options import line
 
 _MB = 1024 * 1024
@@ -20,13 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m streaming_assistants serve``: serves, or answers with 2 for what makes no sense."""
     parser = _parser()
     given = parser.parse_args(argv)
-    keys = [*given.api_key, *os.environ.get("STREAMING_ASSISTANTS_API_KEY", "").replace(",", " ").split()]
     try:
         return serve(
             **run_options.read(given),
             host=given.host,
             port=given.port,
-            api_keys=keys,
+            api_keys=service_options.api_keys(given),
+            callers_keys=given.upstream_key == "caller",
             no_auth=given.no_auth,
             allow_hosts=given.allow_host,
             cors_origins=given.cors_origin,
@@ -63,6 +62,17 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY",
         help="refuse requests without one; may be repeated",
+    )
+    add(
+        "--api-key-file",
+        metavar="FILE",
+        help="the same from a file: a line is a key, or project:key; # begins a comment",
+    )
+    add(
+        "--upstream-key",
+        choices=["operator", "caller"],
+        default="operator",
+        help="caller: ask the upstream with the key that each caller shows; default: operator",
     )
     add("--no-auth", action="store_true", help="listen on a network without a key")
     add(

@@ -63,7 +63,6 @@ def app(
     patience: float = PATIENCE,
     upstream_keys: Mapping[str, str] | None = None,
     callers_keys: bool = False,
-    keyless: bool = False,
 ) -> Starlette:
     """An ASGI app that answers the Assistants API, with or without ``/v1`` before its paths.
 
@@ -72,8 +71,7 @@ def app(
 
     With ``api_keys``, or with keys in the store, every request has to carry one; it sees the objects of the
     key's project. ``upstream_keys`` are those that the upstream is asked with for projects, by their names;
-    with ``callers_keys`` it is asked with the caller's own. A ``client`` that is ``keyless`` has none for all
-    others. The server is asked as ``localhost``, by a
+    with ``callers_keys`` it is asked with the caller's own. The server is asked as ``localhost``, by a
     loopback address, or by a name of ``allow_hosts``; pages of other origins may not ask it unless
     ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes; each may take
     ``patience`` seconds to come, and one more for every 8 KB. ``told`` is what ``GET /`` says.
@@ -89,7 +87,9 @@ def app(
 
     served = Served(
         backend,
-        UpstreamClients(client, upstream_keys, callers=callers_keys, keyless=keyless),
+        client
+        if isinstance(client, UpstreamClients)
+        else UpstreamClients(client, upstream_keys, callers=callers_keys),
         Guard(allow_hosts, cors_origins),
         KeyRing(backend.store, api_keys),
         Forwarding(backend.upstream, backend.models),

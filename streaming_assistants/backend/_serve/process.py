@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from .._local import LocalBackend
 from ..upstreams import registry
 from .app import LARGEST_JSON, LARGEST_UPLOAD, app, not_installed
 from .ending import within
 from .guard import is_loopback
-from .setting_up import BackendOptions, client_of, opened, shared
+from .key_ring import GivenKeys
+from .logs import log_config
+from .setting_up import BackendOptions, clients_of, opened, shared
 from .supervisor import Inherited, supervise
 
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -26,7 +29,9 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     base_url: str | None = None,
-    api_keys: Sequence[str] = (),
+    upstream_keys: Mapping[str, str] | None = None,
+    callers_keys: bool = False,
+    api_keys: GivenKeys = (),
     no_auth: bool = False,
     allow_hosts: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
@@ -35,13 +40,16 @@ def serve(
     workers: int = 1,
     command: Sequence[str] = (),
     inherited: Inherited | None = None,
+    log_format: str = "text",
     announce: Callable[[str], object] | None = None,
 ) -> int:
     """Serves until the process is told to end. The upstream's key and address come from the environment
-    (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``) unless ``base_url`` is given.
+    (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``) unless ``base_url`` is given, or it is asked with
+    ``upstream_keys``, those of projects, or with ``callers_keys``.
 
     :func:`~streaming_assistants.backend._serve.app.app` says what ``api_keys``, ``allow_hosts`` and
-    ``cors_origins`` do; anywhere but on loopback it takes ``api_keys``, or ``no_auth``. ``max_body`` bounds
+    ``cors_origins`` do; anywhere but on loopback it takes those, keys in the store, or ``no_auth``.
+    ``log_format`` is ``text`` or ``json``. ``max_body`` bounds
     every body, in bytes, instead of uploads at 512 MB and JSON at 20 MB. ``options`` are more of what
     :class:`~streaming_assistants.backend.LocalBackend` takes. More than one of ``workers`` are processes of
     the command line ``command``, each of which has the port ``inherited``. ``announce`` is called with a text
@@ -55,11 +63,17 @@ def serve(
         import uvicorn
     except ModuleNotFoundError as error:
         raise not_installed(error) from None
+    embeds = (options or {}).get("embedding_model") is not None
+    clients = clients_of(upstream, base_url, upstream_keys, callers=callers_keys, embeds=embeds)
+    client = clients.client
     if not (api_keys or no_auth or is_loopback(host)):
-        raise ValueError(
-            f"Listening on {host} takes a key that clients have to give: --api-key, or --no-auth."
-        )
-    client = client_of(upstream, base_url)
+        with opened(upstream, store, options or {}) as backend:
+            keyed = _keyed(backend)
+        if not keyed:
+            raise ValueError(
+                f"Listening on {host} takes a key that clients have to give: --api-key, --api-key-file, keys "
+                "in the store (`keys add`), or --no-auth."
+            )
     several = workers > 1 and inherited is None
     if several:
         _check_several(store)
@@ -68,8 +82,8 @@ def serve(
         if upstream in registry.with_server() and _is_own(str(client.base_url), host, port):
             shown = re.sub("//[^/]*@", "//", str(client.base_url))
             raise ValueError(f"The upstream's address, {shown}, is this server's own.")
-        told = _told(host, port, bool(api_keys))
         with opened(upstream, store, options or {}) as backend:
+            told = _told(host, port, bool(api_keys) or _keyed(backend))
             if several:
                 backend.close()  # it can be opened, and its tables are there
                 return supervise(
@@ -77,7 +91,7 @@ def serve(
                 )
             served = app(
                 backend,
-                client,
+                clients,
                 api_keys=api_keys,
                 allow_hosts=[*allow_hosts, host],
                 cors_origins=cors_origins,
@@ -89,7 +103,7 @@ def serve(
             class Server(uvicorn.Server):
                 async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                     await super().startup(sockets)
-                    backend.drive_others(lambda work: client)
+                    backend.drive_others(clients.for_work)
                     if inherited is not None:
                         inherited.ready()
                     elif announce is not None:
@@ -102,10 +116,20 @@ def serve(
 
             # One parser of requests, whatever else is installed.
             config = uvicorn.Config(
-                served, http="h11", ws="none", log_level="info", timeout_graceful_shutdown=_GRACE
+                served,
+                http="h11",
+                ws="none",
+                log_config=log_config(log_format),
+                timeout_graceful_shutdown=_GRACE,
             )
             Server(config).run(sockets=[listener])
     return 0
+
+
+def _keyed(backend: LocalBackend) -> bool:
+    """Whether the store has keys, so that nobody is served without one."""
+    with backend.store.read() as tx:
+        return tx.keyed()
 
 
 def _check_several(store: str) -> None:

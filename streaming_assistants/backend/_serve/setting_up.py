@@ -10,9 +10,11 @@ from typing import TypedDict
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient
 
+from .._engine.observer import Observer
 from .._engine.store_port import StoreAway
 from .._local import LocalBackend
 from ..upstreams import registry
+from .upstream_clients import UpstreamClients
 
 
 class BackendOptions(TypedDict, total=False):
@@ -28,6 +30,7 @@ class BackendOptions(TypedDict, total=False):
     embedding_model: str | None
     search: str
     lease: float
+    observer: Observer | None
 
 
 def opened(upstream: str, store: str, options: BackendOptions) -> LocalBackend:
@@ -40,6 +43,34 @@ def opened(upstream: str, store: str, options: BackendOptions) -> LocalBackend:
         shown = re.sub("(password=)[^&]*", r"\1...", re.sub("//[^/]*@", "//", store))
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ValueError(f"The store {shown} cannot be opened: {reason}") from None
+
+
+def clients_of(
+    upstream: str,
+    base_url: str | None,
+    keys: Mapping[str, str] | None = None,
+    *,
+    callers: bool = False,
+    embeds: bool = False,
+) -> UpstreamClients:
+    """The clients that the upstream is asked through: with the operator's key, with those of projects, or
+    with the callers' own. Raises ValueError where there is none for what is to be done."""
+    import openai
+
+    if callers and keys:
+        raise ValueError("The upstream is asked with the callers' own keys, or with those of projects.")
+    try:
+        return UpstreamClients(client_of(upstream, base_url), keys, callers=callers)
+    except ValueError:
+        if not (callers or keys):
+            raise
+    if embeds:
+        raise ValueError(
+            "Files are indexed for all projects, with the operator's key: --embedding-model takes "
+            "OPENAI_API_KEY."
+        )
+    client = openai.AsyncOpenAI(api_key="unused", base_url=base_url or os.environ.get("OPENAI_BASE_URL"))
+    return UpstreamClients(client, keys, callers=callers, keyless=True)
 
 
 def client_of(upstream: str, base_url: str | None) -> AnyClient:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging.config
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .ending import within
-from .setting_up import BackendOptions, client_of, opened, shared
+from .logs import log_config
+from .setting_up import BackendOptions, clients_of, opened, shared
 
 
 def work(
@@ -17,6 +19,8 @@ def work(
     upstream: str,
     store: str,
     base_url: str | None,
+    upstream_keys: Mapping[str, str] | None,
+    log_format: str,
     options: BackendOptions,
     announce: Callable[[str], object] | None = None,
 ) -> None:
@@ -24,7 +28,9 @@ def work(
     told to end. Parameters are those of :func:`~.process.serve`; ``announce`` is called with a line once it
     works. Raises ImportError where something is not installed, and ValueError for what makes no sense."""
     shared(store)
-    client = client_of(upstream, base_url)
+    embeds = options.get("embedding_model") is not None
+    clients = clients_of(upstream, base_url, upstream_keys, embeds=embeds)
+    logging.config.dictConfig(log_config(log_format))
     with opened(upstream, store, options) as backend:
 
         async def works() -> None:
@@ -33,13 +39,13 @@ def work(
             if sys.platform != "win32":  # where an interrupt ends the loop
                 for name in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(name, told.set)
-            backend.drive_others(lambda work: client)
+            backend.drive_others(clients.for_work)
             if announce is not None:
                 announce(f"Driving the runs of {upstream!r}.\n")
             await told.wait()
             within()
             await backend.aclose()
-            await client.close()
+            await clients.client.close()
 
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(works())
