@@ -16,6 +16,7 @@ from ._data import exporting
 from ._data.documents import Given, Malformed, documents
 from ._data.exporting import Selection
 from ._data.intake import Import, ImportSettings
+from ._data.leaving import Move, Moved, Sends
 from ._data.report import ImportReport
 from ._engine.file_settings import FileSettings
 from ._engine.store_port import RowKind, Store
@@ -85,6 +86,11 @@ class Records:
             until,
         )
         return exporting.exported(self._store, self._files, selection, None if files is None else Path(files))
+
+    def _move(
+        self, send: Sends | None, out: Path, selection: Selection, progress: Callable[[int], object]
+    ) -> Moved:
+        return Move(self._store, self._files, send, out, progress).run(selection)
 
     def threads(self, *, metadata: Mapping[str, str] | None = None, order: str = "desc") -> Iterator[Json]:
         """The threads, newest first, or with ``order="asc"`` oldest first; those with this metadata."""

@@ -56,7 +56,7 @@ def exported(
         return
     named: dict[str, set[str]] = {kind: set() for kind in _REFERS.values()}
     named["assistants"] |= selection.assistants or set()
-    for thread in _chosen(store, selection):
+    for thread in chosen(store, selection):
         for each in thread_objects(store, thread):
             _refer(each, named)
             yield each
@@ -109,7 +109,8 @@ def _all(store: Store, settings: FileSettings, folder: Path | None) -> Iterator[
     yield from _steps(store, page)
 
 
-def _chosen(store: Store, selection: Selection) -> Iterator[Row]:
+def chosen(store: Store, selection: Selection) -> Iterator[Row]:
+    """The threads of a selection. Raises ValueError for an id that is none's."""
     for row in rows(store, "threads") if selection.threads is None else _named(store, selection.threads):
         if not selection.has(row["data"]):
             continue
