@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -74,7 +75,8 @@ def app(
     with ``callers_keys`` it is asked with the caller's own. The server is asked as ``localhost``, by a
     loopback address, or by a name of ``allow_hosts``; pages of other origins may not ask it unless
     ``cors_origins`` names them. ``max_upload`` and ``max_json`` bound bodies, in bytes; each may take
-    ``patience`` seconds to come, and one more for every 8 KB. ``told`` is what ``GET /`` says.
+    ``patience`` seconds to come, and one more for every 8 KB. ``told`` is what ``GET /`` says. Where its
+    server tells it that it starts (ASGI's lifespan), it takes over runs that others have left behind.
     ``app.state.served.stop()`` ends what is under way, before the server closes its connections. Raises
     ImportError when Starlette is not installed.
     """
@@ -96,7 +98,7 @@ def app(
         Bodies(max_upload, max_json, patience),
         told=told,
     )
-    made = Starlette()
+    made = Starlette(lifespan=served.lifespan)
     made.router.default = made.state.served = served
     return made
 
@@ -131,6 +133,12 @@ class Served:
         self._stopping = False
         self._under_way: set[anyio.CancelScope] = set()
         self._handling = 0
+
+    @asynccontextmanager
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """From a server's start on, runs that others leave behind go on here."""
+        self._backend.drive_others(self._clients.for_work)
+        yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from starlette.requests import ClientDisconnect, Request

@@ -103,7 +103,6 @@ def serve(
             class Server(uvicorn.Server):
                 async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                     await super().startup(sockets)
-                    backend.drive_others(clients.for_work)
                     if inherited is not None:
                         inherited.ready()
                     elif announce is not None:
