@@ -150,6 +150,7 @@ class Service:
     def __init__(self, store: str, upstream: str, lease: float, servers: int, workers: int) -> None:
         self.kills = 0
         self.troubles: list[str] = []
+        self._replacing: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.members = [
             Member(store, upstream, lease, f"machine {number}" if number % 2 else None, number < servers)
@@ -174,6 +175,7 @@ class Service:
             member.url, self.kills = "", self.kills + 1
             sign = signal.SIGTERM if chance.random() < 0.1 else signal.SIGKILL
         replacing = threading.Thread(target=self._replace, args=(place, member, sign), daemon=True)
+        self._replacing.append(replacing)
         replacing.start()
 
     def _replace(self, place: int, member: Member, sign: int) -> None:
@@ -188,6 +190,8 @@ class Service:
             self.members[place] = fresh
 
     def stop(self) -> None:
+        for replacing in self._replacing:
+            replacing.join(60)
         for member in self.members:
             with contextlib.suppress(Exception):
                 member.process.kill()
