@@ -69,6 +69,7 @@ class Records:
         assistants: Iterable[str] | None = None,
         since: float | None = None,
         until: float | None = None,
+        project: str | None = None,
         files: str | os.PathLike[str] | None = None,
     ) -> Iterator[Json]:
         """Everything that is stored, object by object, what others are a part of before them; for
@@ -76,14 +77,16 @@ class Records:
 
         ``threads``, ``assistants`` and the seconds since the epoch ``since`` (from it on) and ``until``
         (before it) choose threads: those of these ids, those with runs of these assistants, those made in
-        this time; of the rest then comes what they refer to. Contents of files are base64 in ``content``, or
-        go to the folder ``files``, each under the file's id.
+        this time; ``project`` those of a project, and all else of it. Of the rest then comes what they refer
+        to. Contents of files are base64 in ``content``, or go to the folder ``files``, each under the file's
+        id.
         """
         selection = Selection(
             None if threads is None else frozenset(threads),
             None if assistants is None else frozenset(assistants),
             since,
             until,
+            project,
         )
         return exporting.exported(self._store, self._files, selection, None if files is None else Path(files))
 

@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
                 frozenset(given.assistant) if given.assistant else None,
                 given.since,
                 given.until,
+                given.project,
             )
             if given.to is not None:
                 return _move(backend, given, chosen)
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--assistant", action="append", default=[], metavar="ID", help="threads with runs of this assistant")
     add("--since", type=data_options.point_in_time, metavar="TIME", help="threads made then or later")
     add("--until", type=data_options.point_in_time, metavar="TIME", help="threads made before then")
+    add("--project", metavar="NAME", help="what is of this project, on a store with projects")
     add("--to", choices=["conversations"], help="make OpenAI conversations of the threads instead")
     add(
         "--out",

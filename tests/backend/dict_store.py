@@ -225,8 +225,9 @@ class DictTransaction(DictKeys):
         rows = [row for id in thread_ids for row in self._rows("messages", thread_id=id)]
         return [Placed(row["thread_id"], row["seq"], row["id"], row["run_id"]) for row in rows]
 
-    def made_files(self, after: str, limit: int) -> list[tuple[str, str, bytes]]:
-        files = sorted((id, kept["filename"], kept["content"]) for id, kept in self._table("files").items())
+    def made_files(self, after: str, limit: int) -> list[tuple[str, str, bytes, str]]:
+        table = sorted(self._table("files").items())
+        files = [(id, kept["filename"], kept["content"], kept.get("project") or "") for id, kept in table]
         return [file for file in files if file[0] > after][:limit]
 
     # files -----------------------------------------------------------------------------------------------

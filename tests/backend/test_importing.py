@@ -292,3 +292,15 @@ async def test_the_newest_release_of_the_sdk_dumps_what_can_be_imported(api: Api
     assert report.errors == {}
     held = [each for each in backend.export_objects() if each["object"] == "thread.message"]
     assert [each["content"][0]["text"]["value"] for each in held] == ["one", "two"]
+
+
+async def test_an_import_for_a_project_is_the_projects_alone(store: Store) -> None:
+    backend = LocalBackend("echo", store)
+    backend.import_objects([THREAD, ASSISTANT, run(), message(1, T)], project="first")
+    backend.import_objects([{**THREAD, "id": "thread_2"}, {**ASSISTANT, "id": "asst_2"}])
+    of_first = [each["id"] for each in backend.export_objects(project="first")]
+    assert sorted(of_first) == ["asst_1", "msg_1", "run_1", "thread_1"]
+    other = LocalBackend("echo", "sqlite://")
+    other.import_objects(backend.export_objects())
+    assert sorted(each["id"] for each in other.export_objects(project="first")) == sorted(of_first)
+    assert [each["id"] for each in other.export_objects(project="")] == ["thread_2", "asst_2"]

@@ -504,5 +504,8 @@ def test_messages_tell_their_places_and_tools_files_are_listed(filled: Store) ->
         ]
         for each in "bca":
             tx.keep_file(f"file-{each}", f"{each}.txt", each.encode())
-        assert tx.made_files("", 2) == [("file-a", "a.txt", b"a"), ("file-b", "b.txt", b"b")]
-        assert tx.made_files("file-b", 2) == [("file-c", "c.txt", b"c")]
+        assert tx.made_files("", 2) == [
+            ("file-a", "a.txt", b"a", ""),
+            ("file-b", "b.txt", b"b", ""),
+        ]
+        assert tx.made_files("file-b", 2) == [("file-c", "c.txt", b"c", "")]

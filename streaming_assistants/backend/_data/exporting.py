@@ -12,6 +12,7 @@ from .._engine import contents, files, objects
 from .._engine.bulk_port import Placed
 from .._engine.file_settings import FileSettings
 from .._engine.port import Json
+from .._engine.scoped import ALONE
 from .._engine.store_port import Row, RowKind, Store, Transaction
 from .incoming import OURS
 from .storing import ABSENT
@@ -20,21 +21,25 @@ logger = logging.getLogger("streaming_assistants")
 
 _PAGE = 500
 _WITH_HIDDEN = ("assistants", "threads", "messages", "runs", "steps")
-_REFERS = {
+_REFERS: Mapping[str, RowKind] = {
     "assistant_id": "assistants",
     "file_id": "stored_files",
     "file_ids": "stored_files",
     "vector_store_ids": "vector_stores",
 }
 
+_REFERRED: Sequence[RowKind] = ("assistants", "vector_stores", "stored_files")
+
 
 class Selection(NamedTuple):
-    """Which threads: those of these ids, with runs of these assistants, made in this time; None is any."""
+    """Which threads: those of these ids, with runs of these assistants, made in this time, of this project;
+    None is any."""
 
     threads: frozenset[str] | None = None
     assistants: frozenset[str] | None = None
     since: float | None = None
     until: float | None = None
+    project: str | None = None
 
     def has(self, thread: Json) -> bool:
         """Whether a thread is chosen by what it says itself."""
@@ -54,13 +59,16 @@ def exported(
     if selection == Selection():
         yield from _all(store, settings, folder)
         return
-    named: dict[str, set[str]] = {kind: set() for kind in _REFERS.values()}
+    named: dict[RowKind, set[str]] = {kind: set() for kind in _REFERS.values()}
     named["assistants"] |= selection.assistants or set()
+    if selection.project is not None:
+        for kind, ids in named.items():
+            ids.update(row["id"] for row in rows(store, kind, {"project": selection.project}))
     for thread in chosen(store, selection):
         for each in thread_objects(store, thread):
             _refer(each, named)
             yield each
-    for kind in ("assistants", "vector_stores", "stored_files"):
+    for kind in _REFERRED:
         for id in sorted(named[kind]):
             with store.read() as tx:
                 row = tx.get(kind, id)
@@ -111,8 +119,11 @@ def _all(store: Store, settings: FileSettings, folder: Path | None) -> Iterator[
 
 def chosen(store: Store, selection: Selection) -> Iterator[Row]:
     """The threads of a selection. Raises ValueError for an id that is none's."""
-    for row in rows(store, "threads") if selection.threads is None else _named(store, selection.threads):
-        if not selection.has(row["data"]):
+    where = {} if selection.project is None else {"project": selection.project}
+    for row in (
+        rows(store, "threads", where) if selection.threads is None else _named(store, selection.threads)
+    ):
+        if not selection.has(row["data"]) or row["project"] != where.get("project", row["project"]):
             continue
         if selection.assistants is None or any(
             run["data"]["assistant_id"] in selection.assistants
@@ -168,6 +179,8 @@ def _shown(kind: str, row: Row) -> Json:
     ours: dict[str, Json] = {}
     if kind in _WITH_HIDDEN and row["hidden"] is not None:
         ours["hidden"] = row["hidden"]
+    if (kind in ALONE or kind == "runs") and row["project"]:
+        ours["project"] = row["project"]
     if kind == "store_files" and row["batch_id"] is not None:
         ours["batch_id"] = row["batch_id"]
     return {**row["data"], OURS: ours}
@@ -201,21 +214,21 @@ def _by_tool(store: Store, only: str | None, folder: Path | None) -> Iterator[Js
     while True:
         with store.read() as tx:
             made = _one_made(tx, only) if only is not None else tx.made_files(after, 20)
-        for id, filename, content in made:
+        for id, filename, content, project in made:
             file = objects.file(filename, len(content), "assistants_output", None, 0)
-            file = {**file, "id": id, OURS: {"by_tool": True}}
+            file = {**file, "id": id, OURS: {"by_tool": True, **({"project": project} if project else {})}}
             yield _with_content(file, [content], folder)
         if not made or only is not None:
             return
         after = made[-1][0]
 
 
-def _one_made(tx: Transaction, id: str) -> list[tuple[str, str, bytes]]:
+def _one_made(tx: Transaction, id: str) -> list[tuple[str, str, bytes, str]]:
     content = tx.file(id)
-    return [] if content is None else [(id, id, content)]
+    return [] if content is None else [(id, id, content, "")]
 
 
-def _refer(value: Json, named: Mapping[str, set[str]]) -> None:
+def _refer(value: Json, named: Mapping[RowKind, set[str]]) -> None:
     """Notes what an object refers to."""
     if isinstance(value, dict):
         for name, each in value.items():

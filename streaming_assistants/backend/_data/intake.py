@@ -187,7 +187,9 @@ class Import:
         given = given_content(made.data, content, self._settings.folder)
         if made.ours.get("by_tool") and given is not None:
             with self._store.write() as tx:
-                tx.keep_file(made.id, made.data["filename"], b"".join(given[1]))
+                project = made.ours.get("project") or ""
+                columns = {"project": project, **self._settings.common}
+                tx.keep_file(made.id, made.data["filename"], b"".join(given[1]), **columns)
             self._report.count("file", stored=1)
             return
         if given is None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .._engine.bulk_port import NewRow, Placed, place, second_of
 from .._engine.file_counts import moved, no_files
 from .._engine.port import Json
+from .._engine.scoped import ALONE
 from .._engine.store_port import Row, Transaction
 from .incoming import PARENTS, Incoming, implied_thread
 
@@ -19,9 +20,6 @@ RECOUNT = "recount"
 """Of what is hidden of a vector store: that its files have to be counted anew."""
 
 NOT_HERE = {"code": "server_error", "message": "The file's content was not among what was imported."}
-
-ALONE = frozenset({"assistants", "threads", "stored_files", "vector_stores"})
-"""What is a part of nothing. It and runs have the columns that an import gives to all."""
 
 
 class One(NamedTuple):
@@ -70,9 +68,8 @@ def store(
     elif kind == "store_files":
         rows = _store_files(tx, ones)
     else:
-        given = common if kind in ALONE or kind == "runs" else {}
         hidden = {"hidden": {RECOUNT: True}} if kind == "vector_stores" else {}
-        rows = [_row(one, {**one.row.columns, **hidden, **given}) for one in ones]
+        rows = [_row(one, {**one.row.columns, **hidden, **_owned(kind, one.row, common)}) for one in ones]
     new = tx.add_all(kind, rows)
     to_index = 0
     if kind == "store_files":
@@ -81,6 +78,14 @@ def store(
     firsts = {one.row.id: one for one in reversed(ones) if one.row.id in new}
     known = [one for one in ones if firsts.get(one.row.id) is not one]
     return Stored(list(firsts.values()), known, early, wrong, implied, to_index)
+
+
+def _owned(kind: str, row: Incoming, common: Mapping[str, object]) -> Mapping[str, object]:
+    """The project of what has one: that of the import, else the one that it was exported from."""
+    if kind not in ALONE and kind != "runs":
+        return {}
+    project = row.ours.get("project")
+    return {"project": project, **common} if project else common
 
 
 def _row(one: One, columns: Mapping[str, object]) -> NewRow:

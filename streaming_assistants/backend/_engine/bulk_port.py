@@ -60,6 +60,6 @@ class BulkTransaction(Protocol):
         """The messages of these threads, oldest first."""
         ...
 
-    def made_files(self, after: str, limit: int) -> Sequence[tuple[str, str, bytes]]:
-        """Files that tools made, by their ids, of those beyond ``after``: id, name and content."""
+    def made_files(self, after: str, limit: int) -> Sequence[tuple[str, str, bytes, str]]:
+        """Files that tools made, by their ids, of those beyond ``after``: id, name, content and project."""
         ...

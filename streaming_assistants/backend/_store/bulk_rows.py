@@ -54,10 +54,11 @@ class BulkRows:
             rows += [Placed(*row) for row in self.connection.execute(query.order_by(messages.c.seq))]
         return rows
 
-    def made_files(self, after: str, limit: int) -> Sequence[tuple[str, str, bytes]]:
-        query = select(files.c.id, files.c.filename, files.c.content).where(files.c.id > after)
-        rows = self.connection.execute(query.order_by(files.c.id).limit(limit))
-        return [(id, filename, bytes(content)) for id, filename, content in rows]
+    def made_files(self, after: str, limit: int) -> Sequence[tuple[str, str, bytes, str]]:
+        columns = (files.c.id, files.c.filename, files.c.content, files.c.project)
+        query = select(*columns).where(files.c.id > after).order_by(files.c.id).limit(limit)
+        rows = self.connection.execute(query)
+        return [(id, filename, bytes(content), project) for id, filename, content, project in rows]
 
     def _there(self, column: Any, values: Collection[object]) -> Iterable[Any]:
         return [
