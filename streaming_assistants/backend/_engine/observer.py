@@ -44,6 +44,9 @@ class Observer:
     def taken_over(self, run: Json, project: str) -> None:
         """A run whose driver is gone is driven here from now on."""
 
+    def flush(self) -> None:
+        """Hands on what it still has, before its process ends. May take some seconds."""
+
 
 class Observers(Observer):
     """Several, the first of them outermost."""
@@ -86,3 +89,7 @@ class Observers(Observer):
     def taken_over(self, run: Json, project: str) -> None:
         for each in self._observers:
             each.taken_over(run, project)
+
+    def flush(self) -> None:
+        for each in self._observers:
+            each.flush()

@@ -177,6 +177,7 @@ class Served:
         with anyio.move_on_after(_LAST_SECONDS):
             while self._under_way:
                 await anyio.sleep(0.01)
+            await in_thread(self._backend.observer.flush, leavable=True)
         for scope in list(self._under_way):
             scope.cancel()
 

@@ -9,9 +9,15 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
+import anyio
+
+from streaming_assistants._io.loops import in_thread
+
 from .ending import within
 from .logs import log_config
 from .setting_up import BackendOptions, clients_of, opened, shared
+
+_FLUSH_SECONDS = 1.5
 
 
 def work(
@@ -45,6 +51,8 @@ def work(
             await told.wait()
             within()
             await backend.aclose()
+            with anyio.move_on_after(_FLUSH_SECONDS):
+                await in_thread(backend.observer.flush, leavable=True)
             await clients.client.close()
 
         with contextlib.suppress(KeyboardInterrupt):

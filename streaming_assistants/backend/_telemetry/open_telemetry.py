@@ -27,6 +27,7 @@ _NAME = "streaming_assistants"
 _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _SAYS_YES = frozenset({"true", "1", "span_only", "span_and_event"})
 _UNSEEN = "/health"
+_FLUSH_MS = 1500
 
 
 class OpenTelemetry(Observer):
@@ -57,8 +58,11 @@ class OpenTelemetry(Observer):
         self._trace = trace
         self._context = context
         self._propagate = propagate
-        self.tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider)
-        self.instruments = Instruments(metrics.get_meter(_NAME, meter_provider=meter_provider))
+        tracers = tracer_provider or trace.get_tracer_provider()
+        meters = meter_provider or metrics.get_meter_provider()
+        self._providers = (tracers, meters)
+        self.tracer = trace.get_tracer(_NAME, tracer_provider=tracers)
+        self.instruments = Instruments(metrics.get_meter(_NAME, meter_provider=meters))
         asked = os.environ.get(_CONTENT, "").lower() in _SAYS_YES
         self.content: bool = asked if content is None else content
         self._runs: dict[str, tuple[Context, float]] = {}  # under way, each with its span and when it began
@@ -105,6 +109,12 @@ class OpenTelemetry(Observer):
 
     def taken_over(self, run: Json, project: str) -> None:
         self.instruments.taken_over(project)
+
+    def flush(self) -> None:
+        for provider in self._providers:
+            flush = getattr(provider, "force_flush", None)  # the SDK's have it
+            if flush is not None:
+                flush(_FLUSH_MS)
 
     def within(self, span: Span, parent: Context | None = None) -> Context:
         """The context of what a span holds."""
