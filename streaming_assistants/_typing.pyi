@@ -46,6 +46,8 @@ from ._resources.params import (
     RunCreateParams,
     RunCreateStreamParams,
     RunPollParams,
+    RunResumeParams,
+    RunRetrieveStreamParams,
     RunStreamParams,
     RunWaitParams,
     SubmitPollParams,
@@ -95,6 +97,27 @@ class PatchedMessages(resources.Messages):
     ) -> MessageDeleted: ...
 
 class PatchedRuns(resources.Runs):
+    @overload
+    def retrieve(
+        self, run_id: str, *, stream: Literal[True], **params: Unpack[RunRetrieveStreamParams]
+    ) -> EventStream[AssistantStreamEvent]: ...
+    @overload
+    def retrieve(
+        self,
+        run_id: str,
+        *,
+        thread_id: str,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[RequestParams],
+    ) -> Run: ...
+    @overload
+    def resume(
+        self, run_id: str, *, event_handler: HandlerT, **params: Unpack[RunResumeParams]
+    ) -> AssistantStreamManager[HandlerT]: ...
+    @overload
+    def resume(
+        self, run_id: str, *, event_handler: LeftOut | None = ..., **params: Unpack[RunResumeParams]
+    ) -> AssistantStreamManager[AssistantEventHandler]: ...
     @overload
     def create(
         self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateStreamParams]
@@ -267,6 +290,27 @@ class PatchedAsyncMessages(resources.AsyncMessages):
     ) -> MessageDeleted: ...
 
 class PatchedAsyncRuns(resources.AsyncRuns):
+    @overload
+    async def retrieve(
+        self, run_id: str, *, stream: Literal[True], **params: Unpack[RunRetrieveStreamParams]
+    ) -> AsyncEventStream[AssistantStreamEvent]: ...
+    @overload
+    async def retrieve(
+        self,
+        run_id: str,
+        *,
+        thread_id: str,
+        stream: Literal[False] | LeftOut | None = ...,
+        **params: Unpack[RequestParams],
+    ) -> Run: ...
+    @overload
+    def resume(
+        self, run_id: str, *, event_handler: AsyncHandlerT, **params: Unpack[RunResumeParams]
+    ) -> AsyncAssistantStreamManager[AsyncHandlerT]: ...
+    @overload
+    def resume(
+        self, run_id: str, *, event_handler: LeftOut | None = ..., **params: Unpack[RunResumeParams]
+    ) -> AsyncAssistantStreamManager[AsyncAssistantEventHandler]: ...
     @overload
     async def create(
         self, thread_id: str, *, stream: Literal[True], **params: Unpack[RunCreateStreamParams]

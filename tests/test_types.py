@@ -30,6 +30,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 OUTPUTS = {"thread_id": "thread_1", "run_id": "run_1", "tool_outputs": [{"tool_call_id": "c", "output": "4"}]}
 STARTED = {"thread_id": "thread_1", "assistant_id": "asst_1"}
+THAT_RUN = {"run_id": "run_1", "thread_id": "thread_1"}
 CALLS: dict[str, list[dict[str, Any]]] = {
     "Messages.list": [{"thread_id": "thread_1", "stream": True}, {"thread_id": "thread_1"}],
     "Messages.update": [{"message_id": "msg_1", "thread_id": "thread_1", "content": "Hi"}],
@@ -38,6 +39,8 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "Runs.create": [{**STARTED, "stream": True}, STARTED, STARTED],
     "Runs.submit_tool_outputs": [{**OUTPUTS, "stream": True}, OUTPUTS, OUTPUTS],
     "Threads.create_and_run": [{"assistant_id": "asst_1", "stream": True}, *[{"assistant_id": "asst_1"}] * 2],
+    "Runs.retrieve": [{**THAT_RUN, "stream": True}, THAT_RUN],
+    "Runs.resume": [THAT_RUN],
     "Runs.stream": [STARTED],
     "Runs.create_and_stream": [STARTED],
     "Runs.submit_tool_outputs_stream": [OUTPUTS],
@@ -66,6 +69,9 @@ def served(server: Loopback) -> None:
     def started(request: Any) -> Reply:
         return stream if request.json.get("stream") else Reply.json(completed)
 
+    def retrieved(request: Any) -> Reply:
+        return stream if "stream" in request.query else Reply.json(completed)
+
     def listed(request: Any) -> Reply:
         return (
             Reply.sse([chunk_frame("Hi")])
@@ -79,7 +85,7 @@ def served(server: Loopback) -> None:
         "/threads/thread_1/runs/run_1/submit_tool_outputs",
     ):
         server.on("POST", path, started)
-    server.on("GET", "/threads/thread_1/runs/run_1", Reply.json(completed))
+    server.on("GET", "/threads/thread_1/runs/run_1", retrieved)
     server.on("GET", MESSAGES, listed)
     server.on("POST", MESSAGES, Reply.json(message("completed", "Hi")[1]))
     gone = {"id": "msg_1", "object": "thread.message.deleted", "deleted": True}

@@ -239,6 +239,18 @@ class RunSpan(Span):
         self._has_parted = True
         return self.ways.farewell(self, left)
 
+    def unnumbered(self, number: int) -> IncompleteStreamError:
+        """The error of a server that has no events after a number."""
+        progress = self.progress
+        return IncompleteStreamError(
+            f"The server has no events of run {progress.run_id} after number {number}: it does not number "
+            "them, or does not keep them any more. starting_after=0 tells the run as it stands.",
+            self.halt.response.request,
+            run_id=progress.run_id,
+            thread_id=progress.thread_id,
+            status=progress.status,
+        )
+
     def incomplete(self, status: str | None, cause: Exception | None = None) -> IncompleteStreamError:
         """The error of a stream whose end cannot be learned."""
         progress = self.progress

@@ -1,5 +1,5 @@
-"""How a stream goes on whose connection broke: after its last event where the server numbers them, else by
-polling."""
+"""How a stream goes on whose connection broke, and how one is read of a run that there is: after a number
+where the server numbers its events, else by polling."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import openai
 
 from streaming_assistants import _sdk
 from streaming_assistants._protocol.numbers import NotNumbered
-from streaming_assistants._protocol.plan import Ask, Plan, Read, Received, Sleep
+from streaming_assistants._protocol.plan import Ask, Invoke, Plan, Read, Received, Sleep
 from streaming_assistants._protocol.resume import PATIENCE, Gone, begun_run, follow, passes, patient
 from streaming_assistants._sdk.untyped import HttpResponse, Model
 
 from .message_reading import is_stream
-from .reading import RunSpan
+from .reading import RunSpan, Way
 from .streams import AsyncEventStream, EventStream
 
 _LOOKS = 6  # at a thread's runs, until the one is listed that was just begun
@@ -42,6 +42,47 @@ def resumed(span: RunSpan, plan: Plan[None]) -> Plan[None]:
     # Between the run's last event and the end of its stream there is nothing to miss.
     if not (span.progress.ended or (yield from _numbered(span))):
         yield from _polled(span)
+
+
+def read_after(number: int, *, goes_on: bool) -> Way:
+    """A way in the place of the first answer, to which the events of a run after a number were asked for. A
+    server that does not number them is polled where all of them are wanted. ``goes_on``: so it is where the
+    connection breaks. Raises IncompleteStreamError where there is nothing after that number to be had."""
+
+    def way(span: RunSpan, plan: Plan[None]) -> Plan[None]:
+        plan.close()
+        span.listen()
+        span.settles = not goes_on
+        if (yield from _answered(span, number, goes_on)):
+            return
+        if number:
+            raise span.unnumbered(number)
+        yield from _polled(span)
+
+    return way
+
+
+def _answered(span: RunSpan, number: int, goes_on: bool) -> Plan[bool]:
+    """Reads the first answer; whether the server numbers its events."""
+    response, numbers = span.response, span.listen().numbers
+    if not is_stream(response):  # it answers with the run as it is
+        yield Invoke(response.aclose if _sdk.is_async(span.client) else response.close)
+        return False
+    numbers.begin(number)
+    try:
+        reading = yield Read(lambda: response, span.reading)
+    except NotNumbered:
+        return False
+    except openai.APIConnectionError:
+        if not goes_on:
+            raise
+    else:
+        if reading.reader.done or span.progress.ended:
+            return True
+        if not goes_on:
+            yield from span.rest(reading)
+            return True
+    return (yield from _numbered(span))
 
 
 def _numbered(span: RunSpan) -> Plan[bool]:

@@ -83,6 +83,30 @@ def _manager(resource: str, method: str, operation: requests.Operation) -> tuple
     )
 
 
+def _reading(resource: str) -> tuple[Capability, ...]:
+    """The events of a run that there is, and a handler of them."""
+    takes = requests.READ.params | manners.parameters(requests.READ)
+    return (
+        Capability(
+            f"{resource}.retrieve(stream=True)",
+            resource,
+            "retrieve",
+            runs.reading,
+            "stream",
+            takes=takes | {"stream"},
+        ),
+        Capability(
+            f"{resource}.resume()",
+            resource,
+            "resume",
+            lambda client, _: runs.resuming(client),
+            "starting_after",
+            takes=takes | {"event_handler"},
+            leads=requests.READ.positional,
+        ),
+    )
+
+
 def _method(resource: str, endpoint: Endpoint) -> Capability:
     name = endpoint.operation.name
     return Capability(
@@ -151,6 +175,7 @@ TABLE: tuple[Capability, ...] = (
     *_manager(RUNS, "create_and_stream", requests.RUN),
     *_manager(THREADS, "create_and_run_stream", requests.CREATE_AND_RUN),
     *_manager(RUNS, "submit_tool_outputs_stream", requests.SUBMIT),
+    *_reading(RUNS),
     _posting(RUNS),
     _posting(MESSAGES),
     *_waiting(

@@ -28,9 +28,10 @@ class Numbers:
         self._asked = False  # for what comes after the last one
         self._whole = True  # no number was left out so far
 
-    def begin(self) -> None:
-        """An answer begins that is numbered by itself, or not at all."""
-        self.last, self._sound, self._asked, self._whole = None, True, False, True
+    def begin(self, after: int | None = None) -> None:
+        """An answer begins that is numbered by itself, or not at all; or one that was asked for what comes
+        ``after`` a number."""
+        self.last, self._sound, self._asked, self._whole = after, True, after is not None, True
 
     def ask(self) -> None:
         """An answer begins that goes on after the last number."""

@@ -57,7 +57,7 @@ class Progress:
         if "threads" in words:
             words = words[words.index("threads") :]
             self.thread_id = words[1] if len(words) > 2 else None
-            self.run_id = words[3] if len(words) > 4 and words[2] == "runs" else None
+            self.run_id = words[3] if len(words) > 3 and words[2] == "runs" else None
 
     def see(self, event: Model) -> None:
         """Takes one event."""

@@ -53,12 +53,15 @@ class FrameDecoder:
     def feed(self, chunk: bytes) -> list[Frame]:
         """Takes the next bytes; answers with the frames that they complete."""
         if not self._held and self._started and not self._after_cr and chunk[-2:] == b"\n\n":
-            # How servers send: one frame in a chunk, with a name that came before.
+            # How servers send: one frame in a chunk, with a name that came before, and some with a number.
+            said, block = _number(chunk) if chunk[:4] == b"id: " else (None, chunk)
             head, _, data = (
-                (b"", b"", chunk[6:]) if chunk.startswith(b"data: ") else chunk.partition(b"\ndata: ")
+                (b"", b"", block[6:]) if block.startswith(b"data: ") else block.partition(b"\ndata: ")
             )
             name = self._names.get(head)
             if name is not None and data.find(b"\n") == len(data) - 2 and b"\r" not in data:
+                if said is not None:
+                    self._last_id = said
                 return [_new(Frame, (name, data[:-2], self._last_id, None, None))]
         if not self._started:
             chunk = self._without_bom(chunk)
@@ -90,12 +93,17 @@ class FrameDecoder:
         known = self._names.get
         for block in blocks:
             # Nearly every frame is "event: NAME\ndata: JSON" with a name that came before.
-            head, has_data, data = block.partition(b"\ndata: ")
+            said, rest = _number(block) if block[:4] == b"id: " else (None, block)
+            head, has_data, data = rest.partition(b"\ndata: ")
             name = known(head)
             if name is not None and has_data and b"\n" not in data:
+                if said is not None:
+                    self._last_id = said
                 frames.append(_new(Frame, (name, data, self._last_id, None, None)))
-            elif block.startswith(b"data: ") and b"\n" not in block:
-                frames.append(_new(Frame, ("", block[6:], self._last_id, None, None)))
+            elif rest.startswith(b"data: ") and b"\n" not in rest:
+                if said is not None:
+                    self._last_id = said
+                frames.append(_new(Frame, ("", rest[6:], self._last_id, None, None)))
             elif (frame := self._frame(block)) is not None:
                 frames.append(frame)
         return frames
@@ -140,7 +148,15 @@ class FrameDecoder:
             if block.lstrip()[:1] in (b"{", b"["):
                 self.unframed = block
             return None
-        if lines[0].startswith(b"event: ") and len(self._names) < _MANY:
-            self._names[lines[0]] = str(lines[0][7:], "utf-8", "replace")
+        first = lines[1] if lines[0].startswith(b"id:") and len(lines) > 1 else lines[0]
+        if first.startswith(b"event: ") and len(self._names) < _MANY:
+            self._names[first] = str(first[7:], "utf-8", "replace")
         data = b"\n".join([value for _, value in parts])
         return Frame(event, data, self._last_id, retry, tuple(parts) if len(parts) > 1 else None)
+
+
+def _number(block: bytes) -> tuple[str | None, bytes]:
+    """The number that a block begins with, and the rest of it; None and all of it for any other id."""
+    said, _, rest = block.partition(b"\n")
+    digits = said[4:]
+    return (digits.decode(), rest) if digits.isdigit() else (None, block)

@@ -12,7 +12,7 @@ import openai
 from streaming_assistants import _sdk
 from streaming_assistants._io import drive
 from streaming_assistants._io.reading import RunSpan, Way, Ways
-from streaming_assistants._io.resuming import begun, resumed
+from streaming_assistants._io.resuming import begun, read_after, resumed
 from streaming_assistants._patch.defaults import resumes
 from streaming_assistants._protocol import failed_runs
 from streaming_assistants._protocol.offered import offered
@@ -23,7 +23,7 @@ from streaming_assistants._sdk.untyped import AnyClient, Arguments, Model
 from .active import TAKES, Posting, chosen, one
 from .failing import Failing, another, failed, flag, retry_seconds
 from .opening import opened, send
-from .operations import CREATE_AND_RUN, RUN, Operation, Request, request_options
+from .operations import CREATE_AND_RUN, READ, RUN, Operation, Request, request_options
 from .params import FailureParams, RetryParams, StreamParams, names
 from .polling import REQUEST, Wanted, deadline
 from .tool_params import taken as tools_of
@@ -55,6 +55,8 @@ class Manners:
     terms: Terms
     rounds: tuple[Way, ...] = ()
     """Of functions that are called."""
+    first: tuple[Way, ...] = ()
+    """In the place of the first answer."""
 
     @classmethod
     def taken(
@@ -75,8 +77,14 @@ class Manners:
             if_active, terms = chosen(kwargs), deadline(kwargs)
         loop = tools_of(client, kwargs)
         rounds = () if loop is None else (streamed_rounds(client, loop, again(kwargs)),)
+        first: tuple[Way, ...] = ()
+        if operation is READ:
+            number = read_from(kwargs)
+            kwargs["starting_after"] = number
+            headers = {**headers, "Last_Event_ID": str(number)}
+            first = (read_after(number, goes_on=resume),)
         request = operation.request(args, kwargs, **headers)
-        return cls(client, request, failing, resume, cancel, if_active, terms, rounds)
+        return cls(client, request, failing, resume, cancel, if_active, terms, rounds, first)
 
     def opened(self) -> Model:
         """The stream; from an async client a coroutine that gives it."""
@@ -94,7 +102,7 @@ class Manners:
 
     def ways(self) -> Ways:
         """How the stream goes on."""
-        whole = (*([self._started_anew] if self.failing.retries else []), *self.rounds)
+        whole = (*self.first, *([self._started_anew] if self.failing.retries else []), *self.rounds)
         return Ways(
             answer=(resumed,) if self.resumes else (),
             whole=(*whole, _raising) if self.failing.raises else whole,
@@ -117,6 +125,17 @@ class Manners:
                 stream = yield from self._posting().plan(partial(one, make))
                 make = partial(_itself, stream)
             yield from span.answer(make)
+
+
+def read_from(kwargs: Arguments) -> int:
+    """The number of the event after which a run is read. Raises TypeError and ValueError for what is none."""
+    given = kwargs.get("starting_after", 0)
+    number = given if _sdk.given(given) else 0
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError(f"starting_after: expected a whole number, got {number!r:.80}")
+    if number < 0:
+        raise ValueError(f"starting_after: expected 0 or more, got {number!r}")
+    return number
 
 
 def _itself(stream: Model) -> Model:

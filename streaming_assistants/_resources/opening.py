@@ -16,13 +16,14 @@ def send(client: AnyClient, request: Request) -> Model:
     """Opens the stream: an EventStream, or for an async client a coroutine that gives the async one."""
     # Releases up to 1.10 read the type from a generic argument.
     stream = AsyncEventStream[object] if _sdk.is_async(client) else EventStream[object]
-    return client.post(
+    body = {} if request.method == "get" else {"body": request.body}
+    return getattr(client, request.method)(
         request.path,
         cast_to=object,
-        body=request.body,
         options=spoken(client, request.options),
         stream=True,
         stream_cls=stream,
+        **body,
     )
 
 

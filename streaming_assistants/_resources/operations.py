@@ -13,7 +13,7 @@ from streaming_assistants import _sdk
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import AnyClient, Arguments
 
-from .params import CreateAndRunParams, RequestParams, RunParams, SubmitParams, names
+from .params import CreateAndRunParams, RequestParams, RunParams, RunReadParams, SubmitParams, names
 
 BETA = "assistants=v2"
 
@@ -36,6 +36,7 @@ class Request(NamedTuple):
     options: Arguments
     said: Mapping[str, object]
     """The call's arguments, by name."""
+    method: str = "post"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Operation:
     positional: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     """Parameters that go into the query; the rest of what is not in the path goes into the body."""
+    method: str = "post"
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -89,6 +91,8 @@ class Operation:
         options = {name: bound.pop(name) for name in names(RequestParams) if name in bound}
         ids = {name: quote(checked_id(name, bound.pop(name)), safe="") for name in self.in_path}
         query = {name: bound.pop(name) for name in self.query if name in bound}
+        if self.method == "get" and stream:
+            query["stream"] = "true"  # which releases write in different ways
         for name in bound.keys() & _KINDS.keys():
             checked_id(name, bound[name])
         body = {**{name: plain(value) for name, value in bound.items()}, **stream}
@@ -98,6 +102,7 @@ class Operation:
             body,
             request_options(options, query, {name.replace("_", "-"): v for name, v in headers.items()}),
             said,
+            self.method,
         )
 
 
@@ -187,4 +192,8 @@ CREATE_AND_RUN = Operation(
 SUBMIT = Operation(
     "submit_tool_outputs", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", names(SubmitParams),
     ("thread_id", "run_id", "tool_outputs"), ("run_id",),
+)  # fmt: skip
+READ = Operation(
+    "retrieve", "/threads/{thread_id}/runs/{run_id}", names(RunReadParams),
+    ("run_id", "thread_id"), ("run_id",), ("starting_after",), "get",
 )  # fmt: skip

@@ -203,6 +203,31 @@ class SubmitToolOutputsStreamParams(SubmitToolOutputsParams, StreamParams, Failu
     """``runs.submit_tool_outputs(stream=True)``, besides the run."""
 
 
+class RunReadParams(RequestParams, total=False):
+    """What reads the events of a run that there is. ``starting_after``: the number of the last event that the
+    reader has, 0 for none."""
+
+    run_id: Required[str]
+    thread_id: Required[str]
+    starting_after: int | LeftOut
+
+
+class RunRetrieveStreamParams(RequestParams, StreamParams, FailureParams, total=False):
+    """``runs.retrieve(stream=True)``, besides the run. ``starting_after``: the number of the last event that
+    the reader has; left out, they are given all of them."""
+
+    thread_id: Required[str]
+    starting_after: int | LeftOut
+
+
+class RunResumeParams(RequestParams, StreamParams, FailureParams, total=False):
+    """``runs.resume``, besides the run. ``starting_after``: the number of the last event that the handler has
+    seen; left out, it is shown the whole run."""
+
+    thread_id: Required[str]
+    starting_after: int | LeftOut
+
+
 class RunPollParams(RunParams, PollParams, ToolTermsParams, IfActiveParams, RetryParams, total=False):
     """``runs.create_and_poll``, besides ``tool_handlers``, which decides what it gives."""
 

@@ -13,7 +13,7 @@ from streaming_assistants._sdk.untyped import AnyClient, Arguments, Method, Mode
 from .active import TAKES
 from .adoption import adopt
 from .manners import Manners, parameters
-from .operations import Operation
+from .operations import READ, Operation
 from .tool_params import unstreamed
 
 
@@ -26,6 +26,32 @@ def streaming(client: AnyClient, operation: Operation, plain_call: Method) -> Me
             return plain_call(*args, **kwargs)
         kwargs.pop("stream")
         return Manners.taken(client, operation, args, kwargs).opened()
+
+    return call
+
+
+def reading(client: AnyClient, plain_call: Method) -> Method:
+    """``retrieve(..., stream=True)``: the events of a run that there is."""
+
+    def call(*args: object, **kwargs: object) -> Model:
+        if not streams(kwargs):
+            kwargs.pop("stream", None)
+            unstreamed(READ.name, kwargs, parameters(READ) | {"starting_after"})
+            return plain_call(*args, **kwargs)
+        kwargs.pop("stream")
+        return Manners.taken(client, READ, args, kwargs).opened()
+
+    return call
+
+
+def resuming(client: AnyClient) -> Method:
+    """``resume()``: a handler sees a run that there is; the stream goes on where its connection breaks."""
+    manage = helper(client, READ, "threads.runs.resume")
+
+    def call(*args: object, **kwargs: object) -> Model:
+        if not _sdk.given(kwargs.get("resume", _sdk.NOT_GIVEN)):
+            kwargs["resume"] = True
+        return manage(*args, **kwargs)
 
     return call
 

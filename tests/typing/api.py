@@ -183,6 +183,13 @@ def sync(made: OpenAI) -> None:
         assert_type(mine, Mine)
     with threads.create_and_run_stream(assistant_id="asst_1", event_handler=Mine()) as mine:
         mine.until_done()
+    with threads.runs.resume("run_1", thread_id="thread_1", starting_after=3, event_handler=Mine()) as mine:
+        assert_type(mine, Mine)
+    with threads.runs.resume("run_1", thread_id="thread_1", tool_handlers=[show]) as stream:
+        assert_type(stream, AssistantEventHandler)
+    again = threads.runs.retrieve("run_1", thread_id="thread_1", stream=True, starting_after=3, resume=True)
+    assert_type(again, EventStream[AssistantStreamEvent])
+    assert_type(threads.runs.retrieve("run_1", thread_id="thread_1", timeout=3), Run)
     with threads.runs.stream(
         thread_id="thread_1", assistant_id="asst_1", event_handler=openai.AssistantEventHandler()
     ) as theirs:
@@ -258,6 +265,11 @@ async def asynchronous(made: AsyncOpenAI) -> None:
     assert_type(await threads.messages.list("thread_1", stream=True).get_final_message(), Message)
     async for message in threads.messages.list("thread_1"):
         assert_type(message, Message)
+    async with threads.runs.resume("run_1", thread_id="thread_1") as again:
+        assert_type(again, AsyncAssistantEventHandler)
+    events = await threads.runs.retrieve("run_1", thread_id="thread_1", stream=True, starting_after=3)
+    assert_type(events, AsyncEventStream[AssistantStreamEvent])
+    assert_type(await threads.runs.retrieve("run_1", thread_id="thread_1"), Run)
     async with threads.runs.stream(thread_id="thread_1", assistant_id="asst_1") as stream:
         assert_type(stream, AsyncAssistantEventHandler)
         handle_async(stream)
