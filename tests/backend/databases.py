@@ -7,6 +7,7 @@ import importlib.util
 import os
 import secrets
 import sqlite3
+import subprocess
 import tempfile
 import time
 import warnings
@@ -61,6 +62,8 @@ class Server:
         self.address = address
         self.control = control
         """Has the server ``stop``, ``start`` or ``restart``, where it is ours."""
+        self.user: int | None = None
+        """Whose its process is, where it is ours."""
         self._template: str | None = None
         self._spare: list[Postgres] = []
         self._taken: list[Postgres] = []
@@ -146,6 +149,24 @@ class Postgres:
             while connection.execute(f"SELECT count(*) {activity}").fetchone()[0]:
                 time.sleep(0.01)
 
+    @contextlib.contextmanager
+    def replaced(self, *statements: str, by: str = "template1") -> Iterator[None]:
+        """Has another database in its place, a copy of ``by`` or of itself, changed by the statements: as
+        after a failover to a replica that is empty, or old."""
+        aside = f"{self.name}_aside"
+        self._admin(f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS false")
+        self.cut()
+        self._admin(f"ALTER DATABASE {self.name} RENAME TO {aside}")
+        self._admin(f"CREATE DATABASE {self.name} TEMPLATE {aside if by == 'itself' else by}")
+        for statement in statements:
+            self.execute(statement)
+        try:
+            yield
+        finally:
+            self._admin(f"DROP DATABASE {self.name} WITH (FORCE)")
+            self._admin(f"ALTER DATABASE {aside} RENAME TO {self.name}")
+            self._admin(f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS true")
+
     def drop(self) -> None:
         self._admin(f"DROP DATABASE {self.name} WITH (FORCE)")
 
@@ -187,12 +208,36 @@ def a_server() -> Iterator[Server]:
         try:
             made = Server(server.get_uri(), partial(_control, server))
             # Nothing of it has to outlive this machine.
+            made.user = Path(server.pgdata).stat().st_uid
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 made.admin(f"ALTER SYSTEM SET {setting} = off")
             made.admin("SELECT pg_reload_conf()")
             yield made
         finally:
             server.cleanup()
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int, user: int) -> Iterator[tuple[Path, Callable[[int], None]]]:
+    """A file system of its own for a tablespace, a user's by the number, and what gives it another size.
+    Skips the test where none may be made."""
+    folder = Path(tempfile.mkdtemp(prefix="disk"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700,uid={user}", "tmpfs", str(folder)]
+    try:
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("no file system of its own may be mounted here")
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+
+    def resize(megabytes: int) -> None:
+        options = f"remount,size={megabytes}m"
+        subprocess.run(["mount", "-o", options, str(folder)], check=True)
+
+    try:
+        yield folder, resize
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
 
 
 def _control(server: Any, what: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from streaming_assistants.backend._engine.store_port import Contended, StoreAway
+from streaming_assistants.backend._engine.store_port import StoreAway, Undone
 from streaming_assistants.backend._engine.transacting import transacted
 from streaming_assistants.backend._store.database import Database
 
@@ -80,10 +80,10 @@ def test_what_is_refused_each_time_is_given_up(store: Database) -> None:
         calls.append(tx)
         tx.connection.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
 
-    with pytest.raises(Contended):
+    with pytest.raises(Undone):
         transacted(store, refused)
     assert len(calls) == 5
-    assert issubclass(Contended, StoreAway)
+    assert issubclass(Undone, StoreAway)
 
 
 async def test_a_request_and_a_run_are_done_again(make_api: Callable[..., Api], postgres: Postgres) -> None:

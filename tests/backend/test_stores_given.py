@@ -83,6 +83,7 @@ async def test_a_closed_backend_says_so(make_api: MakeApi, tmp_path: Path) -> No
             assert (error["status"], error["message"]) == (500, "The backend has been closed.")
 
 
+@pytest.mark.in_memory
 async def test_a_thread_of_another_store_in_memory_is_a_404_that_hints_at_it(
     make_api: MakeApi, tmp_path: Path
 ) -> None:

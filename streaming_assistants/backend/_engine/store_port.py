@@ -67,9 +67,9 @@ class StoreAway(Exception):
     """Whether it may hold already: the store went away while the transaction was being ended."""
 
 
-class Contended(StoreAway):
-    """The store ended the transaction for another's sake. Nothing of it is kept, and done again it may hold:
-    see ``transacting``."""
+class Undone(StoreAway):
+    """Nothing of the transaction is kept, and done again at once it may hold: the store ended it for
+    another's sake, or its connection broke. See ``transacting``."""
 
 
 class StoreReplaced(StoreAway):

@@ -1,4 +1,4 @@
-"""A transaction that is a function: done again where the store ended it for another's sake. Sans-IO."""
+"""A transaction that is a function: done again where nothing of it is kept and it may hold. Sans-IO."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from .store_port import Contended
+from .store_port import Undone
 
 ResultT = TypeVar("ResultT")
 TransactionT = TypeVar("TransactionT")
@@ -30,15 +30,16 @@ def transacted(
     writes: bool = True,
     durable: bool = True,
 ) -> ResultT:
-    """What ``action`` answers within a transaction. It is called again, at most four times, where two
-    transactions wait for each other or saw what the other changed, and the store has ended this one: what it
-    does outside the transaction has to bear that. Raises what the store raises."""
+    """What ``action`` answers within a transaction. It is called again, at most four times, where the store
+    has ended the transaction for another's sake (two wait for each other, or one saw what the other changed)
+    or its connection broke: what it does outside the transaction has to bear that. Raises what the store
+    raises."""
     attempt = 0
     while True:
         attempt += 1
         try:
             with store.write(durable=durable) if writes else store.read() as tx:
                 return action(tx)
-        except Contended:
+        except Undone:
             if attempt == _ATTEMPTS:
                 raise

@@ -17,7 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from .._engine.store_port import Contended, StoreAway, StoreClosed, StoreReplaced
+from .._engine.store_port import StoreAway, StoreClosed, StoreReplaced, Undone
 from . import upgrading
 from .address import address, patience
 from .changes import Changes
@@ -56,6 +56,7 @@ class Database:
         self._changes = Changes()
         self._ahead = 0.0  # of the database's clock, before the monotonic one
         self._about: upgrading.About | None = None
+        self._pool_size = waits.pool_size
         self._origin = secrets.token_hex(4)
         self._pool = pool_of(url, waits, in_memory=self.in_memory, told=_weakly(self._connected))
         self._listener = Listener(self._pool, self._changes, self._origin)
@@ -85,10 +86,11 @@ class Database:
     @contextmanager
     def _begun(self, options: dict[str, bool], changed: Collection[object] = ()) -> Iterator[Connection]:
         """A transaction, at whose end those who listen to a server are told what is ``changed``."""
-        ends = False
+        begun = ends = False
         try:
             with self._alone:
                 connection, transaction = self._transaction(options)
+                begun = True
                 with connection:
                     try:
                         with transaction:
@@ -100,8 +102,13 @@ class Database:
                             connection.invalidate()  # the pool that it goes back to has been emptied already
         except _AWAY as error:
             state = _state(error)
-            away = Contended(str(error)) if state in _CONTENDED else StoreAway(str(error))
-            away.doubtful = ends and (state is None or state.startswith(_CUT))
+            cut = begun and (
+                getattr(error, "connection_invalidated", False) or (state or "").startswith(_CUT)
+            )
+            doubtful = cut and ends and bool(options.get("writes"))
+            undone = state in _CONTENDED or (cut and not doubtful)
+            away = Undone(str(error)) if undone else StoreAway(str(error))
+            away.doubtful = doubtful
             raise away from error
         except ProgrammingError as error:
             if _state(error) != _NO_TABLE:
@@ -117,8 +124,9 @@ class Database:
             connection.exec_driver_sql(told)
 
     def _transaction(self, options: dict[str, bool]) -> tuple[Connection, RootTransaction]:
-        """A connection, and a transaction that has begun on it."""
-        last = self.sqlite
+        """A connection, and a transaction that has begun on it. A server that was restarted has cut what the
+        pool has kept, and the first word over each tells."""
+        kept = 0 if self.sqlite else self._pool_size
         while True:
             connection = self._open().connect()
             try:
@@ -127,11 +135,9 @@ class Database:
             except BaseException as error:
                 connection.invalidate()
                 connection.close()
-                if last or not isinstance(error, _AWAY):
+                kept -= 1
+                if kept < 0 or not isinstance(error, _AWAY):
                     raise
-            # A server that was restarted has cut what the pool has kept, and the first word over it tells.
-            self._pool.dispose()
-            last = True
 
     def check_vectors(self) -> None:
         """Raises ImportError where nothing here can search by vectors."""
