@@ -136,7 +136,7 @@ def test_a_process_that_stops_within_a_transaction_holds_nobody_up_for_long(
     store: Database, postgres: Postgres
 ) -> None:
     joined = "&" if "?" in postgres.url else "?"
-    url = f"{postgres.url}{joined}idle_in_transaction_session_timeout=50ms"
+    url = f"{postgres.url}{joined}idle_in_transaction_session_timeout=500ms"
     with Database(url) as paused, pytest.raises(StoreAway):
         with paused.write() as tx:
             tx.get("threads", "thread_1", lock=True)

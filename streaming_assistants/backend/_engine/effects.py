@@ -33,12 +33,14 @@ class Do:
 
     One that is not ``durable`` may be lost when the store's own machine fails at that moment, and nothing
     after it is kept without it: what grows is written again, and the end of a run is durable. With ``says``
-    the action answers with events, which whoever reads is told once they are committed."""
+    the action answers with events, which whoever reads is told once they are committed. Without ``waits`` a
+    run goes on where the store is away."""
 
     action: Callable[[Transaction], object]
     writes: bool = True
     durable: bool = True
     says: bool = False
+    waits: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .effects import Abandoned, Do, Event, Events, Interrupted, Steps, WorkEffec
 from .file_settings import FileSettings
 from .held_run import HeldRun, Lost, Stopped
 from .past import Past
+from .patient import patient
 from .port import (
     Call,
     ContentDelta,
@@ -96,7 +97,7 @@ class Execution:
         abandoned = False
         try:
             try:
-                ending = yield from self._go_on()
+                ending = yield from patient(self._go_on(), f"run {self._run.id}")
             except Stopped as stopped:
                 ending = self._end_as(stopped.status, None)
             except Abandoned:
@@ -218,7 +219,7 @@ class Execution:
     def _glance(self) -> Steps[None]:
         """Looks at the store; while that is away, the run goes on as long as it needs nothing of it."""
         try:
-            yield Do(self.look, durable=False, says=True)
+            yield Do(self.look, durable=False, says=True, waits=False)
         except StoreAway as error:
             logger.warning("The store is away, and run %s goes on without it: %s", self._run.id, error)
             self._save_at = self._keeper.clock() + _LONGEST_PAUSE
