@@ -153,13 +153,15 @@ class Postgres:
     def replaced(self, *statements: str, by: str = "template1") -> Iterator[None]:
         """Has another database in its place, a copy of ``by`` or of itself, changed by the statements: as
         after a failover to a replica that is empty, or old."""
-        aside = f"{self.name}_aside"
+        aside, other = f"{self.name}_aside", f"{self.name}_other"
         self._admin(f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS false")
         self.cut()
         self._admin(f"ALTER DATABASE {self.name} RENAME TO {aside}")
-        self._admin(f"CREATE DATABASE {self.name} TEMPLATE {aside if by == 'itself' else by}")
-        for statement in statements:
-            self.execute(statement)
+        self._admin(f"CREATE DATABASE {other} TEMPLATE {aside if by == 'itself' else by}")
+        with _connected(urlsplit(self._address)._replace(path=f"/{other}").geturl()) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        self._admin(f"ALTER DATABASE {other} RENAME TO {self.name}")
         try:
             yield
         finally:
