@@ -68,9 +68,11 @@ class LocalBackend(Records):
     or at ``files_at``, a folder or a URL that fsspec knows. ``embedding_model`` is a model of the upstream's
     ``/embeddings``, for searches by meaning besides those by words. A model searches by calling a function,
     or with ``search="always"`` is given passages before each of its turns. ``lease`` is how many seconds
-    others that share the store wait for a sign of life before they take this backend's runs over. ``clock``
-    answers with the time in seconds since the epoch; by default it is the store's own. ``observer`` watches
-    requests and runs: :class:`~streaming_assistants.backend.OpenTelemetry`, or one of your own.
+    others that share the store wait for a sign of life before they take this backend's runs over. With
+    ``background``, ``"responses"`` is asked in the background of its server, where an answer goes on though
+    its run's process dies: whoever takes the run over picks it up. ``clock`` answers with the time in seconds
+    since the epoch; by default it is the store's own. ``observer`` watches requests and runs:
+    :class:`~streaming_assistants.backend.OpenTelemetry`, or one of your own.
 
     Raises ImportError when SQLAlchemy is not installed and the store is not your own, or what ``files_at``
     needs is not; ValueError for an unknown upstream, another database or options that contradict each other,
@@ -93,11 +95,14 @@ class LocalBackend(Records):
         embedding_model: str | None = None,
         search: str = "function",
         lease: float = LEASE,
+        background: bool = False,
         clock: Callable[[], float] | None = None,
         observer: Observer | None = None,
     ) -> None:
-        infer = registry.upstream(upstream, context_window=context_window)
+        infer = registry.upstream(upstream, context_window=context_window, background=background or None)
         options = checked(upstream_options)
+        if background and options.get("store") is False:
+            raise ValueError("background=True takes answers that their server keeps: no store=False.")
         self.upstream: str = (
             upstream if isinstance(upstream, str) else getattr(upstream, "__name__", "custom")
         )

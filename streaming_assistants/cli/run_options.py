@@ -60,6 +60,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=JSON",
         help='a member of every request for inference (service_tier="flex"); may be repeated',
     )
+    add(
+        "--background",
+        action="store_true",
+        help="for --upstream responses: ask in the background, where an answer outlives this process",
+    )
     add("--think", default="keep", choices=["keep", "drop"], help="what becomes of <think> in a text")
     add(
         "--files",
@@ -89,6 +94,7 @@ def read(given: argparse.Namespace) -> RunOptions:
         "options": {
             "models": _models(given.model),
             "lease": given.lease,
+            "background": given.background,
             "strict": not given.no_strict,
             "context_window": given.context_window,
             "think": given.think,

@@ -11,6 +11,7 @@ A script is a list of events (decoded JSON). Each request takes the next one, th
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -49,6 +50,23 @@ def _dump(value: Any) -> str:
 def serve_responses(server: Loopback, *scripts: Script | Reply) -> Loopback:
     """Routes POST /responses, below any prefix. A Reply is given as it is."""
     return server.on("POST", ".*/responses", *(_reply(script, sse) for script in scripts))
+
+
+def serve_background(server: Loopback, script: Script, gate: threading.Event, first: int) -> Loopback:
+    """A server whose response goes on in the background: who has asked for it is sent the ``first`` of its
+    events, and the others when the gate is opened; who reads it later, all that follow a number."""
+
+    def asked(request: Request) -> Reply:
+        return Reply.sse([*sse(script[:first]), gate, *sse(script[first:])])
+
+    def read(request: Request) -> Reply:
+        after = int(request.query["starting_after"][0])
+        return Reply.sse(sse([event for event in script if event["sequence_number"] > after]))
+
+    ended = {**script[0]["response"], "status": "cancelled"}
+    server.on("POST", ".*/responses", asked)
+    server.on("GET", ".*/responses/resp_1", read)
+    return server.on("POST", ".*/responses/resp_1/cancel", Reply.json(ended))
 
 
 def serve_chat(server: Loopback, *scripts: Script | Reply) -> Loopback:
@@ -170,8 +188,9 @@ def vector_store_file(status: str = "completed", id: str = "file-a", error: Any 
 class ResponseScript:
     """Writes the events of one response, numbering items and events as the API does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, background: bool = False) -> None:
         self.events: Script = []
+        self._background = background
         self._output: list[Event] = []
         self.emit("response.created", response=self._response("in_progress"))
         self.emit("response.in_progress", response=self._response("in_progress"))
@@ -287,7 +306,7 @@ class ResponseScript:
             "object": "response",
             "created_at": CREATED,
             "status": status,
-            "background": False,
+            "background": self._background,
             "error": None,
             "incomplete_details": None,
             "instructions": None,
@@ -471,7 +490,15 @@ def chat_ended_early() -> Reply:
     return Reply.sse(list(chat_sse(chat_text("Once", " upon")[:3], done=False)))
 
 
+def responses_background() -> Script:
+    """A search of the server's, and a message with a citation of it."""
+    deltas = ("Filip's favorite food is", " cake", ".", " Or so", " they say.")
+    script = ResponseScript(background=True).file_search([search_result()])
+    return script.text(*deltas, annotations=[(2, file_citation(29))]).completed()
+
+
 RESPONSES_SCRIPTS: dict[str, Script] = {
+    "background": responses_background(),
     "text": responses_text(),
     "refusal": responses_refusal(),
     "call": responses_call("weather", '{"city":', '"Paris"}'),

@@ -271,8 +271,9 @@ class Reader(threading.Thread):
                 elif field == "data":
                     data = value
                 elif not line and name:
-                    if name == "done":
-                        self.done = True
+                    if name == "done":  # for now, where the run waits for its client
+                        self.done = self.events[-1][1] != "thread.run.requires_action"
+                        time.sleep(0.05)
                         return
                     self._take(number, name, json.loads(data))
                     number, name, data = 0, "", ""

@@ -13,9 +13,10 @@ from .store_port import Row, Transaction
 class Lost(Exception):
     """The run is no longer ours: it was ended or taken by somebody else, or its thread was deleted."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, *, ended: bool) -> None:
         super().__init__()
         self.events = events  # what its reader is owed
+        self.ended = ended  # and nobody goes on with it
 
 
 class Stopped(Exception):
@@ -76,4 +77,6 @@ class HeldRun:
         return held
 
     def lost(self, tx: Transaction) -> Lost:
-        return Lost(lifecycle.farewell(tx, self.thread_id, self.id))
+        row = tx.get("runs", self.id)
+        ended = row is None or not row["active"]
+        return Lost(lifecycle.farewell(tx, self.thread_id, self.id), ended=ended)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from .port import Json
 from .store_port import Row, Transaction
 
@@ -25,8 +27,9 @@ class Past:
     While the run is active nobody else adds to the thread, so it may be read bit by bit.
     """
 
-    def __init__(self, run: Json) -> None:
+    def __init__(self, run: Json, without: Container[str] = ()) -> None:
         self._run = run
+        self._without = without  # ids of messages and steps
         strategy = run["truncation_strategy"]
         self._last: int | None = strategy["last_messages"] if strategy["type"] == "last_messages" else None
         self._limit = self._last or _FEWEST
@@ -70,12 +73,15 @@ class Past:
         self.whole = self.whole or len(kept) == self._last
         self._from = kept[-1] if kept else _LOWEST
 
+    def _left_out(self, row: Row) -> bool:
+        return broken(row) or row["id"] in self._without
+
     def items(self) -> list[Json]:
         """What has been read as the items of a turn, oldest first."""
         placed: list[tuple[tuple[int, int, int], Json]] = []
         for row in self._messages:
             data = row["data"]
-            if row["seq"] >= self._from and data["content"] and not broken(row):
+            if row["seq"] >= self._from and data["content"] and not self._left_out(row):
                 item = {
                     "kind": "message",
                     "role": data["role"],
@@ -88,7 +94,7 @@ class Past:
             own = row["run_id"] == self._run["id"]
             if data["type"] != "tool_calls" or data["status"] != "completed" or _lacks_output(data):
                 continue  # a function call without its output would be refused by every upstream
-            if (own or row["after_message"] >= self._from) and not broken(row):
+            if (own or row["after_message"] >= self._from) and not self._left_out(row):
                 item = {"kind": "tool_calls", "calls": data["step_details"]["tool_calls"]}
                 if row["hidden"]:
                     item["kept"] = row["hidden"]["kept"]

@@ -24,6 +24,7 @@ from streaming_assistants._protocol.plan import Sleep
 
 __all__ = [
     "DONE",
+    "Answering",
     "Call",
     "ContentDelta",
     "Conversation",
@@ -239,6 +240,15 @@ class FileContent:
 
 
 @dataclass(frozen=True)
+class Answering:
+    """The stream that is open is of an answer that goes on at the upstream's server, whoever reads it: ``GET
+    path`` streams it from its beginning, ``POST cancel`` ends it."""
+
+    path: str
+    cancel: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The turn is over. ``reason`` is None, ``max_completion_tokens``, ``max_prompt_tokens`` or
     ``content_filter``.
@@ -274,6 +284,7 @@ Piece: TypeAlias = (
     | Kept
     | ThreadResources
     | FileContent
+    | Answering
     | Finished
     | Failed
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -15,7 +15,9 @@ from .file_settings import FileSettings
 from .held_run import HeldRun, Lost, Stopped
 from .past import Past
 from .patient import patient
+from .picking_up import Answers, Strayed
 from .port import (
+    Answering,
     Call,
     ContentDelta,
     Conversation,
@@ -48,6 +50,7 @@ _SAVE_EVERY = 0.1  # seconds between two writes of a message that grows
 _FIRST_PAUSE = 0.1  # seconds until a store that was away is asked again; each pause is twice the last
 _LONGEST_PAUSE = 5.0
 _LAST_PAUSE = 0.4  # of a process that ends
+_CANCEL_SECONDS = 5.0  # that the upstream has to take a cancel
 _ASKS = (Call, Open, Next, Sleep)
 _NOTHING_YET = Outcome()
 
@@ -74,6 +77,7 @@ class Execution:
         self._hidden = stretch.hidden
         self._files = files
         self._run = HeldRun(stretch, keeper)
+        self._answers = Answers(stretch, self._run)
         self._keeper = keeper
         self._upstream = upstream
         self._models = models
@@ -99,12 +103,16 @@ class Execution:
             try:
                 ending = yield from patient(self._go_on(), f"run {self._run.id}")
             except Stopped as stopped:
-                ending = self._end_as(stopped.status, None)
+                said = yield from self._end(self._end_as(stopped.status, None))
+                yield from self._cancel_answer()
+                return said
             except Abandoned:
                 abandoned = True
                 ending = self._failed("server_error", taking.ENDED)
         except Lost as lost:
-            logger.debug("Run %s was ended elsewhere.", self._run.id)
+            logger.debug("Run %s is not ours any more.", self._run.id)
+            if lost.ended:
+                yield from self._cancel_answer()
             return lost.events
         return (yield from self._end(ending, abandoned))
 
@@ -131,16 +139,49 @@ class Execution:
                 abandoned = True
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _cancel_answer(self) -> Steps[None]:
+        """Has the upstream stop what nobody waits for any more and what would go on there."""
+        path = self._answers.open
+        while path is not None:
+            try:
+                yield Call("POST", path, seconds=_CANCEL_SECONDS)
+                return
+            except Interrupted:  # noqa: PERF203 - by what has ended the run
+                logger.debug("Run %s is over.", self._run.id)
+            except (UpstreamError, Abandoned) as error:
+                logger.warning("The answer to run %s goes on at its server: %r", self._run.id, error)
+                return
+
     def _go_on(self) -> Steps[Ending]:
-        refusal = yield from taking.taken_up(self._stretch, self._run, self._keeper)
+        refusal = taking.refusal(self._stretch)
         if refusal is not None:
             return self._failed("server_error", refusal)
+        if self._answers.to_pick_up:
+            try:
+                return (yield from self._picked_up())
+            except Strayed:
+                logger.warning(
+                    "The answer to run %s cannot be picked up; it is asked for again.", self._run.id
+                )
+                self._hidden = self._answers.forget(self._hidden)
+                self._unfinished = Unfinished(self._stretch.run, self._keeper, self._note_generating)
+        yield from taking.taken_up(self._stretch, self._run, self._keeper)
         turn = yield from self._read()
         return (yield from self._converse(turn))
 
-    def _read(self) -> Steps[Turn]:
+    def _picked_up(self) -> Steps[Ending]:
+        """Goes on with the upstream's own answer to a turn that another has asked."""
+        yield from self._answers.read(self._stretch, self._keeper)
+        items = self._answers.items
+        rows = [row for item in items for row in (item.step, item.message) if row is not None]
+        turn = yield from self._read({row["id"] for row in rows})
+        if items and not items[-1].whole:
+            self._unfinished.adopt(items[-1].step, items[-1].message, items[-1].said)
+        return (yield from self._converse(turn))
+
+    def _read(self, without: Container[str] = ()) -> Steps[Turn]:
         """Reads of the thread what the model is given, and no more where the upstream says what it takes."""
-        past = Past(self._stretch.run)
+        past = Past(self._stretch.run, without)
         while True:
             yield Do(past.read_on, writes=False)
             turn = turn_of(self._stretch, past.items(), self._models)
@@ -156,7 +197,7 @@ class Execution:
         try:
             conversation = self._upstream(turn)
             said = yield from self._listen(conversation)
-        except (Lost, Stopped, Abandoned, StoreClosed, StoreAway):
+        except (Lost, Stopped, Abandoned, Strayed, StoreClosed, StoreAway):
             raise
         except UpstreamError as error:
             said = refused(error)
@@ -178,6 +219,9 @@ class Execution:
             except StopIteration:
                 return Finished()
             outcome = _NOTHING_YET
+            piece = self._answers.unsaid(piece)
+            if piece is None:
+                continue
             if isinstance(piece, Call):
                 piece = run_files.own(self._files, piece) or piece
             if isinstance(piece, _ASKS):
@@ -191,8 +235,11 @@ class Execution:
             elif isinstance(piece, (Search, Indexed, ReadFile)):
                 outcome = yield from run_files.done(self._files, piece, self._ask)
             elif isinstance(piece, StepEnd):
-                spent = objects.usage(piece.usage)
-                yield from self._unfinished.close(spent, partial(self._spend, spent))
+                spent = objects.usage(piece.usage)  # before the run's end
+                usage = objects.add_usage(self._hidden.get("usage"), spent)
+                self._hidden = {**self._hidden, "usage": usage}
+                spend = partial(self._run.change, changes={}, hidden=self._hidden)
+                yield from self._unfinished.close(spent, spend)
             elif isinstance(piece, (Finished, Failed)):
                 return piece
             elif isinstance(piece, Kept):
@@ -201,6 +248,9 @@ class Execution:
                 yield Do(self._run.within(partial(self._keep_resources, piece.tool_resources)))
             elif isinstance(piece, FileContent):
                 yield Do(self._run.within(partial(_keep_file, piece)))
+            elif isinstance(piece, Answering):
+                self._hidden = self._answers.noted(piece, self._hidden)
+                yield Do(partial(self._run.change, changes={}, hidden=self._hidden))
             else:
                 raise TypeError(f"An upstream yielded {type(piece).__name__}, which is no piece.")
 
@@ -208,9 +258,12 @@ class Execution:
         """What came of a request, or of a wait."""
         if self._keeper.clock() >= self._save_at:
             yield from self._glance()  # before the wait, which may be long
+        again = isinstance(piece, Open) and self._answers.to_pick_up
         try:
-            return Outcome((yield piece))
+            return Outcome((yield self._answers.opened(piece) if isinstance(piece, Open) else piece))
         except UpstreamError as error:
+            if again:
+                raise Strayed from error
             return Outcome(error=error)
         except Interrupted:
             yield from self._glance()
@@ -259,12 +312,6 @@ class Execution:
             self._run.change(tx, {"status": "generating" if begun else "in_progress"})
         else:
             self._run.row(tx)
-
-    def _spend(self, spent: Json, tx: Transaction) -> None:
-        """Adds to the run's usage before its end."""
-        usage = objects.add_usage(self._hidden.get("usage"), spent)
-        self._hidden = {**self._hidden, "usage": usage}
-        self._run.change(tx, {}, hidden=self._hidden)
 
     def _failed(self, code: str, message: str) -> Ending:
         return self._end_as("failed", {"last_error": {"code": code, "message": message}})

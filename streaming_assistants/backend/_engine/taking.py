@@ -4,26 +4,22 @@ broken is asked again. Sans-IO.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from . import lifecycle, objects, standing
 from .claim_port import NOBODY
-from .deltas import add_content, add_tool_call
 from .effects import Do, Event, Steps
 from .held_run import HeldRun
 from .keeper import Keeper
 from .lifecycle import Stretch
 from .past import BROKEN, broken
 from .port import Json
+from .shown import Shown, shown
 from .store_port import Row, Transaction
 
 ATTEMPTS = 3
 """How often a turn is asked of the upstream before its run fails."""
-
-_BATCHES = 200  # of events that are read at once
 
 ENDED = "The process that drove the run ended before the run did."
 
@@ -73,18 +69,16 @@ def leave(keeper: Keeper, tx: Transaction) -> bool:
     return False
 
 
-def taken_up(stretch: Stretch, held: HeldRun, keeper: Keeper) -> Steps[str | None]:
-    """Before a run is driven: closes what another has left open of the turn. Why the run is not to be driven
-    on; None when it is."""
+def taken_up(stretch: Stretch, held: HeldRun, keeper: Keeper) -> Steps[None]:
+    """Closes what another has left open of the turn, before it is asked again."""
+    if stretch.broken:
+        yield Do(held.within(partial(mend, keeper, stretch)), says=True)
+
+
+def refusal(stretch: Stretch) -> str | None:
+    """Why a run that was taken over is not to be driven on; None when it is."""
     if not stretch.broken:
         return None
-    refusal = _refusal(stretch)
-    if refusal is None:
-        yield Do(held.within(partial(mend, keeper, stretch)), says=True)
-    return refusal
-
-
-def _refusal(stretch: Stretch) -> str | None:
     if stretch.hidden.get(lifecycle.UPSTREAM_KEY) == "caller":
         return (
             "The process that drove the run ended before the run did, and nobody else has the key that it "
@@ -101,7 +95,8 @@ def mend(keeper: Keeper, stretch: Stretch, tx: Transaction) -> list[Event]:
     events: list[Event] = []
     run_id, began = stretch.run["id"], stretch.hidden["turn"]["after"]
     steps = [step for step in tx.all("steps", run_id=run_id) if step["seq"] > began and not broken(step)]
-    shown = _shown(tx, run_id) if any(step["data"]["status"] == "in_progress" for step in steps) else _NOTHING
+    opened = any(step["data"]["status"] == "in_progress" for step in steps)
+    seen = shown(tx, run_id) if opened else Shown({}, {})
     for step in steps:
         made = step["data"]["step_details"].get("message_creation")
         message = None if made is None else tx.get("messages", made["message_id"], lock=True)
@@ -110,7 +105,7 @@ def mend(keeper: Keeper, stretch: Stretch, tx: Transaction) -> list[Event]:
             if message["data"]["status"] == "in_progress":
                 told = {"status": "incomplete", "incomplete_at": now}
                 told["incomplete_details"] = {"reason": "run_failed"}
-                told["content"] = shown.content.get(message["id"], message["data"]["content"])
+                told["content"] = seen.content.get(message["id"], message["data"]["content"])
             data = tx.change("messages", message["id"], told, row=message, hidden=_broken(message))
             if told:
                 events.append(("thread.message.incomplete", data))
@@ -118,42 +113,12 @@ def mend(keeper: Keeper, stretch: Stretch, tx: Transaction) -> list[Event]:
         if step["data"]["status"] == "in_progress":
             error = {"code": "server_error", "message": _GONE}
             told = {"status": "failed", "failed_at": now, "last_error": error, "usage": objects.nothing()}
-            if step["id"] in shown.calls:
-                told["step_details"] = {"type": "tool_calls", "tool_calls": shown.calls[step["id"]]}
+            if step["id"] in seen.calls:
+                told["step_details"] = {"type": "tool_calls", "tool_calls": seen.calls[step["id"]]}
         data = tx.change("steps", step["id"], told, row=step, hidden=_broken(step))
         if told:
             events.append(("thread.run.step.failed", data))
     return events
-
-
-class _Shown(NamedTuple):
-    """What a run's readers have seen: the contents of messages, and the calls of steps, by their ids."""
-
-    content: Mapping[str, list[Json]]
-    calls: Mapping[str, list[Json]]
-
-
-_NOTHING = _Shown({}, {})
-
-
-def _shown(tx: Transaction, run_id: str) -> _Shown:
-    """What was stored of them as they grew may be less."""
-    content: dict[str, list[Json]] = {}
-    calls: dict[str, list[Json]] = {}
-    after, more = 0, True
-    while more:
-        batches = tx.events({run_id: after}, _BATCHES)
-        more = len(batches) == _BATCHES
-        for batch in batches:
-            after = batch.last
-            for name, data in json.loads(batch.events):
-                if name == "thread.message.delta":
-                    for part in data["delta"]["content"]:
-                        add_content(content.setdefault(data["id"], []), part)
-                elif name == "thread.run.step.delta":
-                    for call in data["delta"]["step_details"]["tool_calls"]:
-                        add_tool_call(calls.setdefault(data["id"], []), call)
-    return _Shown(content, calls)
 
 
 def _broken(row: Row) -> Json:

@@ -13,7 +13,7 @@ from .deltas import add_content, add_tool_call
 from .effects import Do, Event, Steps
 from .lifecycle import Keeper
 from .port import Json
-from .store_port import RowKind, Transaction
+from .store_port import Row, RowKind, Transaction
 
 _MESSAGE_REASON = {"max_completion_tokens": "max_tokens", "content_filter": "content_filter"}
 
@@ -35,6 +35,17 @@ class Unfinished:
         self._calls: list[Json] | None = None
         self.unsaved = False
         self._message_over = False
+
+    def adopt(self, step: Row, message: Row | None, said: list[Json]) -> None:
+        """Goes on with what another has begun; ``said`` is all of it that its readers have."""
+        self._step_id = step["id"]
+        self._stored, self._storing = {step["id"]: step["data"]}, {}
+        if message is not None:
+            self._stored[message["id"]] = message["data"]
+            self._message_id, self._content = message["id"], copied(said)
+        else:
+            self._calls = copied(said)
+        self.unsaved = True
 
     def add_content(self, part: Json) -> Steps[None]:
         if self._calls is not None or self._message_over:

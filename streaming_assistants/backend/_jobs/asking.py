@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 import anyio
 import openai
@@ -134,15 +135,18 @@ class _Asker:
         return arguments
 
     def _stream_arguments(self, piece: Open) -> Arguments:
-        url, query = _sdk.inference_url(self.client, _checked(piece.path))
+        path, _, told = _checked(piece.path).partition("?")
+        url, query = _sdk.inference_url(self.client, path)
         headers = {} if piece.headers is None else {"headers": piece.headers}
-        return {
+        arguments: Arguments = {
             "path": url,
             "cast_to": object,
-            "body": piece.body,
-            "options": {"params": query, **headers},
+            "options": {"params": {**query, **dict(parse_qsl(told))}, **headers},
             "stream": True,
         }
+        if piece.body is not None:
+            arguments["body"] = piece.body
+        return arguments
 
 
 def _no_json(what: str, data: bytes, mask: Mask) -> UpstreamError:

@@ -30,6 +30,7 @@ class BackendOptions(TypedDict, total=False):
     embedding_model: str | None
     search: str
     lease: float
+    background: bool
     observer: Observer | None
 
 

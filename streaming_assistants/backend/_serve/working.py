@@ -24,9 +24,9 @@ def work(
     *,
     upstream: str,
     store: str,
-    base_url: str | None,
-    upstream_keys: Mapping[str, str] | None,
-    log_format: str,
+    base_url: str | None = None,
+    upstream_keys: Mapping[str, str] | None = None,
+    log_format: str = "text",
     options: BackendOptions,
     announce: Callable[[str], object] | None = None,
 ) -> None:

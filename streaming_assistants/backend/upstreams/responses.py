@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
-from .._engine.port import DONE, Conversation, Failed, Finished, Json, Next, Open, Turn
+from .._engine.port import (
+    DONE,
+    Answering,
+    Conversation,
+    Failed,
+    Finished,
+    Json,
+    Next,
+    Open,
+    Turn,
+    Upstream,
+)
 from .._engine.run_failures import failure
 from ._containers import container
 from ._fitting import estimated
@@ -25,20 +37,25 @@ logger = logging.getLogger("streaming_assistants")
 _REASONS = {"max_output_tokens": "max_completion_tokens", "content_filter": "content_filter"}
 
 
-def responses(turn: Turn) -> Conversation:
-    """One inference by POST /responses. See :mod:`.base` for the protocol."""
+def responses(turn: Turn, *, background: bool = False) -> Conversation:
+    """One inference by POST /responses. See :mod:`.base` for the protocol. In the ``background`` of the
+    server it goes on there whoever reads it."""
     try:
         stores = (yield from searchable(turn)) if has_tool(turn, "file_search") else []
         place = (yield from container(turn)) if has_tool(turn, "code_interpreter") else None
         body = request(turn, stores, place)
         yield from unsaid(turn)
-        yield Open("POST", "/responses", body)
+        yield Open("POST", "/responses", {**body, "background": True} if background else body)
         yield from _follow(turn, Response(turn))
     except Fault as fault:
         yield fault.failed()
 
 
-UPSTREAM = BuiltIn(lambda: responses, path="/responses", vector_stores=True)
+def _made(background: bool = False) -> Upstream:
+    return partial(responses, background=True) if background else responses
+
+
+UPSTREAM = BuiltIn(_made, ("background",), path="/responses", vector_stores=True)
 
 
 def _follow(turn: Turn, response: Response) -> Conversation:
@@ -60,8 +77,19 @@ def _follow(turn: Turn, response: Response) -> Conversation:
             nested = event.get("error")
             yield failure(nested if isinstance(nested, dict) else event)
             return
+        if kind == "response.created":
+            yield from _background(event)
         yield from response.read(kind, event)
     yield Failed("server_error", "The stream of /responses was cut: it ended before the response did.")
+
+
+def _background(event: Json) -> Conversation:
+    """Where an answer that goes on in the background can be picked up: after the event that tells its id."""
+    response = member(event, "response", dict)
+    if response.get("background"):
+        place = f"/responses/{member(response, 'id', str)}"
+        number = optional(event, "sequence_number", int) or 0
+        yield Answering(f"{place}?stream=true&starting_after={number}", f"{place}/cancel")
 
 
 def _finished(response: Json, kind: str, limit: int | None) -> Finished | Failed:
