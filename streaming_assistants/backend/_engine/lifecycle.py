@@ -14,6 +14,7 @@ from . import api_errors, event_log, objects, run_params
 from .effects import Event
 from .keeper import Keeper as Keeper
 from .port import Json
+from .shown import fuller, shown
 from .standing import CANCEL_SECONDS, LeftBehind, left_behind, overdue
 from .store_port import Row, Transaction
 
@@ -165,10 +166,12 @@ def end(
         events.append(("thread.run.cancelling", row["data"]))
     for message in tx.all("messages", thread_id=row["thread_id"], run_id=run_id):
         if message["data"]["status"] == "in_progress":
+            seen = shown(tx, run_id).content.get(message["id"])
             told = {
                 "status": "incomplete",
                 "incomplete_at": now,
                 "incomplete_details": {"reason": f"run_{status}"},
+                "content": fuller(message["data"]["content"], seen),
             }
             data = tx.change("messages", message["id"], told, row=message)
             events.append(("thread.message.incomplete", data))

@@ -32,7 +32,7 @@ from .port import (
     ThreadResources,
     ToolCallDelta,
 )
-from .shown import shown
+from .shown import fuller, shown
 from .store_port import Row, Transaction
 
 logger = logging.getLogger("streaming_assistants")
@@ -191,10 +191,10 @@ def _items(stretch: Stretch, keeper: Keeper, tx: Transaction) -> list[Item]:
         whole = step["data"]["status"] != "in_progress"
         if made is not None:
             content = [] if message is None else message["data"]["content"]
-            said = content if whole else seen.content.get(made["message_id"], content)
+            said = content if whole else fuller(content, seen.content.get(made["message_id"]))
         else:
             calls = step["data"]["step_details"]["tool_calls"]
-            said = calls if whole else seen.calls.get(step["id"], calls)
+            said = calls if whole else fuller(calls, seen.calls.get(step["id"]))
         items.append(Item(step, message, said, whole))
     return items
 

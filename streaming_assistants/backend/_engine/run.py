@@ -155,6 +155,7 @@ class Execution:
     def _go_on(self) -> Steps[Ending]:
         refusal = taking.refusal(self._stretch)
         if refusal is not None:
+            yield from taking.taken_up(self._stretch, self._run, self._keeper)
             return self._failed("server_error", refusal)
         if self._answers.to_pick_up:
             try:

@@ -20,6 +20,11 @@ class Shown(NamedTuple):
     calls: Mapping[str, list[Json]]
 
 
+def fuller(stored: list[Json], seen: list[Json] | None) -> list[Json]:
+    """Which of the two holds more: one that grows is stored now and then, as are the events of that."""
+    return stored if seen is None or len(json.dumps(seen)) < len(json.dumps(stored)) else seen
+
+
 def shown(tx: Transaction, run_id: str) -> Shown:
     """What was stored of them as they grew may be less."""
     content: dict[str, list[Json]] = {}

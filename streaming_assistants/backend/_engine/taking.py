@@ -15,7 +15,7 @@ from .keeper import Keeper
 from .lifecycle import Stretch
 from .past import BROKEN, broken
 from .port import Json
-from .shown import Shown, shown
+from .shown import Shown, fuller, shown
 from .store_port import Row, Transaction
 
 ATTEMPTS = 3
@@ -105,7 +105,7 @@ def mend(keeper: Keeper, stretch: Stretch, tx: Transaction) -> list[Event]:
             if message["data"]["status"] == "in_progress":
                 told = {"status": "incomplete", "incomplete_at": now}
                 told["incomplete_details"] = {"reason": "run_failed"}
-                told["content"] = seen.content.get(message["id"], message["data"]["content"])
+                told["content"] = fuller(message["data"]["content"], seen.content.get(message["id"]))
             data = tx.change("messages", message["id"], told, row=message, hidden=_broken(message))
             if told:
                 events.append(("thread.message.incomplete", data))
@@ -113,8 +113,9 @@ def mend(keeper: Keeper, stretch: Stretch, tx: Transaction) -> list[Event]:
         if step["data"]["status"] == "in_progress":
             error = {"code": "server_error", "message": _GONE}
             told = {"status": "failed", "failed_at": now, "last_error": error, "usage": objects.nothing()}
-            if step["id"] in seen.calls:
-                told["step_details"] = {"type": "tool_calls", "tool_calls": seen.calls[step["id"]]}
+            if made is None:
+                calls = fuller(step["data"]["step_details"]["tool_calls"], seen.calls.get(step["id"]))
+                told["step_details"] = {"type": "tool_calls", "tool_calls": calls}
         data = tx.change("steps", step["id"], told, row=step, hidden=_broken(step))
         if told:
             events.append(("thread.run.step.failed", data))
