@@ -20,6 +20,7 @@ from streaming_assistants.backend._store.database import Database
 from tests.loopback import Loopback
 
 from . import fakes
+from .conftest import JSON
 from .databases import File, Postgres
 from .served import Answer, ask, post, served
 
@@ -196,6 +197,16 @@ def test_a_project_asks_the_upstream_with_its_own_key(tmp_path: Path, server: Lo
         listed = [ask(url, "GET /v1/files HTTP/1.1", bearer(key)) for key in keys]
         assert [answer.status for answer in listed] == [200, 403]
         assert server.requests[-1].headers["authorization"] == "Bearer sk-upstream-blue"
+        named: list[dict[str, Any]] = [
+            {"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}},
+            {"tool_resources": {"code_interpreter": {"file_ids": ["file-1"]}}},
+            {"metadata": {"file_id": "file-1"}},
+        ]
+        statuses = [
+            [post(url, "/v1/assistants", {"model": "m", **each}, bearer(key)).status for each in named]
+            for key in keys
+        ]
+        assert statuses == [[200, 200, 200], [404, 404, 200]]
 
 
 def test_a_callers_key_goes_to_the_upstream_and_nowhere_else(
@@ -224,12 +235,12 @@ def test_a_callers_key_goes_to_the_upstream_and_nowhere_else(
 def run(url: str, key: str) -> Any:
     """A run of a new thread, once it has ended."""
     with openai.OpenAI(api_key=key, base_url=url, max_retries=0) as client:
-        made = client.post("/assistants", cast_to=object, body={"model": "gpt-4o"})
+        made = client.post("/assistants", cast_to=JSON, body={"model": "gpt-4o"})
         thread = {"messages": [{"role": "user", "content": "x"}]}
         begun: Any = {"assistant_id": made["id"], "thread": thread}  # type: ignore[index]
-        told: Any = client.post("/threads/runs", cast_to=object, body=begun)
+        told: Any = client.post("/threads/runs", cast_to=JSON, body=begun)
         while told["status"] in ("queued", "in_progress"):
             time.sleep(0.01)
             path = f"/threads/{told['thread_id']}/runs/{told['id']}"
-            told = client.get(path, cast_to=object)
+            told = client.get(path, cast_to=JSON)
         return told

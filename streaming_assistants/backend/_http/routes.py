@@ -8,19 +8,15 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import parse_qsl, quote
 
 from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
-from .._engine.effects import Errand, Work
-from .._engine.event_log import Reads
-from .._engine.event_port import Entry
+from .._engine.effects import Work
 from .._engine.file_settings import FileSettings
-from .._engine.key_port import NO_LIMITS, Limits
-from .._engine.observer import Seen
 from .._engine.port import Json
 from .._engine.scoped import scoped
 from .._engine.standing import LeftBehind
@@ -29,9 +25,11 @@ from .._engine.transacting import transacted
 from .._strict_json import decoded
 from . import views
 from .context import ApiAnswer, Context, Deed, Download, NeedsDeed, NeedsErrand, NeedsWrite, Settings
-from .forms import Form
+from .exchange import ApiRequest as ApiRequest
+from .exchange import Reply as Reply
 from .lapsing import lapse
 from .route_table import Route, routes
+from .upstream_ids import refuse_theirs
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -42,52 +40,6 @@ POLL_AFTER = "openai-poll-after-ms"
 """The header of a run that is pending, which the SDK's polling heeds."""
 
 _FILE_CONTENT = re.compile(r"/files/([^/]+)/content")
-
-
-@dataclass(frozen=True)
-class ApiRequest:
-    """``path`` is that within the API; header names are in lower case. A body that is a form is in ``form``,
-    which whoever answers the request closes. ``project`` is the caller's, with its ``limits``; with
-    ``callers_key`` the upstream is asked with the caller's own. ``seen`` is what an observer of the request
-    is to know, where it has one already."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    form: Form | None = None
-    project: str = ""
-    limits: Limits = NO_LIMITS
-    callers_key: bool = False
-    seen: Seen | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """``body`` is JSON, unless ``encode`` is set: then the events of ``work``, encoded, are the body, and
-    ``end`` its last bytes; or those of the run that ``reads`` names, each as ``frame`` writes it; or
-    ``pieces`` are, one after another. ``beside`` is work that goes on as well. With an ``errand`` it is none
-    yet: that is to be done first. ``route`` is the template of its path."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = b""
-    work: Work | None = None
-    encode: Callable[[str, Json], bytes] | None = None
-    end: bytes = b""
-    interrupts: Sequence[str] = ()
-    errand: Errand | None = None
-    pieces: Iterator[bytes] | None = None
-    beside: Sequence[Work] = ()
-    route: str = ""
-    reads: Reads | None = None
-    frame: Callable[[Entry], bytes] | None = None
-
-    @property
-    def works(self) -> list[Work]:
-        """All that goes on after it."""
-        return [*self.beside, *([] if self.work is None else [self.work])]
 
 
 class App:
@@ -273,6 +225,8 @@ class App:
         context = begun(scoped(tx, request.project, request.limits))
         if route.of_files:
             lapse(replace(context, tx=tx))  # whosever they are
+        if request.shares_upstream and self._settings.files is None:
+            refuse_theirs(context.tx, context.body)
         answer = route.endpoint(context)
         if context.wanted:
             raise NeedsErrand(context.wanted[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -28,7 +27,7 @@ from .bodies import PATIENCE, Bodies, listed, shutting_down
 from .guard import Guard
 from .health import health
 from .key_ring import Admitted, GivenKeys, KeyRing
-from .requests import is_form, target, while_there
+from .requests import is_form, refused, target, while_there
 from .upstream_clients import UpstreamClients
 
 if TYPE_CHECKING:
@@ -209,12 +208,12 @@ class Served:
             seen.project = admitted.project
             response = await self._routed(http, path, headers, admitted, seen)
         except ApiError as error:
-            response = _refused(error)
+            response = refused(error)
         except ClientDisconnect:
             raise
         except Exception:
             logger.exception("%s %s failed.", http.method, http.scope["path"])
-            response = _refused(ApiError(500, "The backend had an error while processing your request."))
+            response = refused(ApiError(500, "The backend had an error while processing your request."))
             response.headers["x-should-retry"] = "false"
         response.headers.update(extra)
         return response
@@ -249,6 +248,7 @@ class Served:
             project=admitted.project,
             limits=admitted.limits,
             callers_key=self._clients.callers,
+            shares_upstream=self._clients.shares(admitted.project),
             seen=seen,
         )
         content: bytes | AsyncIterator[bytes] = self._bodies.parts(http, limit)
@@ -295,9 +295,3 @@ class Served:
                 feed.close()
 
         return StreamingResponse(body(), reply.status, reply.headers)
-
-
-def _refused(error: ApiError) -> Response:
-    from starlette.responses import Response
-
-    return Response(json.dumps(error.body), error.status, error.headers, "application/json")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import anyio
 
 from .._engine import api_errors
+from .._engine.api_errors import ApiError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,6 +35,13 @@ def is_form(headers: Mapping[str, str], *, taken: bool) -> bool:
     if kind != "application/json":
         raise api_errors.wrong_type(given)
     return False
+
+
+def refused(error: ApiError) -> Response:
+    """The answer to a request that is refused."""
+    from starlette.responses import Response
+
+    return Response(json.dumps(error.body), error.status, error.headers, "application/json")
 
 
 async def while_there(http: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
