@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from streaming_assistants.backend._engine.port import ContentDelta, Sleep, Turn
 from tests.backend import fakes
 from tests.loopback import Loopback
 
@@ -222,3 +225,36 @@ async def test_a_run_has_a_line_in_the_log_where_it_begins_and_where_it_ends(
     assert end.getMessage().startswith(f"Run ended: run_id={run['id']} ")
     assert "launch code" not in caplog.text
     assert "\n" not in end.getMessage()
+
+
+def stalls(turn: Turn) -> Any:
+    yield ContentDelta({"index": 0, "type": "text", "text": {"value": "Half a"}})
+    while True:
+        yield Sleep(0.2)
+
+
+@pytest.mark.parametrize("callers", [False, True])
+async def test_a_run_that_is_taken_over_is_counted_and_one_with_its_callers_key_ends(
+    make_api: MakeApi, tmp_path: Path, callers: bool
+) -> None:
+    watched = Watched()
+    api = make_api(stalls, tmp_path / "s.db", observer=watched.observer)
+    run = await api.run("x", {"tools": []})
+    with anyio.fail_after(20):
+        while len(await api.messages(run["thread_id"])) < 2:
+            await anyio.sleep(0.01)
+    with api.backend.store.write() as tx:
+        row = tx.get("runs", run["id"], lock=True)
+        assert row is not None
+        key = {"upstream_key": "caller"} if callers else {}
+        tx.change("runs", run["id"], {}, row=row, owner="owner_gone", hidden={**row["hidden"], **key})
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    run = await api.get(path)
+    assert [point.value for point in watched.metrics()["streaming_assistants.lease.takeovers"]] == [1]
+    if callers:
+        run = await api.settled(run)
+        assert run["status"] == "failed"
+        assert "nobody else has the key" in run["last_error"]["message"]
+    else:
+        assert run["status"] == "in_progress"
+        await api.settled(await api.post(f"{path}/cancel"))
