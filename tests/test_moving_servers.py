@@ -132,7 +132,7 @@ def test_a_server_is_read_by_its_assistants_and_by_ids_of_threads(
         assert err.count("steps is not read") == 1
     if kind is open_assistant_api:
         assert held["file_1"]["content"] == "aGk="
-        assert held["msg_1"]["created_at"] == T + 1.5
+        assert held["msg_1"]["created_at"] == T + 1
 
 
 def test_a_server_of_ours_lists_its_threads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

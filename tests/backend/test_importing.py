@@ -11,9 +11,11 @@ import pytest
 
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend._engine.store_port import Store
+from streaming_assistants.backend._store.pruning import prune
 from tests.clients import Colour
 
 from .conftest import Api, attached, text_of
+from .databases import File, Postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.any_sdk]
 
@@ -304,3 +306,18 @@ async def test_an_import_for_a_project_is_the_projects_alone(store: Store) -> No
     other.import_objects(backend.export_objects())
     assert sorted(each["id"] for each in other.export_objects(project="first")) == sorted(of_first)
     assert [each["id"] for each in other.export_objects(project="")] == ["thread_2", "asst_2"]
+
+
+def test_what_was_imported_is_pruned_and_keeps_the_files_that_it_names(shared: File | Postgres) -> None:
+    shown = {"type": "image_file", "image_file": {"file_id": "file-1"}}
+    old, kept = {**THREAD, "id": "thread_2"}, {**THREAD, "created_at": 1 << 31}
+    given = [
+        {**FILE, "content": base64.b64encode(b"the rent.").decode()},
+        old, {**message(1, T), "thread_id": "thread_2", "content": [shown]},
+        kept, {**message(2, 1 << 31), "content": [shown]},
+    ]  # fmt: skip
+    with LocalBackend("echo", shared.url) as backend:
+        assert backend.import_objects(given).errors == {}
+    assert prune(shared.url, 86_400).threads == 1
+    with LocalBackend("echo", shared.url) as backend:
+        assert [each["id"] for each in backend.export_objects()] == ["file-1", "thread_1", "msg_2"]

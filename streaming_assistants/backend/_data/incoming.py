@@ -58,7 +58,7 @@ def incoming(value: Json, now: int) -> Incoming:
         raise Wrong(f"the id {id[:LONGEST_ID]}... is longer than {LONGEST_ID} characters")
     if isinstance(created_at, bool) or not isinstance(created_at, (int, float)):
         raise Wrong(f"{id} does not say when it was made (created_at)")
-    data = {name: each for name, each in value.items() if name != OURS}
+    data = {name: _whole(name, each) for name, each in value.items() if name != OURS}
     ours = value.get(OURS)
     parent = None
     if kind in PARENTS:
@@ -80,6 +80,11 @@ def incoming(value: Json, now: int) -> Incoming:
         columns = {**columns, "hidden": ours["hidden"]}
     row_id = vector_stores.entry_id(data["vector_store_id"], id) if kind == "store_files" else id
     return Incoming(kind, row_id, created_at, data, columns, parent, ours or {})
+
+
+def _whole(name: str, value: Json) -> Json:
+    """Times are whole seconds, which a server may have fractions of."""
+    return int(value) if type(value) is float and name.endswith("_at") else value
 
 
 def implied_thread(thread_id: str, created_at: float) -> Json:

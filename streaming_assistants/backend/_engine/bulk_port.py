@@ -10,6 +10,9 @@ from .port import Json
 SECOND = 1 << 31
 """How many objects of one kind and one second have places of their own."""
 
+LOWEST = -(1 << 63)
+"""No ``seq`` is lower."""
+
 _END = 1 << 32  # in the year 2106
 
 

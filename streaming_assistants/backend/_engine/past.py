@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from .bulk_port import LOWEST
 from .port import Json
 from .store_port import Row, Transaction
 
 _FEWEST = 20  # rows that are asked for at once
-_LOWEST = -(1 << 63)  # no seq is lower; those of objects that came from elsewhere are below 0
 _MORE = 5  # times as many are asked for each next time: a long thread takes few statements
 
 
@@ -36,7 +36,7 @@ class Past:
         self._messages: list[Row] = []  # these and the steps: newest first
         self._steps: list[Row] = []
         self._more_steps = True
-        self._from = _LOWEST  # the seq of the oldest message that counts
+        self._from = LOWEST  # the seq of the oldest message that counts
         self.whole = False  # there is nothing more that may be sent
 
     @property
@@ -64,14 +64,14 @@ class Past:
         run's own always stay."""
         self.whole = not more
         if self._last is None:
-            self._from = self._messages[-1]["seq"] if more else _LOWEST
+            self._from = self._messages[-1]["seq"] if more else LOWEST
             return
         earlier = [
             row["seq"] for row in self._messages if row["run_id"] != self._run["id"] and not broken(row)
         ]
         kept = earlier[: self._last]
         self.whole = self.whole or len(kept) == self._last
-        self._from = kept[-1] if kept else _LOWEST
+        self._from = kept[-1] if kept else LOWEST
 
     def _left_out(self, row: Row) -> bool:
         return broken(row) or row["id"] in self._without

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Text, cast, delete, exists, func, or_, select, update
 
+from .._engine.bulk_port import LOWEST
 from .._engine.files import content_ids
 from .._engine.transacting import transacted
 from .database import Database
@@ -70,7 +71,7 @@ class _Pruning:
         self._named: set[str] = set()  # files, by the threads that are gone
 
     def threads(self) -> Iterator[Pruned]:
-        after = 0
+        after = LOWEST
         while True:
             with self._database.read() as tx:
                 page = _page(tx.connection, self._before, after)
@@ -105,7 +106,7 @@ class _Pruning:
         for table in (threads, assistants, messages, steps):
             thread_id = table.c.thread_id if "thread_id" in table.c else table.c.id
             query = select(table.c.seq, thread_id, cast(table.c.data, Text)).order_by(table.c.seq)
-            after, more = 0, True
+            after, more = LOWEST, True
             while more:
                 with self._database.read() as tx:
                     rows = tx.connection.execute(query.where(table.c.seq > after).limit(_PAGE)).all()
@@ -119,7 +120,7 @@ class _Pruning:
 
 def _page(connection: Connection, before: float, after: int) -> Sequence[int]:
     """The next threads that are old enough to be looked at, by their numbers."""
-    made = threads.c.data["created_at"].as_integer()
+    made = threads.c.data["created_at"].as_float()
     query = select(threads.c.seq).where(threads.c.seq > after, made < before)
     return connection.scalars(query.order_by(threads.c.seq).limit(_THREADS)).all()
 
@@ -135,7 +136,7 @@ def _untouched(
     held = {row.id: row.data for row in connection.execute(query)}
     touched: set[str] = set()
     for table, names in ((messages, ("created_at",)), (runs, ("created_at", *_AFTERWARDS))):
-        since = or_(*(table.c.data[name].as_integer() >= before for name in names))
+        since = or_(*(table.c.data[name].as_float() >= before for name in names))
         if table is runs:
             since = or_(since, table.c.active & (runs.c.expires_at >= before))
         here = select(table.c.thread_id).where(table.c.thread_id.in_(held), since).distinct()
