@@ -24,7 +24,7 @@ from .conftest import Api, text_of
 from .databases import File, Postgres
 from .processes import Elsewhere, Process
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.any_sdk]
 MakeApi = Callable[..., Api]
 Shared = File | Postgres
 
@@ -141,7 +141,6 @@ async def test_without_it_nothing_is_asked_in_the_background(make_api: MakeApi) 
         assert "background" not in server.requests[0].json
 
 
-@pytest.mark.any_sdk
 def test_where_it_makes_no_sense() -> None:
     with pytest.raises(ValueError, match='upstream="responses"'):
         LocalBackend("echo", background=True)
@@ -151,7 +150,6 @@ def test_where_it_makes_no_sense() -> None:
         cli.main(["serve", "--upstream", "echo", "--background", "--port", "0"])
 
 
-@pytest.mark.any_sdk
 @pytest.mark.parametrize("chunks", [[TEXT], list(TEXT), [TEXT[:20], TEXT[20:]], [TEXT[:40], TEXT[40:]]])
 @pytest.mark.parametrize("seen", [0, 1, 20, 40, len(TEXT)])
 def test_what_was_said_is_not_said_again_however_it_comes(chunks: list[str], seen: int) -> None:

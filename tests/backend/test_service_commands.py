@@ -16,6 +16,7 @@ import pytest
 
 from streaming_assistants import cli
 
+from .databases import Postgres
 from .served import ROOT, Command, ask, post
 
 pytestmark = [
@@ -116,3 +117,15 @@ def test_who_is_told_to_end_gives_its_runs_to_a_worker(tmp_path: Path) -> None:
     finally:
         worker.kill()
         worker.communicate()
+
+
+# It waits for its store as long as it may.
+def test_who_is_told_to_end_is_gone_in_time_though_its_store_is_away(postgres: Postgres) -> None:
+    with Command("--upstream", "echo", "--store", postgres.url) as command:
+        path = stalled(command.url)
+        waited(lambda: get(command.url, f"{path}/steps")["data"])
+        with postgres.away():
+            command.process.send_signal(signal.SIGTERM)
+            assert command.process.wait(10) is not None
+    with Command("--upstream", "echo", "--store", postgres.url) as command:
+        assert get(command.url, path)["status"] == "in_progress"  # taken over, as after a crash

@@ -22,7 +22,7 @@ from .conftest import WEATHER, Api, text_of
 from .databases import File, Postgres
 from .processes import Elsewhere, Process
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.any_sdk]
 MakeApi = Callable[..., Api]
 Shared = File | Postgres
 
