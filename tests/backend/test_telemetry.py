@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,17 @@ async def test_a_run_is_one_trace_from_the_caller_to_the_upstream(
     }
 
 
+@pytest.mark.any_sdk
+def test_nobody_needs_it_who_does_not_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys, streaming_assistants.backend as b; b.LocalBackend('echo').close()"
+    code += "; sys.exit('opentelemetry' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(ImportError, match=r"pip install 'streaming_assistants\[otel\]'"):
+        OpenTelemetry()
+
+
+@pytest.mark.any_sdk
 @pytest.mark.parametrize("content", [False, True])
 async def test_what_is_said_is_in_no_span_unless_somebody_asks_for_it(
     make_api: MakeApi, monkeypatch: pytest.MonkeyPatch, content: bool
@@ -157,6 +170,7 @@ async def test_what_is_said_is_in_no_span_unless_somebody_asks_for_it(
     )
 
 
+@pytest.mark.any_sdk
 async def test_a_tool_of_the_client_is_a_span_from_its_call_to_its_output(make_api: MakeApi) -> None:
     watched = Watched()
     api = make_api("echo", observer=watched.observer)
@@ -177,6 +191,7 @@ async def test_a_tool_of_the_client_is_a_span_from_its_call_to_its_output(make_a
     assert [point.value for point in watched.metrics()["streaming_assistants.runs"]] == [1]
 
 
+@pytest.mark.any_sdk
 async def test_a_search_is_a_span_within_its_tool(make_api: MakeApi, server: Loopback) -> None:
     watched = Watched()
     fakes.serve_searching_chat(server)
@@ -194,6 +209,7 @@ async def test_a_search_is_a_span_within_its_tool(make_api: MakeApi, server: Loo
     assert len(watched.spans("chat gpt-4o")) == 2
 
 
+@pytest.mark.any_sdk
 async def test_what_fails_is_told_by_its_kind_alone(make_api: MakeApi, server: Loopback) -> None:
     watched = Watched()
     fakes.serve_chat(server, fakes.http_error(429, f"No: {SECRET}"))
@@ -207,6 +223,7 @@ async def test_what_fails_is_told_by_its_kind_alone(make_api: MakeApi, server: L
     assert not any("launch code" in span.to_json() for span in watched.exporter.get_finished_spans())
 
 
+@pytest.mark.any_sdk
 async def test_a_run_has_a_line_in_the_log_where_it_begins_and_where_it_ends(
     make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +250,7 @@ def stalls(turn: Turn) -> Any:
         yield Sleep(0.2)
 
 
+@pytest.mark.any_sdk
 @pytest.mark.parametrize("callers", [False, True])
 async def test_a_run_that_is_taken_over_is_counted_and_one_with_its_callers_key_ends(
     make_api: MakeApi, tmp_path: Path, callers: bool

@@ -43,8 +43,9 @@ class KeyTransaction(Protocol):
     def unfit(self) -> str | None:
         """Why the store cannot be used as it is, in a sentence; None when it can."""
 
-    def add_key(self, id: str, digest: str, projects: Sequence[str], now: float) -> None:
-        """Stores a key by its SHA-256, in hexadecimal digits. Raises ValueError for one that is there."""
+    def add_key(self, id: str, digest: str, opens: Sequence[str], now: float) -> None:
+        """Stores a key by its SHA-256, in hexadecimal digits, which opens these projects, the first by
+        default. Raises ValueError for one that is there."""
 
     def key(self, digest: str) -> Key | None:
         """The key, if it is there and has not been revoked."""
