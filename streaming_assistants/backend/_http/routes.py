@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote
 from .._engine import api_errors, contents, indexing, objects, refusals
 from .._engine.api_errors import ApiError
 from .._engine.effects import Work
+from .._engine.event_port import KEPT_SECONDS
 from .._engine.file_settings import FileSettings
 from .._engine.port import Json
 from .._engine.scoped import scoped
@@ -266,10 +267,14 @@ class App:
         return [indexing.work(settings, store_ids)]
 
     def sweep(self) -> None:
-        """Drops the contents that other backends of the store have left behind."""
+        """Drops what other backends of the store have left behind: contents, and events of runs that ended
+        long ago."""
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         if self._settings.files is not None:
             contents.sweep(self.store, self._settings.files)
+        if not self.store.in_memory:
+            before = self._settings.keeper.clock() - KEPT_SECONDS
+            transacted(self.store, lambda tx: tx.drop_events(before), durable=False)
 
 
 def _decoded(body: bytes) -> Json:

@@ -27,8 +27,11 @@ class Batch:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        self.stops = any(entry.name in STOPS for entry in entries)
         self.first, self.last = entries[0].number, entries[-1].number
+        self.stops = False
+        for entry in entries:
+            if entry.name in STOPS:
+                self.stops = True
         self._frames: dict[Frame, bytes] = {}
 
     def frames(self, frame: Frame) -> bytes:
@@ -41,9 +44,6 @@ class Batch:
 
 class Listener(Protocol):
     """A reader."""
-
-    idle: bool
-    """Whether it waits for news. It says so within the channel's lock."""
 
     def wake(self) -> None:
         """Tells it that there are some; from any thread."""
@@ -62,31 +62,27 @@ class Channel:
         self.farewell: Sequence[Entry] | None = None
         """What is told besides the log, last of all, once there is no other way to end."""
         self.is_cut = False
-        self.changed = threading.Condition()
+        self.lock = threading.Lock()
+        self.idle = 0
+        """How many readers wait for news, or have not gone on yet since there are some."""
         self._base = last  # the number before the first of the window
         self._window: deque[Batch] = deque()
         self._readers: weakref.WeakSet[Listener] = weakref.WeakSet()
+        self._waiting: list[Listener] = []
 
     @property
     def is_read(self) -> bool:
         return bool(self._readers)
 
-    @property
-    def awaited(self) -> bool:
-        """Whether a reader waits for news."""
-        return any(reader.idle for reader in list(self._readers))
-
     def join(self, reader: Listener) -> None:
-        with self.changed:
-            self._readers.add(reader)
+        self._readers.add(reader)
 
     def leave(self, reader: Listener) -> None:
-        with self.changed:
-            self._readers.discard(reader)
+        self._readers.discard(reader)
 
     def publish(self, entries: Sequence[Entry]) -> list[Listener]:
         """Adds events, those that are known already left out; answers with those who wait for them."""
-        with self.changed:
+        with self.lock:
             if not entries or entries[-1].number <= self.last:
                 return []
             if entries[0].number <= self.last:
@@ -94,16 +90,17 @@ class Channel:
             if entries[0].number != self.last + 1:  # others have told what lies between: it is in the store
                 self._window.clear()
                 self._base = entries[0].number - 1
-            self._window.append(Batch(entries))
+            batch = Batch(entries)
+            self._window.append(batch)
             self.last = entries[-1].number
             while self.last - self._window[0].last >= WINDOW:
                 self._base = self._window.popleft().last
-            self.stopped = stops(entries)
+            self.stopped = batch.stops and stops(entries)
             return self._woken()
 
     def conclude(self, farewell: Sequence[Entry]) -> list[Listener]:
         """Nothing more comes of the run, but for what is told besides its log. The first one counts."""
-        with self.changed:
+        with self.lock:
             if self.farewell is not None or self.stopped:
                 return []
             self.farewell = farewell
@@ -111,23 +108,34 @@ class Channel:
 
     def cut(self) -> list[Listener]:
         """Breaks off its readers, who may ask another process for the rest."""
-        with self.changed:
+        with self.lock:
             self.is_cut = not self.stopped and self.farewell is None
             return self._woken()
 
     def go_on(self, last: int) -> None:
         """The run goes on, from that number."""
-        with self.changed:
+        with self.lock:
             self.stopped, self.farewell = False, None
             if last > self.last:
                 self._window.clear()
                 self._base = self.last = last
 
     def _woken(self) -> list[Listener]:
-        self.changed.notify_all()
-        return [reader for reader in self._readers if reader.idle]
+        woken, self._waiting = self._waiting, []
+        return woken
 
     # Within the lock, for a reader that has come as far as ``after``.
+
+    def wait(self, reader: Listener) -> None:
+        """The reader waits to be woken."""
+        self._waiting.append(reader)
+        self.idle += 1
+
+    def go_on_reading(self, reader: Listener) -> None:
+        """It does not wait any more."""
+        self.idle -= 1
+        if reader in self._waiting:
+            self._waiting.remove(reader)
 
     def lags(self, after: int) -> bool:
         """Whether what comes next is in the store alone."""

@@ -23,6 +23,7 @@ logger = logging.getLogger("streaming_assistants")
 
 _POLL = 1.0  # seconds, behind the store's own word
 _POLL_UNTOLD = 0.05  # of a store that does not tell what others do
+_DROP_EVERY = 600.0  # seconds, of the events of runs that ended long ago
 _AT_ONCE = 50  # runs that are asked for in one statement
 _ROWS = 500  # batches of theirs
 _IDLE = 10.0  # seconds until the thread ends
@@ -38,6 +39,7 @@ class Channels:
         self._store = store
         self._keeper = keeper
         self._scribe = Scribe(store, keeper.clock)
+        self._drop_at = time.monotonic() + _DROP_EVERY
         self._lock = threading.Lock()
         self._channels: dict[str, Channel] = {}
         self._followed: dict[Channel, Callable[[], None]] = {}  # with what ends that
@@ -53,6 +55,9 @@ class Channels:
         assert work.run_id is not None
         channel = self._of(work.run_id, work.thread_id, work.last)
         self._unfollow(channel)
+        if time.monotonic() >= self._drop_at:
+            self._drop_at = time.monotonic() + _DROP_EVERY
+            self._scribe.drop_old()
         teller = Teller(work, self._store, self._keeper, channel, self._scribe, on_lost)
         teller.gone = partial(self._left, channel)
         return teller

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
 
 import anyio
 
@@ -32,7 +31,6 @@ class _Reader:
     """How many seconds it waits for the next event before it raises TimeoutError."""
 
     def __init__(self, channel: Channel, reads: Reads, frame: Frame, end: bytes, store: Store) -> None:
-        self.idle = False
         self.left = False
         self._channel = channel
         self._run_id = reads.run_id
@@ -52,8 +50,6 @@ class _Reader:
         """The reader leaves; the run goes on. One that waits elsewhere wakes, and is told nothing more."""
         self.left = True
         self._channel.leave(self)
-        with self._channel.changed:
-            self._channel.changed.notify_all()
         self.wake()
 
     def _has_news(self) -> bool:
@@ -76,7 +72,10 @@ class _Reader:
             self._channel.leave(self)
             farewell = () if self._over else self._channel.farewell or ()
             return b"".join([*map(self._frame, farewell), self._end])
-        raise TimeoutError(
+        raise self._late()
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(
             f"The run said nothing for {self.patience} seconds, as long as the request's timeout allows."
         )
 
@@ -125,22 +124,33 @@ class _Reader:
 class Reader(_Reader):
     """For a sync client."""
 
+    def __init__(self, channel: Channel, reads: Reads, frame: Frame, end: bytes, store: Store) -> None:
+        self._woken = threading.Event()
+        super().__init__(channel, reads, frame, end, store)
+
     def __iter__(self) -> Iterator[bytes]:
         while (chunk := self._next()) is not None:
             yield chunk
 
     def wake(self) -> None:
-        """Those who wait for the channel's condition are told by it."""
+        self._woken.set()
 
     def _next(self) -> bytes | None:
-        changed = self._channel.changed
-        with changed:
-            if not self._has_news():
-                self.idle = True
-                changed.wait_for(self._has_news, self.patience)
-                self.idle = False
-            if not self._lags():
-                return self._taken()
+        lock = self._channel.lock
+        while True:
+            with lock:
+                if self._has_news():
+                    lags = self._lags()
+                    if not lags:
+                        return self._taken()
+                    break
+                self._woken.clear()
+                self._channel.wait(self)
+            came = self._woken.wait(self.patience)
+            with lock:
+                self._channel.go_on_reading(self)
+                if not (came or self._has_news()):
+                    raise self._late()
         return self._stored()
 
 
@@ -167,19 +177,25 @@ class AsyncReader(_Reader):
             self.left = True
 
     async def _next(self) -> bytes | None:
-        changed = self._channel.changed
-        with anyio.move_on_after(self.patience):
-            while True:
-                with changed:
-                    self.idle = not self._has_news()
-                    if not self.idle:
-                        break
-                    self._woken = anyio.Event()
-                await self._woken.wait()
-        with changed:
-            self.idle = False
-            if not self._lags():
-                return self._taken()
+        lock = self._channel.lock
+        while True:
+            with lock:
+                if self._has_news():
+                    lags = self._lags()
+                    if not lags:
+                        return self._taken()
+                    break
+                self._woken = anyio.Event()
+                self._channel.wait(self)
+            try:
+                with anyio.move_on_after(self.patience):
+                    await self._woken.wait()
+            finally:
+                with lock:
+                    self._channel.go_on_reading(self)
+            with lock:
+                if not (self._woken.is_set() or self._has_news()):
+                    raise self._late()
         if self._store.blocking:
-            return await in_thread(partial(self._stored), leavable=True)
+            return await in_thread(self._stored, leavable=True)
         return self._stored()

@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from .._engine.event_port import Entry
+from .._engine.event_port import KEPT_SECONDS, Entry
 from .._engine.store_port import Store, StoreAway, StoreClosed, Transaction
 from .._engine.transacting import transacted
 from .teller import Teller
 
 logger = logging.getLogger("streaming_assistants")
 
-_REST = 3.0
-"""So many times as long as a transaction took is nothing stored after it: others have the store, too."""
+_REST, _LONGER_REST = 3.0, 10.0
+"""So many times as long as a transaction took is nothing stored after it: others have the store, too. It is
+the longer one where a run says so much that nobody sees the difference."""
+_MUCH = 16  # events of a run at once
 _LONGEST_REST = 0.05  # seconds
 _GROWTH_EVERY = 0.1  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # of a store that is away
@@ -34,6 +36,7 @@ class Scribe:
         self._thread: threading.Thread | None = None
         self._pause = 0.0
         self._sleeps = False
+        self._drops = False
         self.closed = False
 
     def events_of(self, teller: Teller) -> None:
@@ -44,6 +47,12 @@ class Scribe:
     def growth_of(self, teller: Teller) -> None:
         with self._changed:
             self._growing[teller] = time.monotonic() + _GROWTH_EVERY
+            self._begin()
+
+    def drop_old(self) -> None:
+        """Has the events of runs dropped that ended long ago."""
+        with self._changed:
+            self._drops = True
             self._begin()
 
     def close(self) -> None:
@@ -73,16 +82,20 @@ class Scribe:
                     self._thread = None
                     return
                 tellers, self._waiting = list(self._waiting), {}
+                drops, self._drops = self._drops, False
                 now = time.monotonic()
                 due = [teller for teller, at in self._growing.items() if at <= now]
                 for teller in due:
                     del self._growing[teller]
-            began = time.monotonic()
+            began, times = time.monotonic(), _REST
             try:
-                self._store_events(tellers)
+                if self._store_events(tellers) >= _MUCH:
+                    times = _LONGER_REST
                 while due:
                     self._look_at(due[-1])
                     due.pop()
+                if drops:
+                    transacted(self._store, self._drop, durable=False)
                 self._pause = 0.0
             except StoreAway as error:
                 with self._changed:
@@ -95,15 +108,18 @@ class Scribe:
             except Exception:
                 logger.exception("What runs said could not be stored.")
                 self._pause = _LONGEST_PAUSE
-            rest = min(_REST * (time.monotonic() - began), _LONGEST_REST)
+            rest = min(times * (time.monotonic() - began), _LONGEST_REST)
             self._rest(max(rest, self._pause))
+
+    def _drop(self, tx: Transaction) -> None:
+        tx.drop_events(self._clock() - KEPT_SECONDS)
 
     def _work_comes(self) -> bool:
         """Waits for some; whether there is any."""
         until = time.monotonic() + _IDLE
         while not self.closed:
             now = time.monotonic()
-            if self._waiting or any(at <= now for at in self._growing.values()):
+            if self._waiting or self._drops or any(at <= now for at in self._growing.values()):
                 return True
             if now >= until and not self._growing:
                 return False
@@ -117,14 +133,15 @@ class Scribe:
         with self._changed:
             self._changed.wait_for(lambda: self.closed, max(0.0, until - time.monotonic()))
 
-    def _store_events(self, tellers: Sequence[Teller]) -> None:
+    def _store_events(self, tellers: Sequence[Teller]) -> int:
+        """Stores what these have said; how many events of one run that was at most."""
         taken: dict[Teller, list[Entry]] = {}
         for teller in tellers:
             entries = teller.take()
             if entries:
                 taken[teller] = entries
         if not taken:
-            return
+            return 0
         failed = False
         held: Mapping[str, bool] = {}  # of those that are neither there: away, or others have the run's row
         try:
@@ -148,6 +165,7 @@ class Scribe:
         if failed:
             for teller in taken:
                 self._store_events([teller])
+        return max(map(len, taken.values()))
 
     def _stored(self, taken: Mapping[Teller, list[Entry]]) -> Mapping[str, bool]:
         """Which runs are driven by their tellers' claims; what these have said is stored."""

@@ -60,10 +60,13 @@ class Teller:
         self.on_lost = on_lost
         """Has the driver look at its run, which may not be its own any more."""
         self.over = False
+        self.asked = False
+        """Whether somebody is going to store what waits."""
         self.looks = False
         """Whether somebody is going to look whether something has grown."""
         self.unsaved = Unsaved(work.last)
         self._store = store
+        self._in_memory = store.in_memory
         self._keeper = keeper
         self._channel = channel
         self._saves = saves
@@ -79,12 +82,12 @@ class Teller:
         once, and a reader is never much behind, but the two do not change places at each event."""
         unsaved = self.unsaved
         entries = unsaved.say(events)
-        if self._store.in_memory:
-            if not unsaved.held:
-                ring(self._channel.publish(entries))
-            if len(unsaved.entries) >= MOST_UNSAVED:
-                self._saves.events_of(self)
-        else:
+        if self._in_memory and not unsaved.held:
+            woken = self._channel.publish(entries)
+            if woken:
+                ring(woken)
+        if not self.asked and (not self._in_memory or len(unsaved.entries) >= MOST_UNSAVED):
+            self.asked = True
             self._saves.events_of(self)
         if not self.looks and self.growing is not None:
             self.looks = True
@@ -92,8 +95,10 @@ class Teller:
         return self._cedes()
 
     def _cedes(self) -> bool:
+        if not self._channel.idle:
+            return False
         now = time.monotonic()
-        if now < self._cede_at or not self._channel.awaited:
+        if now < self._cede_at:
             return False
         self._cede_at = now + _CEDE_EVERY
         return True
@@ -126,6 +131,7 @@ class Teller:
     def take(self) -> list[Entry]:
         """What waits, for somebody who stores it and says so by :meth:`taken`; nothing where somebody does it
         already."""
+        self.asked = False  # what is said from now on may come too late
         if not self._saving.acquire(blocking=False):
             return []
         entries = self.unsaved.waiting()
