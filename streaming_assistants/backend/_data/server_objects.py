@@ -78,9 +78,9 @@ class ServerObjects:
             if run.get("thread_id") != thread["id"]:
                 continue
             yield run
+            steps = f"{path}/runs/{run['id']}/steps"
             if not stepless:
                 try:
-                    steps = f"{path}/runs/{run['id']}/steps"
                     yield from self._all(steps, {"include[]": _RESULTS})
                 except Refused as error:
                     if error.status not in _LACKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import BigInteger, Connection, cast, func, select, text
 
 from . import schema, upgrading
 from .address import address, patience
@@ -92,8 +92,10 @@ def stats(store: str | os.PathLike[str]) -> Stats:
         runs, threads = schema.runs, schema.threads
         status = runs.c.data["status"].as_string()
         of_status = select(status, func.count()).where(text("active")).group_by(status).order_by(status)
-        made = runs.c.data["created_at"].as_integer()
-        oldest = select(threads.c.data["created_at"].as_integer()).order_by(threads.c.seq).limit(1)
+        made = cast(runs.c.data["created_at"].as_float(), BigInteger)
+        oldest = (
+            select(cast(threads.c.data["created_at"].as_float(), BigInteger)).order_by(threads.c.seq).limit(1)
+        )
         sizes = _table_bytes(connection)
         lately = schema.owners.c.seen_at >= database.clock() - schema.owners.c.lease
         about = upgrading.about(connection)
