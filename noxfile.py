@@ -4,6 +4,7 @@ nox                     lint, types, the tests on the short list of SDKs, exampl
 nox -s sdk              the tests on the short list of SDK releases
 nox -s python           the tests on each Python of the classifiers; one that is not here is skipped
 nox -s starters         gunicorn, uvicorn, celery and Jupyter, their programs' clients patched by `run`
+nox -s programs         programs of others, unchanged, each on the SDK that pip chooses for it
 nox -s clients          what was written for the hosted API, on the backend, with LangChain
 nox -s node             npm's openai 4 to 7 and Azure's client on the served backend; needs node and npm
 nox -s servers          the backend on llama.cpp, transformers, LiteLLM and llama-cpp-python
@@ -114,6 +115,33 @@ def starters(session: nox.Session) -> None:
     """Programs that gunicorn, uvicorn, celery and Jupyter start, with nothing changed in them."""
     session.install("-e", ".[test]", "gunicorn", "uvicorn-worker", "celery", "ipykernel", "jupyter_client")
     session.run("pytest", "-q", "-n", "auto", "tests/activation/test_starters.py", *session.posargs)
+
+
+PROGRAMS = {
+    "agency-swarm": ["agency-swarm==0.7.2", "openai==1.109.1"],
+    "astra-assistants": ["astra-assistants==2.5.5", "openai==1.109.1"],
+    "autogen-ext": ["autogen-ext[openai]==0.7.5", "autogen-agentchat==0.7.5", "openai==3.57.0"],
+    "langchain-classic": ["langchain-classic==1.0.8", "openai==3.57.0"],
+    "langchain-community": ["langchain-community==0.3.31", "langchain<1", "openai==3.57.0"],
+    "llama-index-agent-openai": ["llama-index-agent-openai==0.4.12", "openai==1.109.1"],
+    "marvin": ["marvin==2.3.8", "openai==3.57.0"],
+    "pyautogen": ["pyautogen==0.2.35", "openai==3.57.0"],
+    "semantic-kernel": ["semantic-kernel==1.45.0", "openai==3.57.0"],
+}
+"""Each with the SDK that pip chose for it. langchain 1 lacks a module that langchain-community imports."""
+
+
+@nox.session
+@nox.parametrize("program", [nox.param(name, id=name) for name in PROGRAMS])
+def programs(session: nox.Session, program: str) -> None:
+    """A program of others with only ``run`` in front of it, against a server of models that is the tests'."""
+    encodings = os.path.abspath(os.path.join(session.create_tmp(), "encodings"))
+    session.install("-e", ".[backend]", "pytest", "pytest-recording", "hypothesis", *PROGRAMS[program])
+    # What tiktoken would load over the network when some of them are imported.
+    session.install("--target", encodings, "--no-deps", "llama-index-core==0.12.52.post1")
+    cache = os.path.join(encodings, "llama_index", "core", "_static", "tiktoken_cache")
+    environment = {"TIKTOKEN_CACHE_DIR": cache}
+    session.run("pytest", "-q", "tests/activation/test_programs.py", *session.posargs, env=environment)
 
 
 @nox.session
