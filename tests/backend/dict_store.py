@@ -218,7 +218,8 @@ class DictTransaction(DictKeys):
         for row in reversed(new.values()):
             seq = next(seq for seq in count(row.seq) if seq not in taken)
             taken.add(seq)
-            self._keep(kind, {**NOTHING, **row.columns, "seq": seq, "id": row.id, "data": row.data})
+            columns = {**NOTHING, **GIVEN.get(kind, {}), **row.columns}
+            self._keep(kind, {**columns, "seq": seq, "id": row.id, "data": row.data})
         return set(new)
 
     def placed(self, thread_ids: Any) -> list[Placed]:

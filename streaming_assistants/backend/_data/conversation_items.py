@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .._engine import run_params
+from .._engine.past import broken, lacks_output
 from .._engine.port import Json, Turn
 from .._engine.store_port import Row
 from ..upstreams._responses_request import input_items, request
@@ -25,11 +26,15 @@ _NOT_A_PARAMETER = ("input", "stream")
 def thread_items(messages: Iterable[Row], steps: Iterable[Row], file_of: FileOf) -> Iterator[Json]:
     """The items of a thread, oldest first: what was said, with images and files, and what functions and code
     were called and gave, between them."""
-    placed: list[tuple[tuple[int, int, int], Json]] = [((row["seq"], 0, 0), row["data"]) for row in messages]
+    placed: list[tuple[tuple[int, int, int], Json]] = [
+        ((row["seq"], 0, 0), row["data"]) for row in messages if not broken(row)
+    ]
     placed += [
         ((row["after_message"], 1, row["seq"]), row["data"])
         for row in steps
-        if row["data"]["type"] == "tool_calls" and row["data"]["status"] == "completed"
+        if row["data"]["type"] == "tool_calls"
+        and row["data"]["status"] == "completed"
+        and not (broken(row) or lacks_output(row["data"]))
     ]
     for _, data in sorted(placed, key=lambda each: each[0]):
         yield from _calls(data) if data["object"] == "thread.run.step" else _message(data, file_of)

@@ -24,6 +24,7 @@ KINDS = {
 
 _SAID_ELSEWHERE = ("assistant.file", "thread.message.file")  # v1: the object itself lists its files
 _NESTING = (dict, list)
+_USERS = ("metadata", "attributes")  # in which "object" is a name like any other
 _LONGEST = 1 << 26  # bytes of a document of many lines
 _OPEN, _CLOSED = (b"{", b"["), (b"}", b"]", b"},", b"],")
 
@@ -73,9 +74,13 @@ def _document(line: int, text: bytes) -> Given | Malformed:
 def objects_of(value: Json, kind: str | None = None) -> Iterator[Json]:
     """The API's objects in a value, whole before part: itself, those of a list response, and those that an
     export nests into another or into members of its own. ``kind`` is what it says that it is."""
-    kind = value.get("object") if isinstance(value, dict) and kind is None else kind
+    kind = _said(value) if kind is None else kind
     if kind in KINDS:
-        nested = [name for name, each in value.items() if type(each) in _NESTING and _holds_objects(each)]
+        nested = [
+            name
+            for name, each in value.items()
+            if type(each) in _NESTING and name not in _USERS and _holds_objects(each)
+        ]
         if not nested or nested == ["file"]:
             yield value
             return
@@ -83,7 +88,8 @@ def objects_of(value: Json, kind: str | None = None) -> Iterator[Json]:
         for name in nested:
             yield from objects_of(value[name])
         return
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    parts = [each for name, each in value.items() if name not in _USERS] if isinstance(value, dict) else value
+    for each in parts if isinstance(parts, list) else ():
         if isinstance(each, (dict, list)):
             yield from objects_of(each)
 
@@ -92,7 +98,13 @@ def _holds_objects(value: Json) -> bool:
     if type(value) is dict and value.get("object") == "list":
         value = value.get("data")
     first = value[0] if type(value) is list and value else value
-    return type(first) is dict and first.get("object") in KINDS
+    return _said(first) in KINDS
+
+
+def _said(value: Json) -> str | None:
+    """What a value says that it is."""
+    kind = value.get("object") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def needless(value: Json) -> bool:

@@ -6,7 +6,7 @@ import base64
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .._engine import contents, files, objects
 from .._engine.bulk_port import Placed
@@ -27,6 +27,9 @@ _REFERS: Mapping[str, RowKind] = {
     "file_ids": "stored_files",
     "vector_store_ids": "vector_stores",
 }
+
+_Named: TypeAlias = "dict[RowKind, set[str]]"
+"""Ids that something refers to, by their kinds."""
 
 _REFERRED: Sequence[RowKind] = ("assistants", "vector_stores", "stored_files")
 
@@ -59,22 +62,37 @@ def exported(
     if selection == Selection():
         yield from _all(store, settings, folder)
         return
-    named: dict[RowKind, set[str]] = {kind: set() for kind in _REFERS.values()}
-    named["assistants"] |= selection.assistants or set()
+    named: dict[str, _Named] = {}
     if selection.project is not None:
-        for kind, ids in named.items():
+        named[selection.project] = _nothing_named()
+        for kind, ids in named[selection.project].items():
             ids.update(row["id"] for row in rows(store, kind, {"project": selection.project}))
+    for id in selection.assistants or ():
+        with store.read() as tx:
+            row = tx.get("assistants", id)
+        if row is not None and row["project"] == (selection.project or row["project"]):
+            named.setdefault(row["project"], _nothing_named())["assistants"].add(id)
     for thread in chosen(store, selection):
+        of_project = named.setdefault(thread["project"], _nothing_named())
         for each in thread_objects(store, thread):
-            _refer(each, named)
+            _refer(each, of_project)
             yield each
+    for project, of_project in named.items():
+        yield from _referred(store, settings, project, of_project, folder)
+
+
+def _referred(
+    store: Store, settings: FileSettings, project: str, named: _Named, folder: Path | None
+) -> Iterator[Json]:
+    """What is referred to, with what that refers to. An id that somebody of a project knows or guesses opens
+    nothing of another's."""
     for kind in _REFERRED:
         for id in sorted(named[kind]):
             with store.read() as tx:
-                row = tx.get(kind, id)
+                row = tx.get(kind, id, project=project)
             if row is None:
                 if kind == "stored_files":
-                    yield from _by_tool(store, id, folder)
+                    yield from _by_tool(store, (id, project), folder)
                 continue
             _refer(row["data"], named)
             if kind == "vector_stores":
@@ -200,7 +218,7 @@ def _file(store: Store, settings: FileSettings, row: Row, folder: Path | None) -
 
 
 def _with_content(file: Json, pieces: Iterable[bytes], folder: Path | None) -> Json:
-    if folder is None:
+    if folder is None or Path(file["id"]).name != file["id"]:  # which would lead out of the folder
         return {**file, "content": base64.b64encode(b"".join(pieces)).decode()}
     with (folder / file["id"]).open("wb") as out:
         for piece in pieces:
@@ -208,12 +226,13 @@ def _with_content(file: Json, pieces: Iterable[bytes], folder: Path | None) -> J
     return file
 
 
-def _by_tool(store: Store, only: str | None, folder: Path | None) -> Iterator[Json]:
-    """Files that tools made in runs; of these the store has the content and the name."""
+def _by_tool(store: Store, only: tuple[str, str] | None, folder: Path | None) -> Iterator[Json]:
+    """Files that tools made in runs, all or the ``only`` one of an id and a project; of these the store has
+    the content and the name."""
     after = ""
     while True:
         with store.read() as tx:
-            made = _one_made(tx, only) if only is not None else tx.made_files(after, 20)
+            made = _one_made(tx, *only) if only is not None else tx.made_files(after, 20)
         for id, filename, content, project in made:
             file = objects.file(filename, len(content), "assistants_output", None, 0)
             file = {**file, "id": id, OURS: {"by_tool": True, **({"project": project} if project else {})}}
@@ -223,9 +242,13 @@ def _by_tool(store: Store, only: str | None, folder: Path | None) -> Iterator[Js
         after = made[-1][0]
 
 
-def _one_made(tx: Transaction, id: str) -> list[tuple[str, str, bytes, str]]:
-    content = tx.file(id)
-    return [] if content is None else [(id, id, content, "")]
+def _one_made(tx: Transaction, id: str, project: str) -> list[tuple[str, str, bytes, str]]:
+    content = tx.file(id, project=project)
+    return [] if content is None else [(id, id, content, project)]
+
+
+def _nothing_named() -> _Named:
+    return {kind: set() for kind in _REFERS.values()}
 
 
 def _refer(value: Json, named: Mapping[RowKind, set[str]]) -> None:

@@ -6,6 +6,7 @@ v2. What an export of ours knows besides stands in a member of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ OURS = "streaming_assistants"
 """The member of an exported object that holds what no client sees of it."""
 
 LONGEST_ID = 64
+
+_ID = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_LARGEST = (1 << 63) - 1  # that a database counts bytes to
+_LATEST = 1e15  # seconds
 
 PARENTS = {
     "messages": ("threads", "thread_id"),
@@ -56,10 +61,14 @@ def incoming(value: Json, now: int) -> Incoming:
         raise Wrong(f"the {value['object']} has no id")
     if len(id) > LONGEST_ID:
         raise Wrong(f"the id {id[:LONGEST_ID]}... is longer than {LONGEST_ID} characters")
-    if isinstance(created_at, bool) or not isinstance(created_at, (int, float)):
+    if not _ID.fullmatch(id) or id in (".", ".."):
+        raise Wrong(f"{id!r} is no id: it names a path, or is not all characters")
+    if not _is_time(created_at):
         raise Wrong(f"{id} does not say when it was made (created_at)")
     data = {name: _whole(name, each) for name, each in value.items() if name != OURS}
     ours = value.get(OURS)
+    if not _is_ours(ours):
+        raise Wrong(f"what {id} has as {OURS!r} is not what an export writes")
     parent = None
     if kind in PARENTS:
         parent = _text(data, PARENTS[kind][1])
@@ -69,13 +78,13 @@ def incoming(value: Json, now: int) -> Incoming:
         if kind == "vector_stores":
             data = _usable(data, now)
         columns = _COLUMNS[kind](data)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        data = _at_rest(kind, data, now)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         if isinstance(error, Wrong):
             raise
         raise Wrong(
             f"{id} is no {value['object']} as the API has them ({type(error).__name__}: {error})"
         ) from None
-    data = _at_rest(kind, data, now)
     if ours is not None and "hidden" in ours:
         columns = {**columns, "hidden": ours["hidden"]}
     row_id = vector_stores.entry_id(data["vector_store_id"], id) if kind == "store_files" else id
@@ -90,6 +99,34 @@ def _whole(name: str, value: Json) -> Json:
 def implied_thread(thread_id: str, created_at: float) -> Json:
     """A thread of which only its messages are known."""
     return {**objects.thread({}, int(created_at)), "id": thread_id}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LATEST
+
+
+def _is_ours(value: Json) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or not isinstance(value.get("hidden") or {}, dict):
+        return False
+    return all(isinstance(value.get(name) or "", str) for name in ("project", "after", "batch_id"))
+
+
+def _size(data: Json, name: str) -> Json:
+    """How many bytes something says that it has."""
+    value = data[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise Wrong(f"{data['id']} has {name} that are no number of bytes: {str(value)[:40]}")
+    return data
+
+
+def _expiry(data: Json) -> Json:
+    """When something expires; None where it does not."""
+    value = data["expires_at"]
+    if value is not None and not _is_time(value):
+        raise Wrong(f"{data['id']} expires at no time: {str(value)[:40]}")
+    return value
 
 
 def _text(data: Json, name: str) -> str:
@@ -111,7 +148,14 @@ def _without_nulls(value: Json) -> Json:
 
 
 def _tools(data: Json) -> list[Json]:
-    return objects.tools_as_kept(_without_nulls(data.get("tools") or []))
+    return objects.tools_as_kept([_tool(tool) for tool in data.get("tools") or []])
+
+
+def _tool(tool: Json) -> Json:
+    """A tool as it was made. The schema of a function's parameters is its author's, with its nulls."""
+    made = _without_nulls(tool)
+    parameters = (tool.get("function") or {}).get("parameters")
+    return {**made, "function": {**made["function"], "parameters": parameters}} if parameters else made
 
 
 def _assistant(data: Json) -> Json:
@@ -197,7 +241,10 @@ def _step(data: Json) -> Json:
 
 def _file(data: Json) -> Json:
     made = objects.file(data.get("filename") or data["id"], 0, data.get("purpose") or "assistants", None, 0)
-    return _over(made, data)
+    kept = _over(made, data)
+    if not isinstance(kept["filename"], str) or not isinstance(kept["purpose"], str):
+        raise Wrong(f"{data['id']} has a filename or a purpose that is no text")
+    return kept
 
 
 def _store(data: Json) -> Json:
@@ -245,10 +292,13 @@ _COLUMNS: Mapping[str, Callable[[Json], dict[str, object]]] = {
         "hidden": {"include": False, "given": []},
     },
     "steps": lambda data: {"thread_id": _text(data, "thread_id"), "run_id": data["run_id"]},
-    "stored_files": lambda data: {"purpose": data["purpose"], "expires_at": data["expires_at"]},
-    "vector_stores": lambda data: {"expires_at": data["expires_at"]},
+    "stored_files": lambda data: {
+        "purpose": data["purpose"], "expires_at": _expiry(_size(data, "bytes")),
+    },
+    "vector_stores": lambda data: {"expires_at": _expiry(_size(data, "usage_bytes"))},
     "store_files": lambda data: {
-        "vector_store_id": data["vector_store_id"], "file_id": data["id"], "batch_id": None,
+        "vector_store_id": data["vector_store_id"], "batch_id": None,
+        "file_id": _size(data, "usage_bytes")["id"],
         "status": data["status"], "owner": None,
     },
     "file_batches": lambda data: {"vector_store_id": data["vector_store_id"]},

@@ -138,8 +138,12 @@ class Import:
         made = incoming(value, self._now)
         try:
             self._store_file(read, made, content)
+        except (StoreAway, StoreClosed, Wrong):
+            raise
         except OSError as error:
             raise Wrong(f"the content of {made.id} cannot be stored: {error}") from error
+        except Exception as error:  # as below
+            raise Wrong(f"{made.id} cannot be stored: {_words(error)}") from error
         return None
 
     def _store_all(self, kind: str, pairs: list[tuple[One, _Read]], *, last: bool) -> None:
@@ -155,9 +159,7 @@ class Import:
                     self._store_all(kind, [pair], last=last)
                 return
             one = pairs[0][0]
-            self._report.wrong(
-                one.line, f"{one.row.id} cannot be stored: {' '.join(str(error).split())[:300]}"
-            )
+            self._report.wrong(one.line, f"{one.row.id} cannot be stored: {_words(error)}")
             return
         self._note(done)
         of = {one.number: read for one, read in pairs}
@@ -175,7 +177,12 @@ class Import:
         self._report.to_index += done.to_index
 
     def _put_aside(self, kind: str, read: _Read) -> None:
-        self._aside[kind].write(json.dumps(read) + "\n")
+        try:
+            line = json.dumps(read)
+        except (TypeError, ValueError) as error:
+            self._report.wrong(read.line, f"it is no JSON: {error}")
+        else:
+            self._aside[kind].write(line + "\n")
 
     def _store_file(self, read: _Read, made: Incoming, content: object) -> None:
         with self._store.read() as tx:
@@ -231,6 +238,10 @@ class Import:
                         recounted(tx, row["id"])
             more = page.more
             after = page.rows[-1]["seq"] if page.rows else None
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _batches(each: Iterable[_Read]) -> Iterator[list[_Read]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from .exporting import Selection, chosen, rows
 from .ledger import Entry, Ledger
 from .server_objects import Refused
 from .storing import ABSENT
+
+logger = logging.getLogger("streaming_assistants")
 
 
 class Sends(Protocol):
@@ -96,7 +99,8 @@ class Move:
         return {
             row["id"]: as_parameters(row["data"], (row["hidden"] or {}).get("given") or ())
             for row in rows(self._store, "assistants")
-            if wanted is None or row["id"] in wanted
+            if (wanted is None or row["id"] in wanted)
+            and row["project"] == (row["project"] if selection.project is None else selection.project)
         }
 
     def _rows(self, thread: Row) -> tuple[list[Row], list[Row]]:
@@ -105,7 +109,8 @@ class Move:
 
     def _count(self, thread: Row) -> None:
         messages, steps = self._rows(thread)
-        here = {id for id, _ in files_of(messages) if self._content(id) is not None}
+        project = thread["project"]
+        here = {id for id, _ in files_of(messages) if self._content(id, project) is not None}
         self._moved.conversations += 1
         self._moved.items += len(list(thread_items(messages, steps, lambda id: id)))
         self._moved.files += len(here - self._seen_files)
@@ -117,7 +122,8 @@ class Move:
             self._moved.there += 1
             return
         messages, steps = self._rows(thread)
-        ids = {id: self._file(send, ledger, id, image=image) for id, image in files_of(messages)}
+        project = thread["project"]
+        ids = {id: self._file(send, ledger, id, project, image=image) for id, image in files_of(messages)}
         items = list(thread_items(messages, steps, lambda id: ids.get(id, id)))
         if known is None:
             body: Json = {"metadata": metadata_of(thread["data"])}
@@ -134,13 +140,13 @@ class Move:
         ledger.note("thread", thread["id"], Entry(id, there, True))
         self._moved.conversations += 1
 
-    def _file(self, send: Sends, ledger: Ledger, id: str, *, image: bool) -> str:
+    def _file(self, send: Sends, ledger: Ledger, id: str, project: str, *, image: bool) -> str:
         """The new id of a file; one whose content is not here keeps its own, under which OpenAI may have
         it."""
         known = ledger.get("file", id)
-        if known is not None:
+        if known is not None and self._has(id, project):
             return known.new
-        found = self._content(id)
+        found = self._content(id, project)
         if found is None:
             return id
         new = send.upload(*found, "vision" if image else "user_data")
@@ -148,17 +154,26 @@ class Move:
         self._moved.files += 1
         return new
 
-    def _content(self, id: str) -> tuple[str, bytes] | None:
-        """A file's name and content."""
+    def _has(self, id: str, project: str) -> bool:
         with self._store.read() as tx:
-            row = tx.get("stored_files", id)
-            made = tx.file(id) if row is None else None
+            here = tx.get("stored_files", id, project=project) is not None
+            return here or tx.file(id, project=project) is not None
+
+    def _content(self, id: str, project: str) -> tuple[str, bytes] | None:
+        """A file's name and content, as a project sees them."""
+        with self._store.read() as tx:
+            row = tx.get("stored_files", id, project=project)
+            made = tx.file(id, project=project) if row is None else None
         if row is None:
             return None if made is None else (id, made)
         if (row["hidden"] or {}).get(ABSENT):
             return None
         pieces = contents.read(self._store, self._settings, files.content_ids(row), row["data"]["bytes"])
-        return row["data"]["filename"], b"".join(pieces)
+        try:
+            return row["data"]["filename"], b"".join(pieces)
+        except contents.ContentGone as error:
+            logger.warning("%s goes without its content: %s", id, error)
+            return None
 
 
 def _items_there(send: Sends, id: str) -> int:

@@ -92,7 +92,7 @@ class Past:
         for row in self._steps:
             data = row["data"]
             own = row["run_id"] == self._run["id"]
-            if data["type"] != "tool_calls" or data["status"] != "completed" or _lacks_output(data):
+            if data["type"] != "tool_calls" or data["status"] != "completed" or lacks_output(data):
                 continue  # a function call without its output would be refused by every upstream
             if (own or row["after_message"] >= self._from) and not self._left_out(row):
                 item = {"kind": "tool_calls", "calls": data["step_details"]["tool_calls"]}
@@ -102,7 +102,8 @@ class Past:
         return [item for _, item in sorted(placed, key=lambda entry: entry[0])]
 
 
-def _lacks_output(step: Json) -> bool:
+def lacks_output(step: Json) -> bool:
+    """Whether the client has not told what a function gave: no API takes a call without that."""
     return any(
         call["type"] == "function" and call["function"].get("output") is None
         for call in step["step_details"]["tool_calls"]
