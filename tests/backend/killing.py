@@ -400,8 +400,9 @@ class Run:
         self.reconnects = reader.broken
         if reader.trouble or not reader.done:
             raise Trouble(f"the reader of {self.kind} {self.number}: {reader.trouble or 'no end'}")
-        if not reader.events[-1][1].startswith("thread.run."):
-            raise Trouble(f"the reader of {self.kind} {self.number} ends with {reader.events[-1][1]}")
+        names = [name for _, name, _ in reader.events]
+        if not names[-1].startswith("thread.run.") or names[-1].endswith("progress"):
+            raise Trouble(f"the reader of {self.kind} {self.number} ends with {names[-4:]}")
         messages = self._client.get(f"/threads/{thread}/messages?order=asc&limit=100")["data"]
         stored = {
             each["id"]: "".join(part["text"]["value"] for part in each["content"])
