@@ -125,6 +125,11 @@ def _reads(ctx: Context, row: Row) -> Reads:
     run_id, thread_id = row["id"], row["thread_id"]
     last = event_log.last_of(ctx.tx, ctx.keeper, run_id)
     stopped = row["data"]["status"] not in PENDING
+    while stopped:  # as of a moment at which nothing was told: it may go on between two statements
+        stopped = ctx.row("runs", "run", run_id)["data"]["status"] not in PENDING
+        before, last = last, event_log.last_of(ctx.tx, ctx.keeper, run_id)
+        if last == before:
+            break
     after = _starting_after(ctx)
     if not last and stopped:  # its events are not kept any more, or never were
         state = event_log.unnumbered(event_log.final_state(ctx.tx, row))

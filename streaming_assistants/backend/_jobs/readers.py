@@ -114,6 +114,8 @@ class _Reader:
         except (StoreAway, StoreClosed) as error:
             raise Cut(f"The stream of the run '{self._run_id}' was broken off: {error}") from error
         entries = [entry for batch in batches for entry in entries_of(batch, self._after)]
+        if self._channel.stopped:  # what others have told since is for who asks again
+            entries = [entry for entry in entries if entry.number <= self._channel.last]
         if not entries or entries[0].number != self._after + 1:
             self._over = True
             gone = f"Events of the run '{self._run_id}' are not kept any more."
