@@ -422,7 +422,7 @@ async def test_a_run_that_waits_for_files_can_be_cancelled(make_api: MakeApi) ->
     stuck = await api.post("/vector_stores", {"file_ids": [await uploaded(api, "foods.txt", FOODS)]})
     with api.backend._store.write() as tx:  # somebody is at it, and takes long
         (row,) = tx.all("store_files", vector_store_id=stuck["id"])
-        tx.seen("owner_else", "here", 1, "", api.backend._keeper.clock())
+        tx.seen("owner_else", "here", 1, "", api.backend._keeper.clock(), lease=15.0)
         tx.change("store_files", row["id"], {}, row=row, owner="owner_else")
     run = await api.run("What does Filip like?", searching(stuck["id"]))
     await anyio.sleep(0.05)

@@ -15,7 +15,14 @@ import anyio.to_thread
 import pytest
 
 from streaming_assistants.backend import LocalBackend
-from streaming_assistants.backend._engine.port import ContentDelta, Finished, Sleep, ToolCallDelta, Turn
+from streaming_assistants.backend._engine.port import (
+    ContentDelta,
+    Finished,
+    Sleep,
+    StepEnd,
+    ToolCallDelta,
+    Turn,
+)
 from streaming_assistants.backend.upstreams.echo import Echo
 
 from .conftest import WEATHER, Api, text_of
@@ -77,18 +84,20 @@ def drive(here: Elsewhere, pieces: Any, submits: bool = False) -> None:
         while here.get(path)["status"] != "requires_action":
             time.sleep(0.01)
         here.post(f"{path}/submit_tool_outputs", {"tool_outputs": [{"tool_call_id": "c", "output": RESULT}]})
-    while pieces and not submits and not _said(here, thread["id"], path):
+    kinds = (ContentDelta, ToolCallDelta)
+    while not submits and _said(here, thread["id"], path) < sum(isinstance(each, kinds) for each in pieces):
         time.sleep(0.01)
     here.say(run)
     here.wait()
 
 
-def _said(here: Elsewhere, thread_id: str, path: str) -> bool:
-    """Whether what it has said is stored."""
+def _said(here: Elsewhere, thread_id: str, path: str) -> int:
+    """How many messages and steps of calls it has said something of that is stored."""
     messages = here.get(f"/threads/{thread_id}/messages")["data"]
     steps = here.get(f"{path}/steps")["data"]
     calls = [step["step_details"].get("tool_calls") for step in steps]
-    return any(each["role"] == "assistant" and each["content"] for each in messages) or any(calls)
+    said = [each["role"] == "assistant" and bool(each["content"]) for each in messages]
+    return sum(said) + sum(map(bool, calls))
 
 
 async def killed(shared: Shared, *arguments: Any) -> Any:
@@ -149,6 +158,22 @@ async def test_outputs_that_are_in_are_not_asked_for_again(shared: Shared, make_
     assert (await api.settled(await api.get(path)))["status"] == "completed"
     assert [given(turn) for turn in upstream.turns] == [["Hello?", "Let me see.", [RESULT]]]
     assert [step["status"] for step in await api.steps(run)] == ["completed"] * 3
+
+
+SEARCH = {"index": 0, "id": "s", "type": "file_search", "file_search": {"results": []}}
+
+
+async def test_a_search_that_was_whole_is_not_made_again(shared: Shared, make_api: MakeApi) -> None:
+    whole = [text("Let me see."), ToolCallDelta(SEARCH), StepEnd(None)]
+    run = await killed(shared, [*whole, text("I have")])
+    upstream = Answers()
+    api = make_api(upstream, shared.url)
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    assert (await api.settled(await api.get(path)))["status"] == "completed"
+    (turn,) = upstream.turns
+    assert [item["kind"] for item in turn.items] == ["message", "message", "tool_calls"]
+    statuses = ["completed", "completed", "failed", "completed"]
+    assert [step["status"] for step in await api.steps(run)] == statuses
 
 
 @pytest.mark.parametrize("met", ["by a new run", "by a message", "beside another run", "cancelling"])

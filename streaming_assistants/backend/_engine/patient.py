@@ -20,7 +20,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 def patient(steps: Steps[ResultT], whose: str) -> Steps[ResultT]:
     """The same steps. A transaction that the store was away for is done again until the store is back, unless
-    it may hold already or need not be waited for."""
+    it need not be waited for. It may hold already: what is said is not done twice by that (the driver of a
+    run sees whether it is in the log), and what says nothing is the same a second time."""
     outcome = Outcome()
     try:
         while True:
@@ -41,7 +42,7 @@ def _done(effect: WorkEffect, whose: str) -> Steps[Outcome]:
         try:
             return Outcome((yield effect))
         except StoreAway as error:
-            if error.doubtful or not waits:
+            if not waits:
                 return Outcome(error=error)
             if pause == _FIRST_PAUSE:
                 logger.warning("The store is away; %s goes on when it is back: %s", whose, error)

@@ -238,7 +238,10 @@ class Execution:
             elif isinstance(piece, StepEnd):
                 spent = objects.usage(piece.usage)  # before the run's end
                 usage = objects.add_usage(self._hidden.get("usage"), spent)
-                self._hidden = {**self._hidden, "usage": usage}
+                hidden = self._answers.forget(self._hidden)
+                # What is whole is not asked again, whoever goes on from here.
+                turn = {"after": max(hidden["turn"].get("after", 0), self._unfinished.step_seq)}
+                self._hidden = {**hidden, "usage": usage, "turn": turn}
                 spend = partial(self._run.change, changes={}, hidden=self._hidden)
                 yield from self._unfinished.close(spent, spend)
             elif isinstance(piece, (Finished, Failed)):
@@ -247,6 +250,7 @@ class Execution:
                 yield Do(self._run.within(partial(self._unfinished.keep, piece.value)))
             elif isinstance(piece, ThreadResources):
                 yield Do(self._run.within(partial(self._keep_resources, piece.tool_resources)))
+                self._resources = piece.tool_resources
             elif isinstance(piece, FileContent):
                 yield Do(self._run.within(partial(_keep_file, piece)))
             elif isinstance(piece, Answering):
@@ -306,7 +310,6 @@ class Execution:
             raise self._run.lost(tx)
         merged = objects.changed(row["data"]["tool_resources"], self._resources, resources)
         tx.change("threads", self._run.thread_id, {"tool_resources": merged}, row=row)
-        self._resources = resources
 
     def _note_generating(self, tx: Transaction, begun: bool) -> None:
         if self._generating:

@@ -57,4 +57,5 @@ def _attach(items: list[Json], files: list[str]) -> None:
 def _tool_choice(choice: Json, hidden: Json) -> Json:
     # A choice that forces a call holds for the first turn only: else no run would ever end.
     forced = choice == "required" or isinstance(choice, dict)
-    return None if forced and hidden.get("rounds") else choice
+    over = hidden.get("rounds") or (hidden.get("turn") or {}).get("after")
+    return None if forced and over else choice

@@ -24,6 +24,8 @@ class Unfinished:
     def __init__(self, run: Json, keeper: Keeper, on_message: Callable[[Transaction, bool], None]) -> None:
         self.after = 0
         """The seq of the thread's newest message: while the run is active nobody else adds one."""
+        self.step_seq = 0
+        """The seq of the newest step."""
         self._run = run
         self._keeper = keeper
         self._on_message = on_message
@@ -38,7 +40,7 @@ class Unfinished:
 
     def adopt(self, step: Row, message: Row | None, said: list[Json]) -> None:
         """Goes on with what another has begun; ``said`` is all of it that its readers have."""
-        self._step_id = step["id"]
+        self._step_id, self.step_seq = step["id"], step["seq"]
         self._stored, self._storing = {step["id"]: step["data"]}, {}
         if message is not None:
             self._stored[message["id"]] = message["data"]
@@ -209,7 +211,8 @@ class Unfinished:
     def _add_step(self, tx: Transaction, details: Json, now: int) -> Json:
         thread_id = self._run["thread_id"]
         step = objects.step(self._run, details, now)
-        tx.add("steps", step, thread_id=thread_id, run_id=self._run["id"], after_message=self.after)
+        columns = {"thread_id": thread_id, "run_id": self._run["id"], "after_message": self.after}
+        self.step_seq = tx.add("steps", step, **columns)
         self._stored, self._storing = {step["id"]: step}, {}
         self._step_id = step["id"]
         return step

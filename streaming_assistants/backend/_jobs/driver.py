@@ -90,7 +90,7 @@ class Driver:
     def _done(self, effect: Do) -> object:
         action = self._within_project(effect.action)
         if effect.says and self.teller is not None:
-            return self.teller.done(action, durable=effect.durable)  # type: ignore[arg-type]
+            return self.teller.done(action, durable=effect.durable, of=effect)  # type: ignore[arg-type]
         return transacted(self._store, action, writes=effect.writes, durable=effect.durable)
 
     def _within_project(self, action: Callable[[Transaction], object]) -> Callable[[Transaction], object]:

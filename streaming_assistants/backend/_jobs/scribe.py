@@ -146,7 +146,12 @@ class Scribe:
         held: Mapping[str, bool] = {}  # of those that are neither there: away, or others have the run's row
         try:
             held = self._stored(taken)
-        except (StoreAway, StoreClosed):
+        except StoreClosed:
+            raise
+        except StoreAway as error:
+            if error.doubtful:
+                for teller in taken:
+                    teller.doubt()
             raise
         except Exception:
             failed = len(taken) > 1  # by one of them
@@ -174,7 +179,7 @@ class Scribe:
             held = tx.held({teller.run_id: teller.claim for teller in taken})
             kept = [teller for teller in taken if held.get(teller.run_id)]
             tx.add_events(
-                [batch for teller in kept for batch in teller.batches(taken[teller])], self._clock()
+                [batch for teller in kept for batch in teller.batches(taken[teller], tx)], self._clock()
             )
             return held
 

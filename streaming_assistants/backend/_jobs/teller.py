@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Protocol
 
 from streaming_assistants._io.loops import nowhere
@@ -19,7 +18,7 @@ from .._engine.effects import Events, Work
 from .._engine.event_log import Unsaved, batches, numbered, unnumbered
 from .._engine.event_port import Claim, Entry, EventBatch
 from .._engine.keeper import Keeper
-from .._engine.store_port import Store, Transaction
+from .._engine.store_port import Store, StoreAway, Transaction
 from .._engine.transacting import transacted
 from .channel import Channel, ring
 
@@ -71,6 +70,8 @@ class Teller:
         self._channel = channel
         self._saves = saves
         self._saving = threading.Lock()  # one at a time stores what waits
+        self._doubts = False  # whether something may be stored that was not said to be
+        self._doubted: tuple[object, Events, int] | None = None  # whose, what it says, its last number
         self._cede_at = 0.0
         keeper.said[self.run_id] = self.unsaved
         channel.go_on(work.begun[0].number - 1 if work.begun else work.last)
@@ -103,30 +104,55 @@ class Teller:
         self._cede_at = now + _CEDE_EVERY
         return True
 
-    def done(self, action: Callable[[Transaction], Events], *, durable: bool) -> Events:
+    def done(self, action: Callable[[Transaction], Events], *, durable: bool, of: object = None) -> Events:
         """Carries out a transaction that says something, in which it is seen that the run is driven so still;
-        what waits is stored with it. What the action answers."""
+        what waits is stored with it. What the action answers. Where the store went away as it was being
+        committed, it is done again under the same name ``of``, and not twice."""
         with self._saving:
             waiting = self.unsaved.waiting()
+            told: list[tuple[Events, list[Entry]]] = []
+
+            def tell(tx: Transaction) -> None:
+                told[:] = [self._told(action, waiting, of, tx)]
+
             try:
-                events, entries = transacted(
-                    self._store, partial(self._told, action, waiting), durable=durable
-                )
-            except BaseException:
+                transacted(self._store, tell, durable=durable)
+            except BaseException as error:
+                if isinstance(error, StoreAway) and error.doubtful:
+                    self.doubt()
+                    if told and told[0][0]:
+                        self._doubted = of, told[0][0], told[0][1][-1].number
                 if waiting:
                     self._saves.events_of(self)
                 raise
+            ((events, entries),) = told
+            if of is not None and entries:
+                self._doubts, self._doubted = False, None
             self._stored(entries)
             return events
 
     def _told(
-        self, action: Callable[[Transaction], Events], waiting: list[Entry], tx: Transaction
+        self, action: Callable[[Transaction], Events], waiting: list[Entry], of: object, tx: Transaction
     ) -> tuple[Events, list[Entry]]:
+        last, there = self.unsaved.last, 0
+        if self._doubts:
+            there = tx.last_event(self.run_id)
+            last = max(last, there)
+            if self._doubted is not None and of is not None and self._doubted[0] is of:
+                _, events, number = self._doubted
+                if there >= number and tx.held({self.run_id: self.claim}).get(self.run_id):
+                    first = number - len(events)
+                    return events, [*waiting, *numbered(events, first)]
         events = action(tx)
-        entries = [*waiting, *numbered(events, self.unsaved.last)]
-        if entries:
-            tx.add_events(batches(self.run_id, entries), self._keeper.clock())
+        entries = [*waiting, *numbered(events, last)]
+        unstored = [entry for entry in entries if entry.number > there]
+        if unstored:
+            tx.add_events(batches(self.run_id, unstored), self._keeper.clock())
         return events, entries
+
+    def doubt(self) -> None:
+        """Something may be stored of what waits: the log is looked at from now on, before more is."""
+        self._doubts = True
 
     def take(self) -> list[Entry]:
         """What waits, for somebody who stores it and says so by :meth:`taken`; nothing where somebody does it
@@ -147,8 +173,10 @@ class Teller:
         finally:
             self._saving.release()
 
-    def batches(self, entries: list[Entry]) -> list[EventBatch]:
-        return batches(self.run_id, entries)
+    def batches(self, entries: list[Entry], tx: Transaction) -> list[EventBatch]:
+        """What is to be stored of it. Where something may be stored already, the log tells."""
+        there = tx.last_event(self.run_id) if self._doubts else 0
+        return batches(self.run_id, [entry for entry in entries if entry.number > there])
 
     def _stored(self, entries: list[Entry]) -> None:
         if entries:
