@@ -161,6 +161,8 @@ class DictTransaction(DictKeys):
         for table in gone_with_it.get(kind, ()):
             for each in self._rows(table, **{column: id}):
                 self._drop(table, each["id"])
+                for batch in self._events(each["id"]) if table == "runs" else ():
+                    self._drop("events", f"{each['id']} {batch['first']}")
         if kind == "vector_stores":
             self.drop_passages(id)
         return True

@@ -13,6 +13,8 @@ import pytest
 
 from streaming_assistants.backend import LocalBackend
 from streaming_assistants.backend._engine.bulk_port import NewRow, place, second_of
+from streaming_assistants.backend._engine.event_log import LARGEST_BATCH, batches, entries_of, numbered
+from streaming_assistants.backend._engine.event_port import Claim
 from streaming_assistants.backend._engine.store_port import Store, StoreClosed
 from streaming_assistants.backend._store.database import Database
 
@@ -509,3 +511,74 @@ def test_messages_tell_their_places_and_tools_files_are_listed(filled: Store) ->
             ("file-b", "b.txt", b"b", ""),
         ]
         assert tx.made_files("file-b", 2) == [("file-c", "c.txt", b"c", "")]
+
+
+def tell(store: Store, run_id: str, count: int, at: float = NOW) -> None:
+    with store.write() as tx:
+        events = numbered([("word", {"said": "\u2028"})] * count, tx.last_event(run_id))
+        tx.add_events(batches(run_id, events), at)
+
+
+def test_events_are_kept_in_order_and_read_from_any_number(filled: Store) -> None:
+    with filled.write() as tx:
+        add_run(tx, "run_2", "thread_2")
+    for run_id, count in (("run_1", 70), ("run_2", 3), ("run_1", 5)):
+        tell(filled, run_id, count)
+    with filled.read() as tx:
+        assert [tx.last_event(run_id) for run_id in ("run_1", "run_2", "run_3")] == [75, 3, 0]
+        for after in (0, 1, LARGEST_BATCH, LARGEST_BATCH + 1, 69, 70, 74):
+            found = [each for batch in tx.events({"run_1": after}, 99) for each in entries_of(batch, after)]
+            assert [entry.number for entry in found] == list(range(after + 1, 76))
+            assert {(entry.name, entry.body) for entry in found} == {("word", '{"said":"\\u2028"}')}
+        assert tx.events({"run_1": 75, "run_3": 0}, 99) == []
+        both = tx.events({"run_1": 70, "run_2": 0}, 99)
+        assert [(batch.run_id, batch.first, batch.last) for batch in both] == [
+            ("run_1", 71, 75),
+            ("run_2", 1, 3),
+        ]
+        assert [batch.first for batch in tx.events({"run_1": 0}, 2)] == [1, 1 + LARGEST_BATCH]
+
+
+def test_events_of_one_number_cannot_both_be_stored(filled: Store) -> None:
+    tell(filled, "run_1", 3)
+    with pytest.raises(Exception, match=r".") as caught, filled.write() as tx:
+        tx.add_events(batches("run_1", numbered([("word", {})], 0)), NOW)
+    assert not isinstance(caught.value, AssertionError)
+    with filled.read() as tx:
+        assert tx.last_event("run_1") == 3
+
+
+def test_whose_a_run_is_is_told_by_its_claim(filled: Store) -> None:
+    with filled.write() as tx:
+        tx.change("runs", "run_1", {}, owner="owner_1", claim=2)
+    with filled.write() as tx:
+        claims = {"run_1": Claim("owner_1", 2), "run_9": Claim("owner_1", 1)}
+        assert tx.held(claims) == {"run_1": True}
+        assert tx.held({"run_1": Claim("owner_1", 1)}) == {"run_1": False}
+        assert tx.held({"run_1": Claim("owner_2", 2)}) == {"run_1": False}
+
+
+def test_events_go_an_hour_after_their_run(filled: Store) -> None:
+    with filled.write() as tx:
+        for number, thread_id in ((2, "thread_1"), (3, "thread_2")):
+            add_run(tx, f"run_{number}", thread_id)
+    for run_id in ("run_1", "run_2", "run_3"):
+        tell(filled, run_id, 2, NOW - 10)
+    tell(filled, "run_3", 1, NOW)
+    with filled.write() as tx:
+        tx.drop_events(NOW - 5)
+    with filled.read() as tx:  # the first goes on, and the third has ended since
+        assert [tx.last_event(f"run_{number}") for number in (1, 2, 3)] == [2, 0, 3]
+    with filled.write() as tx:
+        tx.remove("threads", "thread_2")
+    with filled.read() as tx:
+        assert tx.last_event("run_3") == 0
+
+
+def test_who_watches_a_run_is_told_of_its_events(filled: Store) -> None:
+    told: list[int] = []
+    unwatch = filled.watch("run_1", lambda: told.append(1))
+    before = len(told)
+    tell(filled, "run_1", 1)
+    assert len(told) > before
+    unwatch()
