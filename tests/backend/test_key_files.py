@@ -60,6 +60,13 @@ def test_what_is_neither_is_refused_and_not_shown(tmp_path: Path, line: str, sai
     assert str(refused.value) == said.format(path)
 
 
+def test_a_file_without_a_key_lets_nobody_in(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("# keys\n\n")
+    with pytest.raises(ValueError, match="holds no key"):
+        key_files.api_keys(path)
+
+
 def test_two_keys_of_one_project_for_the_upstream_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text("shop:sk-1\nshop:sk-2\n")

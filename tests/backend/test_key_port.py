@@ -107,3 +107,25 @@ def test_what_a_tool_made_is_its_projects(store: Store) -> None:
         assert scoped(tx, "blue").file("cfile_1") == tx.file("cfile_1") == b"blue"
         assert scoped(tx, "red").file("cfile_1") is None
         assert scoped(tx, "").file("cfile_1") is None
+
+
+def test_a_nul_in_a_name_keeps_nothing_from_being_counted_or_listed(store: Store) -> None:
+    project = "mean"
+    with store.write() as tx:
+        theirs = scoped(tx, project)
+        file = objects.file("a\0.txt", 5, "assistants", None, 0)
+        theirs.add("stored_files", file, purpose="assistants", content_id="c", expires_at=None)
+        thread = objects.thread({"metadata": {"user": "7", "note": "a\0b"}}, 0)
+        theirs.add("threads", thread)
+    with store.read() as tx:
+        assert tx.used(project) == (0, 5)
+        for metadata, count in (
+            ({"user": "7"}, 1),
+            ({"user": "8"}, 0),
+            ({"note": "c\0d"}, 0),
+            ({"b\0": "c"}, 0),
+        ):
+            page = tx.page(
+                "threads", {"metadata": metadata}, limit=9, ascending=True, after=None, before=None
+            )
+            assert len(page.rows) == count, metadata

@@ -276,3 +276,12 @@ async def test_a_run_that_is_taken_over_is_counted_and_one_with_its_callers_key_
     else:
         assert run["status"] == "in_progress"
         await api.settled(await api.post(f"{path}/cancel"))
+
+
+def test_methods_that_anybody_makes_up_are_one() -> None:
+    watched = Watched()
+    for number in range(3):
+        with watched.observer.request(f"MADE-UP{number}", "/v1/threads", {}, served=True) as seen:
+            seen.status = 401
+    (point,) = watched.metrics()["http.server.request.duration"]
+    assert (point.count, point.attributes["http.request.method"]) == (3, "_OTHER")

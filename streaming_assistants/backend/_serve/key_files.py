@@ -22,10 +22,12 @@ def project_name(text: str) -> str:
 
 def api_keys(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     """The keys of a file of ``key`` and ``project:key`` lines, each with its projects in their order. Raises
-    ValueError for a line that is neither, OSError for a file that cannot be read."""
+    ValueError for a line that is neither, and for a file without any; OSError for one that cannot be read."""
     keys: dict[str, list[str]] = {}
     for project, key in _lines(path):
         keys.setdefault(key, []).append(project)
+    if not keys:  # and nobody would have to show one
+        raise ValueError(f"The file {os.fspath(path)} holds no key.")
     return keys
 
 

@@ -13,6 +13,7 @@ from .._engine import admission
 from .._engine.api_errors import ApiError
 from .._engine.key_port import Limits
 from .._engine.store_port import Store, StoreAway, Transaction
+from .._engine.transacting import transacted
 
 logger = logging.getLogger("streaming_assistants")
 
@@ -58,7 +59,7 @@ class KeyRing:
         known = self._known.get(_asked(headers))
         if known is None or known[0] < time.monotonic() or known[1].limits.requests_per_minute is not None:
             return None
-        return known[1]
+        return known[1]._replace(key=admission.shown_key(headers))
 
     def admit(self, headers: Mapping[str, str]) -> Admitted:
         """Who asks; counts the request where their requests are counted. Raises the API's 401 and 429, and a
@@ -78,13 +79,13 @@ class KeyRing:
         except StoreAway as error:
             logger.warning("The store is away, so that nobody can be admitted: %s", error)
             raise ApiError(503, "The server cannot check keys now: its store is away.") from None
-        return known[1]
+        return known[1]._replace(key=admission.shown_key(headers))
 
     def _looked_up(self, tx: Transaction, headers: Mapping[str, str]) -> Admitted:
         shown = admission.shown_key(headers)
         projects = self._projects(tx, shown)
         project = admission.chosen(projects, headers.get("openai-project"))
-        return Admitted(project, tx.limits(project), shown)
+        return Admitted(project, tx.limits(project), None)
 
     def _projects(self, tx: Transaction, shown: str | None) -> Sequence[str]:
         if shown is not None:
@@ -101,10 +102,14 @@ class KeyRing:
     def _count(self, project: str, limit: int) -> None:
         now = self._store.clock()
         minute = int(now // _MINUTE)
-        with self._store.write(durable=False) as tx:
+
+        def count(tx: Transaction) -> int:
             requests = tx.count_request(project, minute)
             if requests == 1:
                 tx.forget_requests(minute - _KEPT_MINUTES)
+            return requests
+
+        requests = transacted(self._store, count, durable=False)
         if requests > limit:
             raise admission.too_many_requests(project, limit, requests, (minute + 1) * _MINUTE - now)
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .._engine.bulk_port import NewRow, Placed
+from .json_members import members, readable
 from .schema import files, messages, metadata
 
 _AT_ONCE = 500
@@ -79,7 +80,8 @@ def without_metadata(where: Mapping[str, object]) -> tuple[Mapping[str, object],
 def having(table: Table, metadata: Mapping[str, str], dialect: str) -> list[ColumnElement[bool]]:
     """That the metadata of an object hold all of these."""
     if dialect == "postgresql":
-        return [table.c.data["metadata"][key].as_string() == value for key, value in metadata.items()]
+        there = members(table.c.data)["metadata"]
+        return [there[readable(key)].as_string() == readable(value) for key, value in metadata.items()]
     made: list[ColumnElement[bool]] = []
     for key, value in metadata.items():
         pair = func.json_each(table.c.data, "$.metadata").table_valued(

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .._engine.key_port import NO_LIMITS, Key, Limits, Used
 from .file_tables import stored_files, upload_parts, uploads, vector_stores
+from .json_members import members
 from .schema import VERSION, about, runs
 from .service_tables import key_projects, keys, projects, request_counts
 
@@ -78,15 +79,17 @@ class KeyRows:
 
     def used(self, project: str) -> Used:
         active = select(func.count()).where(text("active"), runs.c.project == project).select_from(runs)
-        pending = uploads.c.data["status"].as_string() == "pending"
+        pending = members(uploads.c.data)["status"].as_string() == "pending"
         parts = (
             select(func.sum(_number(upload_parts.c.hidden["bytes"])))
             .join(uploads, uploads.c.id == upload_parts.c.upload_id)
             .where(uploads.c.project == project, pending)
         )
         sizes = (
-            select(func.sum(_number(stored_files.c.data["bytes"]))).where(stored_files.c.project == project),
-            select(func.sum(_number(vector_stores.c.data["usage_bytes"]))).where(
+            select(func.sum(_number(members(stored_files.c.data)["bytes"]))).where(
+                stored_files.c.project == project
+            ),
+            select(func.sum(_number(members(vector_stores.c.data)["usage_bytes"]))).where(
                 vector_stores.c.project == project
             ),
             parts,

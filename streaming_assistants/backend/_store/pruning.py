@@ -15,6 +15,7 @@ from .._engine.files import content_ids
 from .._engine.transacting import transacted
 from .database import Database
 from .file_tables import contents, store_files, stored_files, uploads
+from .json_members import members
 from .schema import assistants, files, messages, runs, steps, threads
 from .service_tables import run_events
 from .transaction import SqlTransaction
@@ -120,7 +121,7 @@ class _Pruning:
 
 def _page(connection: Connection, before: float, after: int) -> Sequence[int]:
     """The next threads that are old enough to be looked at, by their numbers."""
-    made = threads.c.data["created_at"].as_float()
+    made = members(threads.c.data)["created_at"].as_float()
     query = select(threads.c.seq).where(threads.c.seq > after, made < before)
     return connection.scalars(query.order_by(threads.c.seq).limit(_THREADS)).all()
 
@@ -136,7 +137,7 @@ def _untouched(
     held = {row.id: row.data for row in connection.execute(query)}
     touched: set[str] = set()
     for table, names in ((messages, ("created_at",)), (runs, ("created_at", *_AFTERWARDS))):
-        since = or_(*(table.c.data[name].as_float() >= before for name in names))
+        since = or_(*(members(table.c.data)[name].as_float() >= before for name in names))
         if table is runs:
             since = or_(since, table.c.active & (runs.c.expires_at >= before))
         here = select(table.c.thread_id).where(table.c.thread_id.in_(held), since).distinct()

@@ -13,6 +13,7 @@ from . import schema, upgrading
 from .address import address, patience
 from .connecting import pool_of
 from .database import Database
+from .json_members import members
 
 KINDS = (
     "assistants",
@@ -90,11 +91,13 @@ def stats(store: str | os.PathLike[str]) -> Stats:
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # rows are counted one by one
         tables = schema.metadata.tables
         runs, threads = schema.runs, schema.threads
-        status = runs.c.data["status"].as_string()
+        status = members(runs.c.data)["status"].as_string()
         of_status = select(status, func.count()).where(text("active")).group_by(status).order_by(status)
-        made = cast(runs.c.data["created_at"].as_float(), BigInteger)
+        made = cast(members(runs.c.data)["created_at"].as_float(), BigInteger)
         oldest = (
-            select(cast(threads.c.data["created_at"].as_float(), BigInteger)).order_by(threads.c.seq).limit(1)
+            select(cast(members(threads.c.data)["created_at"].as_float(), BigInteger))
+            .order_by(threads.c.seq)
+            .limit(1)
         )
         sizes = _table_bytes(connection)
         lately = schema.owners.c.seen_at >= database.clock() - schema.owners.c.lease

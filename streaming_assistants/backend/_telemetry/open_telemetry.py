@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAME = "streaming_assistants"
 _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _SAYS_YES = frozenset({"true", "1", "span_only", "span_and_event"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNSEEN = "/health"
 _FLUSH_MS = 1500
 
@@ -80,6 +81,8 @@ class OpenTelemetry(Observer):
         kind = self._trace.SpanKind.SERVER if served else self._trace.SpanKind.INTERNAL
         parent = self._propagate.extract(headers) if served else None
         seen, began = Seen(), time.monotonic()
+        if method not in _METHODS:  # anybody may make up any number of others
+            method = "_OTHER"
         told: dict[str, str | int] = {"http.request.method": method}
         with self.tracer.start_as_current_span(method, parent, kind, told) as span:
             try:
