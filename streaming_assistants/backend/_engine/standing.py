@@ -54,6 +54,14 @@ def others_drive(tx: Transaction, keeper: Keeper) -> bool:
     return any(keeper.lives(owner, now) for owner in others)
 
 
+def left_to_requests(tx: Transaction, keeper: Keeper, row: Row) -> bool:
+    """Whether nobody drives the run, and nobody lives who takes it over unasked."""
+    if not left_behind(tx, keeper, row):
+        return False
+    now = keeper.clock()
+    return not any(owner["drives"] and keeper.lives(owner, now) for owner in tx.owners())
+
+
 def late(tx: Transaction, keeper: Keeper) -> list[str]:
     """The runs that have to end, as :func:`overdue` says, by their time."""
     rows = tx.lapsed_runs(keeper.clock())

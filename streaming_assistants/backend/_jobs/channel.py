@@ -57,8 +57,8 @@ class Channel:
         self.thread_id = thread_id
         self.last = last
         self.stopped = stopped
-        self.driven = False
-        """Whether the run's driver is in this process, and tells what it says."""
+        self.driver: object = None
+        """Who tells what the run's driver says, where that is in this process."""
         self.farewell: Sequence[Entry] | None = None
         """What is told besides the log, last of all, once there is no other way to end."""
         self.is_cut = False
@@ -69,6 +69,11 @@ class Channel:
         self._window: deque[Batch] = deque()
         self._readers: weakref.WeakSet[Listener] = weakref.WeakSet()
         self._waiting: list[Listener] = []
+
+    @property
+    def driven(self) -> bool:
+        """Whether the run's driver is in this process, and tells what it says."""
+        return self.driver is not None
 
     @property
     def is_read(self) -> bool:
@@ -106,16 +111,19 @@ class Channel:
             self.farewell = farewell
             return self._woken()
 
-    def cut(self) -> list[Listener]:
-        """Breaks off its readers, who may ask another process for the rest."""
+    def cut(self, *, driven: bool = True) -> list[Listener]:
+        """Breaks off its readers, who may ask for the rest, here or elsewhere; unless ``driven`` only where
+        the run's driver is not here."""
         with self.lock:
+            if self.driver is not None and not driven:
+                return []
             self.is_cut = not self.stopped and self.farewell is None
             return self._woken()
 
     def go_on(self, last: int) -> None:
         """The run goes on, from that number."""
         with self.lock:
-            self.stopped, self.farewell = False, None
+            self.stopped, self.farewell, self.is_cut = False, None, False
             if last > self.last:
                 self._window.clear()
                 self._base = self.last = last

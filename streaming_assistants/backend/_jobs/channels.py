@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from .._engine import api_errors
+from .._engine import api_errors, standing
 from .._engine.effects import Work
 from .._engine.event_log import Reads, entries_of, final_state, unnumbered
 from .._engine.keeper import Keeper
@@ -75,8 +75,9 @@ class Channels:
         channel = self._of(reads.run_id, reads.thread_id, reads.last)
         reader = kind(channel, reads, frame, end, self._store)
         if not channel.driven:
-            if channel.stopped and channel.last < reads.last:
-                channel.go_on(channel.last)  # it was submitted to elsewhere
+            over = channel.stopped and channel.last < reads.last
+            if over or channel.is_cut or channel.farewell is not None:
+                channel.go_on(channel.last)  # it was taken over or submitted to elsewhere
             if not channel.stopped:
                 self._follow(channel)
         return reader
@@ -203,7 +204,7 @@ class Channels:
             for id, channel in part.items():
                 if asked[channel] and id not in told and not channel.stopped:
                     self._look_at(channel)
-                if channel.stopped or channel.farewell is not None or not channel.is_read:
+                if channel.stopped or channel.is_cut or channel.farewell is not None or not channel.is_read:
                     self._unfollow(channel)
 
     def _look_at(self, channel: Channel) -> None:
@@ -214,6 +215,8 @@ class Channels:
                 gone = api_errors.deleted("thread", channel.thread_id, channel.run_id)
                 events = [("error", gone.body)]
             elif row["active"] and row["data"]["status"] != "requires_action":
+                if standing.left_to_requests(tx, self._keeper, row):
+                    ring(channel.cut(driven=False))  # who asks for the rest has it taken over
                 return
             elif tx.last_event(channel.run_id) > channel.last:
                 return  # told meanwhile

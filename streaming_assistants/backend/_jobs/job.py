@@ -286,7 +286,8 @@ class AsyncJob(Driver):
                     return await self._waited(effect)
                 finally:
                     if not self.teller.at_work.acquire(blocking=False):
-                        await in_thread(self.teller.at_work.acquire)
+                        with anyio.CancelScope(shield=True):  # it is broken off, perhaps
+                            await in_thread(self.teller.at_work.acquire)
         self._scope = None
         self._interrupted = False
         raise self._interruption()

@@ -48,7 +48,8 @@ class _Reader:
 
     def close(self) -> None:
         """The reader leaves; the run goes on. One that waits elsewhere wakes, and is told nothing more."""
-        self.left = True
+        with self._channel.lock:
+            self.left = True
         self._channel.leave(self)
         self.wake()
 

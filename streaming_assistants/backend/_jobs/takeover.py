@@ -100,10 +100,12 @@ class Takeover:
             if work is not None:
                 hands(work)
 
-    def leave(self) -> None:
+    def leave(self, seeing: threading.Lock) -> None:
         """Takes nothing more, and gives the runs back that are driven here, where somebody lives who takes
-        them. A store that is away is not waited for: they are taken then when their lease is over."""
-        leaving = threading.Thread(target=self._leave, name="streaming_assistants end", daemon=True)
+        them. A store that is away is not waited for: they are taken then when their lease is over. While
+        ``seeing`` is held somebody says that this backend lives."""
+        leave = partial(self._leave, seeing)
+        leaving = threading.Thread(target=leave, name="streaming_assistants end", daemon=True)
         try:
             leaving.start()
         except RuntimeError as error:  # the interpreter ends, or the system has no more threads
@@ -111,9 +113,9 @@ class Takeover:
         else:
             leaving.join(_LEAVE_SECONDS)
 
-    def _leave(self) -> None:
+    def _leave(self, seeing: threading.Lock) -> None:
         try:
-            with self._lock:
+            with self._lock, seeing:  # or it might be said that others may give their runs to this one
                 self._leaving = True
                 given = transacted(self._store, partial(leave, self._keeper))
         except StoreClosed:

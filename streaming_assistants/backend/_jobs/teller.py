@@ -74,8 +74,8 @@ class Teller:
         self._doubted: tuple[object, Events, int] | None = None  # whose, what it says, its last number
         self._cede_at = 0.0
         keeper.said[self.run_id] = self.unsaved
+        channel.driver = self
         channel.go_on(work.begun[0].number - 1 if work.begun else work.last)
-        channel.driven = True
         ring(channel.publish(work.begun))
 
     def say(self, events: Events) -> bool:
@@ -192,7 +192,9 @@ class Teller:
         with suppress(KeyError):
             if self._keeper.said[self.run_id] is self.unsaved:
                 del self._keeper.said[self.run_id]
-        self._channel.driven = False
+        if self._channel.driver is not self:
+            return  # another goes on with the run already
+        self._channel.driver = None
         if events:
             ring(self._channel.conclude(unnumbered(events)))
         self.gone()

@@ -55,6 +55,7 @@ class JobWatch:
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._woken = threading.Event()
+        self._seeing = threading.Lock()
         self._seen_at = 0.0
         self._look_at = 0.0
         self._pid = os.getpid()
@@ -102,7 +103,7 @@ class JobWatch:
     def give_back(self) -> None:
         """Has others drive the runs that are driven here, where somebody lives who does that."""
         self._hands = None
-        self._takeover.leave()
+        self._takeover.leave(self._seeing)
 
     def stop(self) -> list[Job | AsyncJob]:
         """Ends all work, what begins only now, too; waits for that of threads, some seconds at most. The
@@ -153,7 +154,9 @@ class JobWatch:
         """Says that this backend lives, where others can see it and have not been told lately."""
         now = self._keeper.clock()
         lease = self._keeper.lease
-        if self._store.blocking and now - self._seen_at >= lease / 4:
+        if not self._store.blocking or now - self._seen_at < lease / 4:
+            return
+        with self._seeing:
             drives = self._hands is not None
             with self._store.write() as tx:
                 tx.seen(
@@ -236,9 +239,10 @@ class JobWatch:
         with self._store.read() as tx:
             ours = tx.runs_of([self._keeper.owner])
         status = {row["id"]: row["data"]["status"] for row in ours}
-        for run_id in runs:
+        for run_id, job in runs.items():
             if status.get(run_id, "cancelling") == "cancelling":
-                self.wake(run_id)
+                self._channels.refresh(run_id)
+                job.interrupt()  # not one that has begun since: it would break off what nobody has ended
         hands = self._hands or next((job.begin_soon for job in under_way if not job.forsaken), None)
         if hands is not None:
             strays = [run_id for run_id in status if run_id not in runs]
