@@ -150,3 +150,30 @@ def test_what_no_model_is_given_is_in_no_conversation() -> None:
     )
     assert list(items) == []
     assert len(list(thread_items([], [whole], lambda id: id))) == 2
+
+
+def test_an_import_for_a_project_touches_nothing_of_another() -> None:
+    store = {"id": "vs_1", "object": "vector_store", "created_at": T}
+    entry = {"id": "file-1", "object": "vector_store.file", "created_at": T, "vector_store_id": "vs_1"}
+    with LocalBackend("echo", "sqlite://", files="local") as backend:
+        theirs = [THREAD, ASSISTANT, run(), store, FILE]
+        assert backend.import_objects(theirs, project="theirs").errors == {}
+        before = list(backend.export_objects())
+        mine = [
+            THREAD,
+            ASSISTANT,
+            {**FILE, "content": b"mine"},
+            message(1, T),
+            run("run_2"),
+            step("step_1", T),
+            entry,
+        ]
+        report = backend.import_objects(mine, project="mine")
+        assert sorted(report.errors) == [1, 2, 3, 4, 5, 6, 7]
+        assert report.stored == {}
+        assert "is there already, and is of another project" in report.errors[1]
+        assert "msg_1 is of thread_1, which is of another project" in report.errors[4]
+        assert list(backend.export_objects()) == before
+        again = backend.import_objects(theirs, project="theirs")
+        assert (again.errors, sum(again.known.values())) == ({}, 5)
+        assert backend.import_objects(before).errors == {}

@@ -24,7 +24,7 @@ from .contents_given import given_content
 from .documents import Given, Malformed, needless, objects_of
 from .incoming import Incoming, Wrong, incoming
 from .report import ImportReport
-from .storing import ABSENT, RECOUNT, One, Stored, recounted, store
+from .storing import ABSENT, ANOTHERS, RECOUNT, One, Stored, is_of_another, recounted, store
 
 BATCH = 1000
 """Objects that are stored in one transaction, unless they are large."""
@@ -188,6 +188,8 @@ class Import:
         with self._store.read() as tx:
             there = tx.get("stored_files", made.id)
             by_tool = tx.file(made.id) is not None
+            if is_of_another(tx, "stored_files", made, self._settings.common):
+                raise Wrong(ANOTHERS.format(made.id))
         if by_tool or (there is not None and not (there["hidden"] or {}).get(ABSENT)):
             self._report.count("file", known=1)
             return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .._engine.bulk_port import NewRow, Placed, place, second_of
 from .._engine.file_counts import moved, no_files
 from .._engine.port import Json
 from .._engine.scoped import ALONE
-from .._engine.store_port import Row, Transaction
+from .._engine.store_port import Row, RowKind, Transaction
 from .incoming import PARENTS, Incoming, implied_thread
 
 ABSENT = "absent"
@@ -20,6 +20,9 @@ RECOUNT = "recount"
 """Of what is hidden of a vector store: that its files have to be counted anew."""
 
 NOT_HERE = {"code": "server_error", "message": "The file's content was not among what was imported."}
+
+
+ANOTHERS = "{} is there already, and is of another project"
 
 
 class One(NamedTuple):
@@ -63,6 +66,13 @@ def store(
                 (one.line, f"{one.row.data['id']} is of {one.row.parent}, which is not here") for one in early
             ]
             early = []
+        foreign = _of_others(tx, parent, {str(one.row.parent) for one in ones}, common)
+        wrong += [
+            (one.line, f"{one.row.data['id']} is of {one.row.parent}, which is of another project")
+            for one in ones
+            if one.row.parent in foreign
+        ]
+        ones = [one for one in ones if one.row.parent not in foreign]
     if kind == "steps":
         rows = list(_steps(tx, ones))
     elif kind == "store_files":
@@ -77,6 +87,10 @@ def store(
         to_index = sum(row.columns["status"] == "in_progress" for row in rows if row.id in new) + again
     firsts = {one.row.id: one for one in reversed(ones) if one.row.id in new}
     known = [one for one in ones if firsts.get(one.row.id) is not one]
+    if kind in ALONE:
+        foreign = {one.row.id for one in known if is_of_another(tx, kind, one.row, common)}
+        wrong += [(one.line, ANOTHERS.format(one.row.id)) for one in known if one.row.id in foreign]
+        known = [one for one in known if one.row.id not in foreign]
     return Stored(list(firsts.values()), known, early, wrong, implied, to_index)
 
 
@@ -86,6 +100,19 @@ def _owned(kind: str, row: Incoming, common: Mapping[str, object]) -> Mapping[st
         return {}
     project = row.ours.get("project")
     return {"project": project, **common} if project else common
+
+
+def is_of_another(tx: Transaction, kind: str, row: Incoming, common: Mapping[str, object]) -> bool:
+    """Whether another project has it: it is there, and whoever is to have it will not see it."""
+    there = tx.get(cast("RowKind", kind), row.id)
+    return there is not None and there["project"] != (common.get("project") or row.ours.get("project") or "")
+
+
+def _of_others(tx: Transaction, kind: str, ids: Iterable[str], common: Mapping[str, object]) -> set[str]:
+    """Those that others than the project of the import have."""
+    project = common.get("project")
+    rows = [tx.get(cast("RowKind", kind), id) for id in ids] if project else []
+    return {row["id"] for row in rows if row is not None and row["project"] != project}
 
 
 def _row(one: One, columns: Mapping[str, object]) -> NewRow:
