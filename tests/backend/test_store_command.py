@@ -76,11 +76,13 @@ def filled(store: Database) -> None:
         for id in ("untouched", "said", "ended", "waits", "left"):
             add("threads", f"thread_{id}")
         add("threads", "thread_new", now)
-        for id in ("file-alone", "file-elsewhere", "file-searched"):
+        for id in ("file-alone", "file-elsewhere", "file-searched", "file-spoken-of"):
             file(id)
         file("file-new", now)
         attached = [{"file_id": id} for id in ("file-alone", "file-elsewhere", "file-searched", "file-new")]
-        add("messages", "msg_1", data={"attachments": attached}, thread_id="thread_untouched")
+        spoken = [{"type": "text", "text": {"value": "Look at file-spoken-of.", "annotations": []}}]
+        said = {"attachments": attached, "content": spoken, "metadata": {"file_id": "file-spoken-of"}}
+        add("messages", "msg_1", data=said, thread_id="thread_untouched")
         tx.keep_file("assistant-file-chart", "chart.png", b"png")
         image = {"image_file": {"file_id": "assistant-file-chart"}}
         add("messages", "msg_2", data={"content": [image]}, thread_id="thread_untouched")
@@ -122,6 +124,7 @@ def test_threads_that_nobody_touches_go_with_what_is_theirs(ask: Ask, shared: Fi
             assert [row["id"] for row in tx.all("stored_files")] == [
                 "file-elsewhere",
                 "file-searched",
+                "file-spoken-of",
                 "file-new",
             ]
             assert tx.piece("content of file-alone", 0) is None

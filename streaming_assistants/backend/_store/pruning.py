@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,21 +150,21 @@ def _drop(
     tx: SqlTransaction, *, seqs: Sequence[int], before: float, dry_run: bool
 ) -> tuple[Mapping[str, int], Sequence[str], set[str]]:
     """What goes with those of the threads that are untouched, counted; their ids, and those of the files that
-    they name."""
+    they have."""
     connection = tx.connection
     dropped = _untouched(connection, seqs, before, lock=not dry_run)
     ids = [id for id, _ in dropped]
     if not ids:
         return {}, (), set()
     counted = {"threads": len(ids)}
-    named = {id for _, data in dropped for id in _file_ids(str(data))}
+    named = {id for _, data in dropped for id in _attached(data)}
     for table in (messages, runs, steps):
         of_them = table.c.thread_id.in_(ids)
         counted[table.name] = connection.execute(select(func.count()).where(of_them)).scalar_one()
     for table in (messages, steps):
         said = select(cast(table.c.data, Text)).where(table.c.thread_id.in_(ids))
         for data in connection.execute(said.execution_options(yield_per=_PAGE)).scalars():
-            named |= _file_ids(data)
+            named.update(_attached(json.loads(data)))
     batches = select(func.count()).select_from(run_events.join(runs, runs.c.id == run_events.c.run_id))
     counted["run_events"] = connection.execute(batches.where(runs.c.thread_id.in_(ids))).scalar_one()
     if not dry_run:
@@ -195,6 +196,20 @@ def _drop_file(tx: SqlTransaction, *, id: str, before: float, dry_run: bool) -> 
     tx.remove("stored_files", id)
     connection.execute(delete(uploads).where(uploads.c.id == row["content_id"]))  # with its parts
     return held
+
+
+def _attached(data: object) -> Iterator[str]:
+    """The files that an object has, as the API names them: one that a text or somebody's metadata speak of is
+    not its to take along."""
+    if isinstance(data, list):
+        for each in data:
+            yield from _attached(each)
+    elif isinstance(data, Mapping):
+        for name, value in data.items():
+            ids = [value] if name == "file_id" else value if name == "file_ids" else ()
+            yield from (id for id in ids or () if isinstance(id, str) and _FILE_ID.fullmatch(id))
+            if name != "metadata":
+                yield from _attached(value)
 
 
 def _file_ids(text: str) -> set[str]:
