@@ -154,10 +154,14 @@ async def a_stream_that_ended_cancels_nothing(t: Kit) -> None:
     equal(len(t.seen()), 1)
 
 
+def _numbered() -> list[bytes]:
+    return [b"id: %d\n" % number + wire([event]) for number, event in enumerate(hello(), 1)]
+
+
 @manners.case()
 async def a_broken_stream_goes_on_by_its_numbers(t: Kit) -> None:
     """`resume=True` asks a server that numbers its events for those after the last one."""
-    frames = [b"id: %d\n" % number + wire([event]) for number, event in enumerate(hello(), 1)]
+    frames = _numbered()
     t.streams(*frames[:8], CUT)
     t.on("GET", ONE_RUN, sse(*frames[8:]), query={"stream": "true", "starting_after": "8"})
     events = await t.list(await t.raw(resume=True))
@@ -176,6 +180,49 @@ async def a_broken_stream_goes_on_by_polling(t: Kit) -> None:
         events = await t.list(await t.raw(resume=True))
     equal(text_of(events), "Hello")
     equal([event.event for event in events][-2:], ["thread.message.completed", "thread.run.completed"])
+
+
+@manners.case()
+async def a_run_is_read_from_a_number(t: Kit) -> None:
+    """`runs.retrieve(stream=True, starting_after=)` gives a run's events after that one."""
+    t.on("GET", ONE_RUN, sse(*_numbered()[8:]), query={"stream": "true", "starting_after": "8"})
+    asked = {"thread_id": THREAD, "stream": True, "starting_after": 8}
+    events = await t.list(await t.value(t.client().beta.threads.runs.retrieve("run_1", **asked)))
+    equal([event.event for event in events], [name for name, _ in hello()[8:-1]])
+
+
+@manners.case()
+async def a_run_is_read_without_streaming(t: Kit) -> None:
+    """`runs.retrieve(stream=False)` gives the run, as `runs.retrieve()` does."""
+    t.answers("GET", ONE_RUN, reply(run()))
+    got = await t.value(t.client().beta.threads.runs.retrieve("run_1", thread_id=THREAD, stream=False))
+    equal(got.status, "completed")
+    equal(t.seen("GET", ONE_RUN)[0]["query"], {})
+
+
+@manners.case()
+async def a_handler_is_told_a_run_that_is_under_way(t: Kit) -> None:
+    """`runs.resume(event_handler=)` tells the handler the whole run, from its first event on."""
+    t.on("GET", ONE_RUN, sse(*_numbered()), query={"stream": "true", "starting_after": "0"})
+    handler = t.handler()
+    asked = t.client().beta.threads.runs.resume("run_1", thread_id=THREAD, event_handler=handler)
+    async with t.entered(asked) as stream:
+        await t.value(stream.until_done())
+    equal("".join(handler.calls.texts("on_text_delta")), "Hello")
+
+
+@manners.case()
+async def a_run_is_resumed_by_polling(t: Kit) -> None:
+    """`runs.resume()` polls a server that has no stream of a run that was begun before."""
+    t.answers("GET", ONE_RUN, reply(run()))
+    t.answers("GET", STEPS, reply(page()))
+    t.answers("GET", MESSAGES, reply(page(message(text("Hello")))))
+    with t.naps():
+        asked = t.client().beta.threads.runs.resume("run_1", thread_id=THREAD)
+        async with t.entered(asked) as stream:
+            events = [event async for event in t.each(stream)]
+    equal(text_of(events), "Hello")
+    equal(events[-1].event, "thread.run.completed")
 
 
 MARKER = "【4:0†a.txt】"
