@@ -177,3 +177,12 @@ def test_an_import_for_a_project_touches_nothing_of_another() -> None:
         again = backend.import_objects(theirs, project="theirs")
         assert (again.errors, sum(again.known.values())) == ({}, 5)
         assert backend.import_objects(before).errors == {}
+
+
+def test_a_parameter_that_is_called_like_a_link_is_none() -> None:
+    schema = {"properties": {"file_id": True, "file_ids": {"default": [{}]}, "assistant_id": {"default": 5}}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {**schema, "file_ids": [{}]}}}]
+    with LocalBackend("echo", "sqlite://") as backend:
+        backend.import_objects([{**ASSISTANT, "tools": tools}, THREAD, run()])
+        ids = [each["id"] for each in backend.export_objects(threads=["thread_1"])]
+    assert sorted(ids) == ["asst_1", "run_1", "thread_1"]

@@ -255,9 +255,10 @@ def _refer(value: Json, named: Mapping[RowKind, set[str]]) -> None:
     """Notes what an object refers to."""
     if isinstance(value, dict):
         for name, each in value.items():
-            if name in _REFERS and each:
-                named[_REFERS[name]].update([each] if isinstance(each, str) else each)
-            elif isinstance(each, (dict, list)):
+            if name in _REFERS and isinstance(each, (str, list)):
+                ids = [each] if isinstance(each, str) else each
+                named[_REFERS[name]].update(id for id in ids if isinstance(id, str))
+            elif isinstance(each, (dict, list)):  # as the schema of a function's parameter of such a name
                 _refer(each, named)
     elif isinstance(value, list):
         for each in value:
