@@ -41,6 +41,17 @@ class File:
         with contextlib.closing(sqlite3.connect(self._path)) as connection:
             connection.executescript(script)
 
+    @property
+    def held(self) -> bool:
+        """Whether somebody is within a transaction that writes."""
+        with contextlib.closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            connection.execute("ROLLBACK")
+            return False
+
     def clear(self) -> None:
         """Leaves nothing in it."""
         for path in self._path.parent.glob(self._path.name + "*"):
@@ -123,6 +134,11 @@ class Postgres:
 
     def execute_all(self, script: str) -> None:
         self.execute(script)
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody is within a transaction."""
+        return self.count(f"pg_stat_activity WHERE datname = '{self.name}' AND state LIKE 'idle in%'") > 0
 
     def count(self, rows: str) -> int:
         with _connected(self._address) as connection:

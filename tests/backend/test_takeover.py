@@ -258,12 +258,22 @@ class Gated:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped there")
+def _stop(pid: int, shared: Shared) -> None:
+    """Stops a process between two transactions: within one it would hold the others up."""
+    os.kill(pid, signal.SIGSTOP)
+    while shared.held:
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.05)  # for the database to see what was under way
+
+
 async def test_a_process_that_was_stopped_for_longer_than_its_lease_writes_no_more(
     shared: Shared, make_api: MakeApi
 ) -> None:
     process = Process(speak, shared.url)
     run, pid = await anyio.to_thread.run_sync(process.hear)
-    os.kill(pid, signal.SIGSTOP)
+    await anyio.to_thread.run_sync(_stop, pid, shared)
     await anyio.sleep(1.2)
     upstream = Gated()
     api = make_api(upstream, shared.url)
