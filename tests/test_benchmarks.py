@@ -74,7 +74,8 @@ def test_the_backend_is_measured_beside_the_direct_way_and_its_costs_are_counted
     lines = [*backend._events(effort), *backend._costs(effort)]
     assert [len(line.numbers) for line in lines] == [2] * 4
     assert all(0 < number < math.inf for line in lines for number in line.numbers)
-    assert [line.met for line in lines[2:]] == [True, True]  # what is counted is the same everywhere
+    # What is counted is the same everywhere; the log of a run takes three statements more than the goal has.
+    assert [set(line.numbers) for line in lines[2:]] == [{3}, {15}]
 
 
 def test_a_line_has_its_ratio_first_and_its_spread() -> None:

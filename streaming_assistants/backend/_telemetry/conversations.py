@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from .open_telemetry import OpenTelemetry
 
-_OPERATIONS = {"/responses": "chat", "/chat/completions": "chat", "/embeddings": "embeddings"}
+_CHAT = "chat"  # as the conventions call a request for inference, to whichever API
+_OPERATIONS = {"/responses": _CHAT, "/chat/completions": _CHAT, "/embeddings": "embeddings"}
 
 
 class Conversations:
@@ -97,7 +98,7 @@ class _Turn:
         }
         self._span = telemetry.tracer.start_span("turn", parent, attributes=told)
         self._context = telemetry.within(self._span, parent)
-        self._told: Json = {"gen_ai.operation.name": "chat", "gen_ai.request.model": turn.model}
+        self._told: Json = {"gen_ai.operation.name": _CHAT, "gen_ai.request.model": turn.model}
         self._asking: _Asking | None = None
         self._searching: Span | None = None
         self._tools: dict[int, Span] = {}
@@ -169,8 +170,8 @@ class _Turn:
                 "gen_ai.provider.name": "openai",
                 "gen_ai.request.model": model,
             }
-        self._told = told if operation == "chat" else self._told
-        parameters = _parameters(self._turn) if operation == "chat" else {}
+        self._told = told if operation == _CHAT else self._told
+        parameters = _parameters(self._turn) if operation == _CHAT else {}
         kind, tracer = self._telemetry.client_kind(), self._telemetry.tracer
         span = tracer.start_span(name, self._context, kind, {**told, **parameters})
         self._asking = _Asking(span, told)
