@@ -14,7 +14,7 @@ from streaming_assistants import _typing, types
 
 from .clients import Colour
 from .loopback import Loopback, Reply
-from .objects import MESSAGES, page
+from .objects import MESSAGES, page, thread
 from .polling_support import BATCH, FILE, HELPERS, RUN, UPLOAD
 from .samples import chunk_frame, message, run, sse, step, text
 
@@ -38,6 +38,7 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "Messages.create": [{"thread_id": "thread_1", "role": "user", "content": "Hi"}],
     "Runs.create": [{**STARTED, "stream": True}, STARTED, STARTED],
     "Runs.submit_tool_outputs": [{**OUTPUTS, "stream": True}, OUTPUTS, OUTPUTS],
+    "Threads.list": [{}],
     "Threads.create_and_run": [{"assistant_id": "asst_1", "stream": True}, *[{"assistant_id": "asst_1"}] * 2],
     "Runs.retrieve": [{**THAT_RUN, "stream": True}, THAT_RUN],
     "Runs.resume": [THAT_RUN],
@@ -86,6 +87,7 @@ def served(server: Loopback) -> None:
     ):
         server.on("POST", path, started)
     server.on("GET", "/threads/thread_1/runs/run_1", retrieved)
+    server.on("GET", "/threads", Reply.json(page(thread())))
     server.on("GET", MESSAGES, listed)
     server.on("POST", MESSAGES, Reply.json(message("completed", "Hi")[1]))
     gone = {"id": "msg_1", "object": "thread.message.deleted", "deleted": True}
