@@ -33,7 +33,7 @@ from .content import Said, given
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from .open_telemetry import OpenTelemetry
+    from .tracing import Tracing
 
 _CHAT = "chat"  # as the conventions call a request for inference, to whichever API
 _OPERATIONS = {"/responses": _CHAT, "/chat/completions": _CHAT, "/embeddings": "embeddings"}
@@ -42,7 +42,7 @@ _OPERATIONS = {"/responses": _CHAT, "/chat/completions": _CHAT, "/embeddings": "
 class Conversations:
     """An upstream in place of another, which it asks."""
 
-    def __init__(self, telemetry: OpenTelemetry, upstream: Upstream) -> None:
+    def __init__(self, telemetry: Tracing, upstream: Upstream) -> None:
         self._telemetry = telemetry
         self._upstream = upstream
 
@@ -87,7 +87,7 @@ class _Asking:
 
 
 class _Turn:
-    def __init__(self, telemetry: OpenTelemetry, turn: Turn) -> None:
+    def __init__(self, telemetry: Tracing, turn: Turn) -> None:
         self._telemetry = telemetry
         self._turn = turn
         parent, self._began = telemetry.of_run(turn.run_id)

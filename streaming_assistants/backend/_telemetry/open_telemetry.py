@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,6 +15,7 @@ from .._engine.port import Json, Upstream
 from .conversations import Conversations
 from .noting import noting
 from .run_log import ENDED
+from .tracing import NAME, Tracing
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
-_NAME = "streaming_assistants"
-_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_SAYS_YES = frozenset({"true", "1", "span_only", "span_and_event"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNSEEN = "/health"
 _FLUSH_MS = 1500
 
 
-class OpenTelemetry(Observer):
+class OpenTelemetry(Tracing, Observer):
     """Watches a backend with OpenTelemetry: ``LocalBackend(observer=OpenTelemetry())``.
 
     The providers are the process's own where none are given. What users and models say is in no span unless
@@ -46,27 +43,7 @@ class OpenTelemetry(Observer):
         meter_provider: MeterProvider | None = None,
         content: bool | None = None,
     ) -> None:
-        try:
-            from opentelemetry import context, metrics, propagate, trace
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                f"OpenTelemetry needs {error.name}, which is not installed: "
-                "pip install 'streaming_assistants[otel]'"
-            ) from None
-
-        from .instruments import Instruments
-
-        self._trace = trace
-        self._context = context
-        self._propagate = propagate
-        tracers = tracer_provider or trace.get_tracer_provider()
-        meters = meter_provider or metrics.get_meter_provider()
-        self._providers = (tracers, meters)
-        self.tracer = trace.get_tracer(_NAME, tracer_provider=tracers)
-        self.instruments = Instruments(metrics.get_meter(_NAME, meter_provider=meters))
-        asked = os.environ.get(_CONTENT, "").lower() in _SAYS_YES
-        self.content: bool = asked if content is None else content
-        self._runs: dict[str, tuple[Context, float]] = {}  # under way, each with its span and when it began
+        super().__init__(tracer_provider, meter_provider, content)
         self._waiting = Waiting(self)
 
     def request(
@@ -98,7 +75,7 @@ class OpenTelemetry(Observer):
                     told["error.type"] = str(seen.status)
                 span.set_attributes(told)
                 if seen.project:
-                    span.set_attribute(f"{_NAME}.project", seen.project)
+                    span.set_attribute(f"{NAME}.project", seen.project)
                 if served:
                     self.instruments.request(time.monotonic() - began, told)
 
@@ -119,28 +96,6 @@ class OpenTelemetry(Observer):
             if flush is not None:
                 flush(_FLUSH_MS)
 
-    def within(self, span: Span, parent: Context | None = None) -> Context:
-        """The context of what a span holds."""
-        return self._trace.set_span_in_context(span, parent)
-
-    def of_run(self, run_id: str) -> tuple[Context | None, float | None]:
-        """The context of what a run does that is driven here, and when it began to be driven, on the
-        monotonic clock."""
-        return self._runs.get(run_id, (None, None))
-
-    def carried(self, context: Context) -> dict[str, str]:
-        """The headers that tell another server of a context."""
-        headers: dict[str, str] = {}
-        self._propagate.inject(headers, context)
-        return headers
-
-    def failed(self, span: Span, kind: str, message: str = "") -> None:
-        span.set_attribute("error.type", kind)
-        span.set_status(self._trace.StatusCode.ERROR, message or None)
-
-    def client_kind(self) -> Json:
-        return self._trace.SpanKind.CLIENT
-
     def _run(self, work: Work, parent: Context, asked_at: float) -> Steps[Events]:
         run, project = work.run, work.project or ""
         again = run["started_at"] is not None
@@ -149,10 +104,10 @@ class OpenTelemetry(Observer):
             "gen_ai.agent.id": run["assistant_id"],
             "gen_ai.conversation.id": run["thread_id"],
             "gen_ai.request.model": run["model"],
-            f"{_NAME}.run.id": run["id"],
+            f"{NAME}.run.id": run["id"],
         }
         if project:
-            told[f"{_NAME}.project"] = project
+            told[f"{NAME}.project"] = project
         span = self.tracer.start_span("invoke_agent", parent, attributes=told)
         context = self.within(span, parent)
         began = time.monotonic()
@@ -173,7 +128,7 @@ class OpenTelemetry(Observer):
     def _note(self, span: Span, run: Json, project: str, began: float, ended: Json) -> None:
         """Notes what has become of the run."""
         status = ended["status"]
-        span.set_attribute(f"{_NAME}.run.status", status)
+        span.set_attribute(f"{NAME}.run.status", status)
         usage = ended.get("usage") or {}
         for name, ours in (("input", "prompt_tokens"), ("output", "completion_tokens")):
             if ours in usage:

@@ -10,7 +10,7 @@ from .._engine.port import Json
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from .open_telemetry import OpenTelemetry
+    from .tracing import Tracing
 
 _MOST = 10_000  # runs that are remembered: some never go on, and some do elsewhere
 
@@ -23,7 +23,7 @@ class _Asked(NamedTuple):
 class Waiting:
     """Remembers since when runs wait, and makes a span of each call once its output is there."""
 
-    def __init__(self, telemetry: OpenTelemetry) -> None:
+    def __init__(self, telemetry: Tracing) -> None:
         self._telemetry = telemetry
         self._since: dict[str, _Asked] = {}
 
