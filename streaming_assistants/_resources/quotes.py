@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import pydantic
+
 from streaming_assistants._json import Json
 from streaming_assistants._sdk.untyped import Arguments
 
@@ -25,8 +27,10 @@ def read(_: object, below: Callable[..., object]) -> Callable[..., object]:
 
 
 def among(answer: Arguments) -> bool:
-    """Whether an answer has such a citation."""
-    return any(True for _ in _unquoted(answer.get("data")))
+    """Whether an answer has such a citation, and becomes objects."""
+    kind = answer.get("cast_to")
+    is_model = isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+    return is_model and any(True for _ in _unquoted(answer.get("data")))
 
 
 def _unquoted(data: Json) -> Iterator[Json]:

@@ -182,7 +182,7 @@ async def test_what_cannot_be_read_is_refused(make_api: MakeApi) -> None:
         error: dict[str, Any] = json.loads(caught.value.response.content)["error"]
         return {"status": caught.value.status_code, **error}
 
-    for given in ("-1", "x", "1.5", "", "9" * 30):
+    for given in ("-1", "x", "1.5", "9" * 30):
         error = await refused(starting_after=given)
         assert (error["status"], error["param"]) == (400, "starting_after")
         assert f"but got '{given}'" in error["message"]
