@@ -316,11 +316,15 @@ async def test_the_module_has_the_loop_too(
     served = ToolServer(server, *ROUNDS)
     monkeypatch.setattr(openai, "api_key", "x")
     monkeypatch.setattr(openai, "base_url", server.url)
+    monkeypatch.setattr(openai, "http_client", None)  # the module keeps the one of its last client here
+    openai._reset_client()
     patch(openai)
     try:
         ended = await gone(colour, openai, "stream", served, tool_handlers=[get_weather])
     finally:
         unpatch(openai)
+        openai._load_client().close()
+        openai._reset_client()
     assert ended.run.status == "completed"
 
 
