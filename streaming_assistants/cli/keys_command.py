@@ -9,15 +9,14 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from streaming_assistants.backend._engine.key_port import Limits
-from streaming_assistants.backend._engine.store_port import StoreAway
 from streaming_assistants.backend._serve.key_files import project_name
 from streaming_assistants.backend._store import key_upkeep
 from streaming_assistants.backend._store.key_upkeep import Project
 
 from .console import complain, screen
+from .store_commands import carried_out
+from .store_commands import command as store_command
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
@@ -27,16 +26,7 @@ _NONE = "none"
 def main(argv: Sequence[str]) -> int:
     """``python -m streaming_assistants keys``: 0 is well, 1 a key that is not there, 2 a call that makes no
     sense or a store that cannot be reached."""
-    given = _parser().parse_args(argv)
-    try:
-        return int(given.run(given))
-    except ImportError as error:
-        complain(str(error))
-        return 1
-    except (SQLAlchemyError, StoreAway, OSError, RuntimeError, ValueError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        complain(f"This cannot be done: {reason}")
-        return 2
+    return carried_out(_parser().parse_args(argv), "This cannot be done")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,11 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     runs = {"add": _add, "list": _list, "revoke": _revoke, "limit": _limit}
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=help)
-        made.add_argument("--store", required=True, metavar="URL", help="a SQLAlchemy URL or an SQLite file")
-        made.add_argument("--json", action="store_true", help="write everything as JSON")
-        made.set_defaults(run=runs[name])
-        return made
+        return store_command(commands, runs[name], name, help)
 
     add = command("add", "make a key, and show it this once")
     add.add_argument(

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from streaming_assistants.backend._engine.store_port import StoreAway
 from streaming_assistants.backend._store import pruning, upkeep
 
-from .console import complain, screen
+from .console import screen
 from .screen import Screen
+from .store_commands import carried_out
+from .store_commands import command as store_command
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGE = re.compile(r"(\d+)([mhdw])")
@@ -24,16 +23,7 @@ _AGE = re.compile(r"(\d+)([mhdw])")
 def main(argv: Sequence[str]) -> int:
     """``python -m streaming_assistants store``: 0 is well, 1 a store that is not as it should be, 2 a call
     that makes no sense or a store that cannot be reached."""
-    given = _parser().parse_args(argv)
-    try:
-        return int(given.run(given))
-    except ImportError as error:
-        complain(str(error))
-        return 1
-    except (SQLAlchemyError, StoreAway, OSError, RuntimeError, ValueError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        complain(f"The store cannot be used: {reason}")
-        return 2
+    return carried_out(_parser().parse_args(argv), "The store cannot be used")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,12 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="command", required=True)
 
+    runs = {"check": _check, "upgrade": _upgrade, "prune": _prune, "stats": _stats}
+
     def command(name: str, help: str, epilog: str | None = None) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=help, epilog=epilog)
-        made.add_argument("--store", required=True, metavar="URL", help="a SQLAlchemy URL or an SQLite file")
-        made.add_argument("--json", action="store_true", help="write everything as JSON")
-        made.set_defaults(run={"check": _check, "upgrade": _upgrade, "prune": _prune, "stats": _stats}[name])
-        return made
+        return store_command(commands, runs[name], name, help, epilog)
 
     command(
         "check",
